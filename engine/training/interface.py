@@ -1,0 +1,96 @@
+"""What a trainer is asked for and what it yields: the one interface of the keras and the kernel trainer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from engine.rows import Rows
+
+
+@dataclass(frozen=True)
+class NetworkDescription:
+    """A multilayer perceptron on multi-hot rows.
+
+    Dense(units, activation) for each of `hidden_units`, each followed by Dropout(`dropout`) if that is
+    above 0; kernels of the hidden layers carry L2(`l2`) if that is above 0. The output is one sigmoid unit
+    for two classes, else a softmax over `classes`. Loss: binary or categorical cross-entropy.
+    """
+
+    width: int
+    classes: int
+    hidden_units: tuple[int, ...]
+    activation: str = "relu"
+    dropout: float = 0.0
+    l2: float = 0.0
+
+    @property
+    def outputs(self) -> int:
+        """Units of the output layer: 1 (sigmoid) for two classes, else one for each class (softmax)."""
+        return 1 if self.classes == 2 else self.classes
+
+    @property
+    def layer_shapes(self) -> tuple[tuple[int, int], ...]:
+        """(inputs, units) of every dense layer, the output layer last."""
+        sizes = (self.width, *self.hidden_units, self.outputs)
+        return tuple(zip(sizes[:-1], sizes[1:], strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRequest:
+    """One training: everything that decides its result, besides the rows.
+
+    `optimizer`: Keras' lower-case name; `optimizer_arguments`: Keras' own arguments without the learning
+    rate, those not named at Keras' defaults; `learning_rates` (steps,) float32: the rate of every step, a step
+    being one batch, the last of an epoch partial: steps = epochs x ceil(rows / batch_size);
+    `seed`: from `randomness.training_seed`.
+    """
+
+    network: NetworkDescription
+    optimizer: str
+    optimizer_arguments: Mapping[str, float | bool | None]
+    batch_size: int
+    epochs: int
+    learning_rates: NDArray[np.float32]
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """The state of a training at the end of one epoch.
+
+    `number` counts from 1; `loss`: mean over the epoch's rows of the loss of their batch while it was trained,
+    penalties included, as Keras' `fit` reports it; `validation_loss`: the same on the validation rows after the
+    epoch, as Keras' `evaluate`; `probabilities` (validation rows, classes) float32: predicted, two columns for
+    two classes; `learning_rate`: the rate of the epoch's last step; `weights()`: kernel and bias of each dense
+    layer, first to last, float32, in Keras' order: copies, valid until the next epoch is asked for.
+    Losses may be NaN or infinite; deciding what that means is the caller's part.
+    Without validation rows `validation_loss` is None and `probabilities` has no rows.
+    """
+
+    number: int
+    loss: float
+    validation_loss: float | None
+    probabilities: NDArray[np.float32]
+    learning_rate: float
+    weights: Callable[[], list[NDArray[np.float32]]]
+
+
+class Trainer(Protocol):
+    """Trains one network on one fold."""
+
+    name: str
+
+    def refusal(self, request: TrainingRequest) -> str | None:
+        """Why this trainer does not cover the request, in a few words; None if it does."""
+        ...
+
+    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
+        """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator."""
+        ...
