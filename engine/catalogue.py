@@ -1,0 +1,270 @@
+"""What Keras and scikit-learn offer, as static tables, so that nothing heavy is imported to validate a spec.
+
+The tests hold them against the pinned libraries.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number between `low` and `high`; bounds are accepted unless they are open."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    low_open: bool = False
+    high_open: bool = False
+    integer: bool = False
+    optional: bool = False
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is one of these; booleans are not numbers."""
+        if value is None:
+            return self.optional
+        if isinstance(value, bool) or not isinstance(value, int if self.integer else int | float):
+            return False
+        number = float(value)
+        above = number > self.low if self.low_open else number >= self.low
+        below = number < self.high if self.high_open else number <= self.high
+        return math.isfinite(number) and above and below
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.integer else "a number"
+        bounds = []
+        if self.low > -math.inf:
+            bounds.append(f"{'above' if self.low_open else 'at least'} {self.low:g}")
+        if self.high < math.inf:
+            bounds.append(f"{'below' if self.high_open else 'at most'} {self.high:g}")
+        return " ".join([kind, " and ".join(bounds)]).strip()
+
+
+@dataclass(frozen=True)
+class Truth:
+    """true or false."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is a boolean."""
+        return isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True)
+class Word:
+    """One of some words, whatever their case; `canonical` gives their own spelling."""
+
+    words: tuple[str, ...]
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is one of the words."""
+        return isinstance(value, str) and value.lower() in {word.lower() for word in self.words}
+
+    def canonical(self, value: str) -> str:
+        """The word as the table spells it."""
+        return next(word for word in self.words if word.lower() == value.lower())
+
+    def __str__(self) -> str:
+        return ", ".join(self.words)
+
+
+@dataclass(frozen=True)
+class Units:
+    """Neurons: a whole number for every hidden layer, or a list that names the layers one by one."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is such a number or such a list."""
+        if isinstance(value, list | tuple):
+            return 0 < len(value) <= MOST_HIDDEN_LAYERS and all(_UNITS.accepts(item) for item in value)
+        return _UNITS.accepts(value)
+
+    def __str__(self) -> str:
+        return f"{_UNITS}, or a list of up to {MOST_HIDDEN_LAYERS} such numbers, one for each hidden layer"
+
+
+Kind = Number | Truth | Word | Units
+
+MOST_HIDDEN_LAYERS = 32
+_UNITS = Number(1, 65_536, integer=True)
+_POSITIVE = Number(0, low_open=True)
+_NOT_NEGATIVE = Number(0)
+_FRACTION = Number(0, 1)
+_BETA = Number(0, 1, high_open=True)
+_STEPS = Number(1, integer=True)
+
+ACTIVATIONS = (
+    "relu", "tanh", "sigmoid", "elu", "selu", "gelu", "silu", "swish", "softplus", "softsign", "leaky_relu", "relu6",
+    "exponential", "linear", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "hard_shrink", "soft_shrink",
+    "tanh_shrink", "celu", "mish", "log_sigmoid", "squareplus", "sparse_plus", "sparse_sigmoid",
+)  # fmt: skip
+
+_CLIPPING: dict[str, Kind] = {
+    name: Number(0, low_open=True, optional=True) for name in ("clipnorm", "clipvalue", "global_clipnorm")
+}
+_COMMON: dict[str, Kind] = {"weight_decay": Number(0, optional=True), **_CLIPPING}
+_ADAM: dict[str, Kind] = {"beta_1": _BETA, "beta_2": _BETA, "epsilon": _POSITIVE}
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """A Keras optimizer: its class, its arguments, and the learning rate it has when none is named."""
+
+    class_name: str
+    arguments: dict[str, Kind]
+    learning_rate: float = 0.001
+
+
+# Left out of every optimizer: use_ema and its two companions (they change the weights only when a `fit` ends, so that
+# a shared training could not be scored on the way), gradient_accumulation_steps (a step would be no batch any more)
+# and loss_scale_factor (for half precision).
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": Optimizer("SGD", {"momentum": _FRACTION, "nesterov": Truth(), **_COMMON}, 0.01),
+    "rmsprop": Optimizer(
+        "RMSprop",
+        {"rho": _FRACTION, "momentum": _FRACTION, "epsilon": _POSITIVE, "centered": Truth(), **_COMMON},
+    ),
+    "adam": Optimizer("Adam", {**_ADAM, "amsgrad": Truth(), **_COMMON}),
+    "adamw": Optimizer("AdamW", {**_ADAM, "amsgrad": Truth(), **_COMMON, "weight_decay": _NOT_NEGATIVE}),
+    "nadam": Optimizer("Nadam", {**_ADAM, **_COMMON}),
+    "adamax": Optimizer("Adamax", {**_ADAM, **_COMMON}),
+    "adagrad": Optimizer("Adagrad", {"initial_accumulator_value": _NOT_NEGATIVE, "epsilon": _POSITIVE, **_COMMON}),
+    "adadelta": Optimizer("Adadelta", {"rho": _FRACTION, "epsilon": _POSITIVE, **_COMMON}),
+    "adafactor": Optimizer(
+        "Adafactor",
+        {
+            "beta_2_decay": Number(high=0),
+            "epsilon_1": _POSITIVE,
+            "epsilon_2": _POSITIVE,
+            "clip_threshold": _POSITIVE,
+            "relative_step": Truth(),
+            **_COMMON,
+        },
+    ),
+    "ftrl": Optimizer(
+        "Ftrl",
+        {
+            "learning_rate_power": Number(high=0),
+            "initial_accumulator_value": _NOT_NEGATIVE,
+            "l1_regularization_strength": _NOT_NEGATIVE,
+            "l2_regularization_strength": _NOT_NEGATIVE,
+            "l2_shrinkage_regularization_strength": _NOT_NEGATIVE,
+            "beta": _NOT_NEGATIVE,
+            **_COMMON,
+        },
+    ),
+    "lion": Optimizer("Lion", {"beta_1": _BETA, "beta_2": _BETA, **_COMMON}),
+    "lamb": Optimizer("Lamb", {**_ADAM, **_COMMON}),
+}
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A Keras learning-rate schedule: the arguments it must have and those it may have, with their defaults.
+
+    `in_epochs` maps each argument that counts steps to the name of the same in epochs.
+    """
+
+    required: dict[str, Kind]
+    optional: dict[str, tuple[Kind, Any]]
+    in_epochs: dict[str, str]
+
+
+_RATE = _POSITIVE
+_STAIRCASE: dict[str, tuple[Kind, Any]] = {"staircase": (Truth(), False)}
+_DECAY_EPOCHS = {"decay_steps": "decay_epochs"}
+
+SCHEDULES: dict[str, Schedule] = {
+    "ExponentialDecay": Schedule(
+        {"initial_learning_rate": _RATE, "decay_steps": _STEPS, "decay_rate": _POSITIVE}, _STAIRCASE, _DECAY_EPOCHS
+    ),
+    "PiecewiseConstantDecay": Schedule(
+        {"boundaries": _STEPS, "values": _NOT_NEGATIVE}, {}, {"boundaries": "boundary_epochs"}
+    ),
+    "PolynomialDecay": Schedule(
+        {"initial_learning_rate": _RATE, "decay_steps": _STEPS},
+        {"end_learning_rate": (_NOT_NEGATIVE, 0.0001), "power": (_POSITIVE, 1.0), "cycle": (Truth(), False)},
+        _DECAY_EPOCHS,
+    ),
+    "InverseTimeDecay": Schedule(
+        {"initial_learning_rate": _RATE, "decay_steps": _STEPS, "decay_rate": _NOT_NEGATIVE},
+        _STAIRCASE,
+        _DECAY_EPOCHS,
+    ),
+    "CosineDecay": Schedule(
+        {"initial_learning_rate": _NOT_NEGATIVE, "decay_steps": _STEPS},
+        {
+            "alpha": (_FRACTION, 0.0),
+            "warmup_target": (Number(0, low_open=True, optional=True), None),
+            "warmup_steps": (Number(0, integer=True), 0),
+        },
+        {**_DECAY_EPOCHS, "warmup_steps": "warmup_epochs"},
+    ),
+    "CosineDecayRestarts": Schedule(
+        {"initial_learning_rate": _RATE, "first_decay_steps": _STEPS},
+        {"t_mul": (Number(1), 2.0), "m_mul": (_POSITIVE, 1.0), "alpha": (_FRACTION, 0.0)},
+        {"first_decay_steps": "first_decay_epochs"},
+    ),
+}
+LIST_ARGUMENTS = frozenset({"boundaries", "boundary_epochs", "values"})  # lists by nature, not lists of choices
+WHOLE_TRAINING = "all"  # as a number of epochs: the schedule stretches over the training
+
+LEARNING_RATE = _RATE
+EPOCHS_ARGUMENT = Number(0, low_open=True)
+
+# Hyperparameters with what they accept and what they are when a space does not name them; `optimizer` and
+# `learning_rate` have tables of their own.
+HYPERPARAMETERS: dict[str, tuple[Kind, Any]] = {
+    "epochs": (Number(1, 100_000, integer=True), 10),
+    "batch_size": (Number(1, integer=True), 128),
+    "hidden_layers": (Number(0, MOST_HIDDEN_LAYERS, integer=True), 2),
+    "hidden_units": (Units(), 64),
+    "activation": (Word(ACTIVATIONS), "relu"),
+    "dropout": (Number(0, 1, high_open=True), 0.0),
+    "l2": (_NOT_NEGATIVE, 0.0),
+}
+DEFAULT_OPTIMIZER = "rmsprop"
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A scikit-learn scorer: whether it is for two classes only, and undefined where a class has no row."""
+
+    two_classes_only: bool = False
+    needs_every_class: bool = False
+
+
+_ANY = Scorer()
+_TWO = Scorer(two_classes_only=True)
+_EVERY = Scorer(needs_every_class=True)
+SCORERS: dict[str, Scorer] = {
+    "accuracy": _ANY,
+    "balanced_accuracy": _ANY,
+    "matthews_corrcoef": _ANY,
+    **{f"{metric}_{mean}": _ANY for metric in ("f1", "precision", "recall", "jaccard")
+       for mean in ("macro", "micro", "weighted")},
+    **dict.fromkeys(("f1", "precision", "recall", "jaccard"), _TWO),
+    "roc_auc": Scorer(two_classes_only=True, needs_every_class=True),
+    **dict.fromkeys(("roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted"), _EVERY),
+    **dict.fromkeys(("neg_log_loss", "neg_brier_score", "top_k_accuracy", "average_precision"), _EVERY),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a data set before it is read: rows to train on, rows to test on, classes."""
+
+    training_rows: int
+    test_rows: int
+    classes: int
+    synthetic: bool = False
+
+
+DATASETS: dict[str, DatasetFacts] = {
+    "reuters": DatasetFacts(8_982, 2_246, 46),
+    "imdb": DatasetFacts(25_000, 25_000, 2),
+    "sample": DatasetFacts(8_982, 2_246, 46, synthetic=True),
+}

@@ -1,0 +1,106 @@
+"""Requests to the engine of a session: small files renamed into its `control/` folder, each applied once."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.errors import InputOutputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LARGEST = 64 << 10  # a request is some hundred bytes; more is not ours
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """What somebody asks of a running search."""
+
+
+class Pause(Request, frozen=True):
+    """Halt trainings at their next epoch's end, keeping their state."""
+
+
+class Resume(Request, frozen=True):
+    """Go on after a pause."""
+
+
+class Stop(Request, frozen=True):
+    """Finish the fits that are running and end; `at_once`: leave them."""
+
+    at_once: bool = False
+
+
+class Skip(Request, frozen=True):
+    """Do not run what is still missing of a combination."""
+
+    combination: int
+
+
+class Retry(Request, frozen=True):
+    """Run the failed or skipped fits of a combination after all."""
+
+    combination: int
+
+
+class Save(Request, frozen=True):
+    """Refit a combination (None: the best), save it at an absolute path, score it on the test set."""
+
+    path: str
+    combination: int | None = None
+
+
+AnyRequest = Pause | Resume | Stop | Skip | Retry | Save
+
+_decoder = msgspec.json.Decoder(AnyRequest)
+
+
+def write_request(folder: Path, request: Request) -> None:
+    """Leave a request in a session's folder. Raises InputOutputError if that cannot be written."""
+    control = folder / "control"
+    name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
+    temporary = control / f".{name}.tmp"
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.encode(request))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(control / f"{name}.json")
+    except OSError as error:
+        message = f"{control}: cannot leave a request for the engine: {error.strerror}"
+        raise InputOutputError(message) from error
+
+
+def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
+    """Requests that wait, oldest first, each removed as it is taken; and what was refused, in words."""
+    control = folder / "control"
+    taken: list[AnyRequest] = []
+    refused: list[str] = []
+    for name in sorted(os.listdir(control)):
+        if name.startswith(".") or not name.endswith(".json"):
+            continue
+        path = control / name
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                owner = os.fstat(file.fileno()).st_uid
+                content = file.read(_LARGEST + 1)
+            path.unlink()
+        except OSError as error:
+            refused.append(f"control/{name}: {error.strerror}")
+            continue
+        if owner not in (os.geteuid(), 0):
+            refused.append(f"control/{name}: written by user {owner}, not by the session's owner")
+        elif len(content) > _LARGEST:
+            refused.append(f"control/{name}: longer than a request can be")
+        else:
+            try:
+                taken.append(_decoder.decode(content))
+            except msgspec.MsgspecError as error:
+                refused.append(f"control/{name}: {error}")
+    return taken, refused

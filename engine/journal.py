@@ -1,0 +1,375 @@
+"""The record of a session: checksummed lines in append-only segments, one new segment for each engine.
+
+A line is `crc32 json\\n`, the JSON an array of the line's number in its segment and an event. A segment begins with
+a header that names its owner and seals every older segment by length and checksum: whatever an older engine writes
+after that counts for nothing. A torn or damaged line costs that line, never the rest. Readers take no locks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
+from engine.events import AnyEvent, CurvePlace, EpochEnded, Event, from_json
+
+_SEGMENT_NAME = re.compile(r"journal\.([1-9][0-9]{0,8})\.jsonl")
+_TAIL_BYTES = 4 << 20  # how much of the newest curves file a new follower reads for the trainings now running
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine process that writes a segment, so that others can tell whether it still lives."""
+
+    host: str
+    boot: str
+    pid: int
+    process_started: float
+
+
+class Seal(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of an older segment counts: its first `length` bytes, whose CRC-32 is `checksum`."""
+
+    segment: int
+    length: int
+    checksum: int
+
+
+class SegmentOpened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """A segment's first line."""
+
+    owner: Owner
+    seals: list[Seal]
+
+
+class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The epochs of a training up to a scored one, an entry an epoch; None where a number was not finite."""
+
+    training: int
+    loss: list[float | None]
+    validation_loss: list[float | None]
+    validation_score: list[float | None]
+    learning_rate: list[float]
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A place in the record that could not be read."""
+
+    file: str
+    offset: int
+    why: str
+
+
+_header_decoder = msgspec.json.Decoder(tuple[int, SegmentOpened])
+_record_decoder = msgspec.json.Decoder(tuple[int, msgspec.Raw])
+_curve_decoder = msgspec.json.Decoder(Curve)
+_encode = msgspec.json.Encoder().encode
+
+
+def frame(payload: bytes) -> bytes:
+    """A checksummed line."""
+    return b"%08x %b\n" % (zlib.crc32(payload), payload)
+
+
+def unframe(line: bytes) -> bytes | None:
+    """What a checksummed line (without its end) holds; None if it is damaged."""
+    payload = line[9:]
+    try:
+        sound = line[8:9] == b" " and int(line[:8], 16) == zlib.crc32(payload)
+    except ValueError:
+        return None
+    return payload if sound else None
+
+
+def segment_numbers(folder: Path) -> list[int]:
+    """The numbers of the segments in a session's folder, ascending."""
+    names = (_SEGMENT_NAME.fullmatch(name) for name in os.listdir(folder))
+    return sorted(int(name[1]) for name in names if name)
+
+
+def segment_path(folder: Path, segment: int) -> Path:
+    """Where a segment lies."""
+    return folder / f"journal.{segment}.jsonl"
+
+
+def curves_path(folder: Path, segment: int) -> Path:
+    """Where the curves that belong to a segment lie."""
+    return folder / f"curves.{segment}.jsonl"
+
+
+def read_header(folder: Path, segment: int) -> SegmentOpened | None:
+    """A segment's header; None if it is damaged."""
+    with segment_path(folder, segment).open("rb") as file:
+        payload = unframe(file.readline(1 << 20).rstrip(b"\n"))
+    if payload is None:
+        return None
+    try:
+        return _header_decoder.decode(payload)[1]
+    except msgspec.DecodeError:
+        return None
+
+
+def _seal(folder: Path, segment: int, earlier: Seal | None) -> Seal:
+    """What counts of an older segment: what was sealed before, else all its complete lines."""
+    if earlier is not None:
+        return earlier
+    content = segment_path(folder, segment).read_bytes()
+    content = content[: content.rfind(b"\n") + 1]
+    return Seal(segment=segment, length=len(content), checksum=zlib.crc32(content))
+
+
+class JournalWriter:
+    """The one writer of a segment. Not safe for use from several threads.
+
+    `append` hands a line to the system, `sync` makes all lines handed over last a power loss.
+    """
+
+    def __init__(self, folder: Path, owner: Owner) -> None:
+        """Open the next segment. Raises SessionHeldError if another engine opened it first."""
+        numbers = segment_numbers(folder)
+        self.folder = folder
+        self.segment = numbers[-1] + 1 if numbers else 1
+        sealed: dict[int, Seal] = {}
+        for number in numbers:
+            header = read_header(folder, number)
+            sealed.update({seal.segment: seal for seal in header.seals} if header else {})
+        header = SegmentOpened(owner=owner, seals=[_seal(folder, number, sealed.get(number)) for number in numbers])
+        self._sequence = 0
+        self._open(frame(_encode((0, header))))
+        self._broken = False
+
+    def _open(self, first_line: bytes) -> None:
+        """Create the segment with its header in it, or not at all."""
+        path = segment_path(self.folder, self.segment)
+        temporary = self.folder / f".segment.{os.getpid()}.tmp"
+        try:
+            self._file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+            try:
+                os.write(self._file, first_line)
+                os.fsync(self._file)
+                os.link(temporary, path)
+            except FileExistsError:
+                os.close(self._file)
+                message = f"{self.folder.name}: another engine began to work on this session just now"
+                raise SessionHeldError(message) from None
+            finally:
+                temporary.unlink()
+            sync_folder(self.folder)
+            self._curves = os.open(
+                curves_path(self.folder, self.segment), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+            )
+            self._curves_offset = os.fstat(self._curves).st_size
+        except OSError as error:
+            message = f"{self.folder}: cannot write the session's record: {error.strerror}"
+            raise CannotCreateError(message) from error
+
+    def append(self, event: Event) -> None:
+        """Hand a line to the system; it counts after the next `sync`."""
+        self._sequence += 1
+        self._write(self._file, frame(_encode((self._sequence, event))))
+
+    def append_epoch(self, event: EpochEnded) -> None:
+        """An epoch as it lands, for those who watch; never synced."""
+        self._curves_offset += self._write(self._curves, frame(_encode(event)))
+
+    def append_curve(self, curve: Curve) -> CurvePlace:
+        """A curve up to a scored epoch; returns where it lies."""
+        offset = self._curves_offset
+        length = self._write(self._curves, frame(_encode(curve)))
+        self._curves_offset += length
+        return CurvePlace(self.segment, offset, length)
+
+    def _write(self, file: int, line: bytes) -> int:
+        if self._broken:
+            message = f"{self.folder}: the session's record failed before; nothing more is written to it"
+            raise InputOutputError(message)
+        written = 0
+        try:
+            while written < len(line):
+                written += os.write(file, line[written:])
+        except OSError as error:
+            self._broken = True
+            message = f"{self.folder}: cannot write the session's record: {error.strerror}"
+            raise InputOutputError(message) from error
+        return written
+
+    def sync(self) -> None:
+        """Make every line last. After a failure the file is never synced again: what it holds is unknown."""
+        if self._broken:
+            message = f"{self.folder}: the session's record failed before; it is not synced again"
+            raise InputOutputError(message)
+        try:
+            os.fsync(self._file)
+        except OSError as error:
+            self._broken = True
+            message = f"{self.folder}: cannot make the session's record last: {error.strerror}"
+            raise InputOutputError(message) from error
+
+    @property
+    def overtaken(self) -> bool:
+        """Another engine took the session over: it opened a later segment."""
+        return segment_path(self.folder, self.segment + 1).exists()
+
+    def close(self) -> None:
+        """Release the files; nothing is synced."""
+        os.close(self._file)
+        os.close(self._curves)
+
+
+class JournalReader:
+    """Reads a session's record and goes on reading as it grows; never blocks a writer.
+
+    `generation` rises when what was read before no longer counts (an engine took over and sealed less than had been
+    read): the next poll then begins from the start again, and whoever reduces the events starts afresh.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.generation = 0
+        self.damages: list[Damage] = []
+        self._segment = 0
+        self._offset = 0
+        self._sequence = -1
+
+    def poll(self) -> list[AnyEvent]:
+        """Every event that has come since the last poll, in order."""
+        events: list[AnyEvent] = []
+        while True:
+            numbers = segment_numbers(self.folder)
+            later = [number for number in numbers if number > self._segment]
+            if self._segment == 0:
+                if not later:
+                    return events
+                self._enter(later[0])
+                continue
+            limit = self._sealed_length(later)
+            if limit is not None and self._offset > limit:
+                self.generation += 1
+                self.damages.clear()
+                self._segment = 0
+                events.clear()
+                continue
+            self._read(events, limit)
+            if not later:
+                return events
+            self._enter(later[0])
+
+    def _enter(self, segment: int) -> None:
+        self._segment, self._offset, self._sequence = segment, 0, -1
+
+    def _sealed_length(self, later: list[int]) -> int | None:
+        for number in later:
+            header = read_header(self.folder, number)
+            for seal in header.seals if header else []:
+                if seal.segment == self._segment:
+                    return seal.length
+        return None
+
+    def _read(self, events: list[AnyEvent], limit: int | None) -> None:
+        path = segment_path(self.folder, self._segment)
+        with path.open("rb") as file:
+            file.seek(self._offset)
+            content = file.read(-1 if limit is None else limit - self._offset)
+        end = content.rfind(b"\n") + 1
+        place = self._offset
+        for line in content[:end].split(b"\n")[:-1]:
+            try:
+                self._take(line, events)
+            except (ValueError, msgspec.MsgspecError) as error:
+                self.damages.append(Damage(path.name, place, str(error)))
+            place += len(line) + 1
+        self._offset += end
+
+    def _take(self, line: bytes, events: list[AnyEvent]) -> None:
+        payload = unframe(line)
+        if payload is None:
+            message = "the checksum does not fit"
+            raise ValueError(message)
+        sequence, raw = _record_decoder.decode(payload)
+        if sequence <= self._sequence:
+            message = f"line {sequence} stands after line {self._sequence}"
+            raise ValueError(message)
+        self._sequence = sequence
+        if sequence > 0:
+            events.append(from_json(raw))
+
+
+class EpochReader:
+    """Follows the epochs of the trainings now running, as they land in the newest curves file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._segment = 0
+        self._offset = 0
+
+    def poll(self) -> list[EpochEnded]:
+        """Epochs since the last poll; the first poll begins a few megabytes before the end."""
+        numbers = segment_numbers(self.folder)
+        if not numbers:
+            return []
+        path = curves_path(self.folder, numbers[-1])
+        epochs: list[EpochEnded] = []
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            if self._segment != numbers[-1]:
+                self._segment, self._offset = numbers[-1], max(0, size - _TAIL_BYTES)
+            file.seek(self._offset)
+            content = file.read()
+            end = content.rfind(b"\n") + 1
+            self._offset += end
+            for line in content[:end].split(b"\n"):
+                payload = unframe(line)
+                # Curves stand between the epochs, and what is damaged here has cost only a glimpse.
+                if payload is not None and payload.startswith(b'{"type":"EpochEnded"'):
+                    event = from_json(payload)
+                    assert isinstance(event, EpochEnded)
+                    epochs.append(event)
+        return epochs
+
+
+def read_curve(folder: Path, place: CurvePlace) -> Curve | None:
+    """The curve at a place; None if the file is gone or damaged there."""
+    try:
+        with curves_path(folder, place.segment).open("rb") as file:
+            file.seek(place.offset)
+            payload = unframe(file.read(place.length).rstrip(b"\n"))
+        return None if payload is None else _curve_decoder.decode(payload)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last a power loss."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file so that any reader sees the old content or all of the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def as_json(value: Any) -> bytes:
+    """Indented JSON for files that people read."""
+    return msgspec.json.format(_encode(value), indent=2) + b"\n"

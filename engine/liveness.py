@@ -1,0 +1,127 @@
+"""Tells whether the engine that owns a session still lives, from the same host or from another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.journal import Owner, read_header, segment_numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HEARTBEAT_SECONDS = 2.0
+_SILENCE_SECONDS = 30.0  # another host's engine is taken for dead after this, clocks and NFS caches allowed for
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """What an engine says of itself every few seconds, so that a list of sessions need not read every record.
+
+    `journal_bytes`: length of its segment when it said so; a reader that finds another length reads the record.
+    """
+
+    owner: Owner
+    time: float
+    segment: int
+    journal_bytes: int
+    status: str
+    fits_finished: int
+    fits_total: int
+    fits_failed: int
+    combinations: int
+    best_score: float | None
+    best_combination: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Liveness:
+    """Whether an engine works on the session, and which; `certain` is false across hosts."""
+
+    alive: bool
+    owner: str
+    certain: bool = True
+    same_host: bool = True
+
+
+def boot_id() -> str:
+    """Something that differs from one boot of this machine to the next."""
+    with contextlib.suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    import psutil
+
+    return f"{psutil.boot_time():.0f}"
+
+
+def process_started(pid: int) -> float | None:
+    """When a process of this host began, in seconds; None if there is none (a zombie counts as none)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] == "Z" else float(fields[19])  # field 22, in clock ticks since boot
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return None
+    except ProcessLookupError:
+        return None
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
+    except psutil.NoSuchProcess:
+        return None
+
+
+def this_process() -> Owner:
+    """This process, as the owner of a segment."""
+    return Owner(
+        host=socket.gethostname(),
+        boot=boot_id(),
+        pid=os.getpid(),
+        process_started=process_started(os.getpid()) or 0.0,
+    )
+
+
+def read_heartbeat(folder: Path) -> Heartbeat | None:
+    """The latest heartbeat; None if there is none that can be read."""
+    try:
+        return msgspec.json.decode((folder / "heartbeat").read_bytes(), type=Heartbeat)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def liveness(folder: Path, now: Callable[[], float] = time.time) -> Liveness:
+    """Whether the owner of the newest segment still lives.
+
+    On its own host: the same boot, and its pid began when the owner says. From another host: a heartbeat that is
+    not older than half a minute.
+    """
+    numbers = segment_numbers(folder)
+    header = read_header(folder, numbers[-1]) if numbers else None
+    if header is None:
+        return Liveness(alive=False, owner="nobody")
+    owner = header.owner
+    name = f"pid {owner.pid} on {owner.host}"
+    if owner.host == socket.gethostname():
+        alive = owner.boot == boot_id() and process_started(owner.pid) == owner.process_started
+        return Liveness(alive=alive, owner=name)
+    try:
+        # The age by the file server's clock, compared with a file touched there, would be better still; the
+        # time written in the heartbeat is what both hosts can read without writing.
+        beat = read_heartbeat(folder)
+        age = now() - (beat.time if beat else segment_mtime(folder, numbers[-1]))
+    except OSError:
+        age = float("inf")
+    return Liveness(alive=age < _SILENCE_SECONDS, owner=name, certain=False, same_host=False)
+
+
+def segment_mtime(folder: Path, segment: int) -> float:
+    """When a segment was last written, by the file server's clock."""
+    return (folder / f"journal.{segment}.jsonl").stat().st_mtime

@@ -1,0 +1,366 @@
+"""A session: one search on disk, in a folder of plain files that can be listed, read, followed and steered."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine import control, journal
+from engine.errors import (
+    CannotCreateError,
+    InputOutputError,
+    SessionHeldError,
+    SessionUnreadableError,
+    UsageError,
+)
+from engine.liveness import Liveness, liveness, read_heartbeat
+from engine.state import SearchState, SearchStatus
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from engine.events import AnyEvent, CurvePlace, EpochEnded
+
+FORMAT = 1
+_IDENTIFIER = re.compile(r"[a-z0-9-]{1,64}")
+
+
+class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the search was trained on, so that a resume can tell whether it still is."""
+
+    source_sha256: str
+    digest: str
+    folds_sha256: str
+    rows: int
+    test_rows: int
+    classes: int
+    synthetic: bool
+
+
+class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`search.json`: what was asked for, and of what data, versions and machine."""
+
+    format: int
+    id: str
+    created: float
+    spec: dict[str, Any]
+    data: DataRecord
+    versions: dict[str, str]
+    host: str
+    cpu: str
+    workers: int | None = None
+    data_dir: str | None = None
+    notify: str | None = None
+
+
+@dataclass(frozen=True)
+class SessionSummary:
+    """A session as a list shows it; `problem` says why it cannot be read."""
+
+    id: str
+    folder: Path
+    created: float = 0.0
+    dataset: str = ""
+    strategy: str = ""
+    synthetic: bool = False
+    status: str = "unreadable"
+    fits_finished: int = 0
+    fits_total: int = 0
+    fits_failed: int = 0
+    combinations: int = 0
+    best_score: float | None = None
+    best_combination: int | None = None
+    seconds: float = 0.0
+    host: str = ""
+    alive: bool = False
+    problem: str = ""
+
+
+@dataclass
+class Follower:
+    """Everything that happens in a session, as it lands; see `JournalReader` for `generation`."""
+
+    folder: Path
+    _journal: journal.JournalReader = field(init=False)
+    _epochs: journal.EpochReader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._journal = journal.JournalReader(self.folder)
+        self._epochs = journal.EpochReader(self.folder)
+
+    @property
+    def generation(self) -> int:
+        """Rises when earlier events no longer count: then start with a new state."""
+        return self._journal.generation
+
+    @property
+    def damages(self) -> list[journal.Damage]:
+        """Places of the record that could not be read so far."""
+        return self._journal.damages
+
+    def poll(self) -> list[AnyEvent]:
+        """Every event since the last poll; epochs, which the record does not order, come last."""
+        # Read epochs first: an epoch whose training's start is not yet in the record would be lost on the state.
+        epochs: list[EpochEnded] = self._epochs.poll()
+        events = self._journal.poll()
+        return [*events, *epochs]
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that exists on disk."""
+
+    folder: Path
+    record: SearchRecord
+
+    @property
+    def id(self) -> str:
+        """Its name, which is that of its folder."""
+        return self.folder.name
+
+    @classmethod
+    def create(cls, sessions: Path, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
+        """Make the folder of a new session, whole or not at all.
+
+        `folds` (repeats, rows) int16: for each repeat the fold in which a row is validated, -1 where a row is not
+        part of the search. Raises UsageError if the name is taken, CannotCreateError if the place cannot be written.
+        """
+        import numpy as np
+
+        check_identifier(record.id)
+        target = sessions / record.id
+        building = sessions / f".new-{record.id}-{os.getpid()}"
+        try:
+            make_private_folder(sessions)
+            building.mkdir(mode=0o700)
+            try:
+                (building / "control").mkdir(mode=0o700)
+                journal.write_whole(building / "search.json", journal.as_json(record))
+                with (building / "folds.npy").open("wb") as file:
+                    np.save(file, folds, allow_pickle=False)
+                    file.flush()
+                    os.fsync(file.fileno())
+                if target.exists():
+                    message = _taken(record.id)
+                    raise UsageError(message)
+                building.rename(target)
+                journal.sync_folder(sessions)
+            except BaseException:
+                shutil.rmtree(building, ignore_errors=True)
+                raise
+        except OSError as error:
+            message = f"{target}: cannot create the session: {error.strerror}"
+            raise CannotCreateError(message) from error
+        return cls(target, record)
+
+    def folds(self) -> NDArray[np.int16]:
+        """The folds that `create` was given, checked against their hash."""
+        import hashlib
+
+        import numpy as np
+
+        try:
+            folds: NDArray[np.int16] = np.load(self.folder / "folds.npy", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            message = f"{self.folder / 'folds.npy'}: cannot be read: {error}"
+            raise SessionUnreadableError(message) from error
+        if hashlib.sha256(folds.tobytes()).hexdigest() != self.record.data.folds_sha256:
+            message = f"{self.folder / 'folds.npy'}: is not what the session was created with"
+            raise SessionUnreadableError(message)
+        return folds
+
+    def liveness(self) -> Liveness:
+        """Whether an engine works on it now."""
+        return liveness(self.folder)
+
+    def follow(self) -> Follower:
+        """Start to read it, from the beginning."""
+        return Follower(self.folder)
+
+    def state(self) -> SearchState:
+        """What its record says now."""
+        state = SearchState()
+        for event in journal.JournalReader(self.folder).poll():
+            state.apply(event)
+        return state
+
+    def status(self, state: SearchState) -> str:
+        """The state's status, or "crashed" where it says that an engine works on it and none does."""
+        return _status(state.status, alive=self.liveness().alive)
+
+    def curve(self, place: CurvePlace) -> journal.Curve | None:
+        """The epochs of a scored fit; None if they are gone."""
+        return journal.read_curve(self.folder, place)
+
+    def request(self, request: control.Request) -> None:
+        """Ask something of its engine. Raises UsageError if none works on it."""
+        if not self.liveness().alive:
+            message = f"{self.id}: no engine works on this session; start one with: foldwatch resume {self.id}"
+            raise UsageError(message)
+        control.write_request(self.folder, request)
+
+    def delete(self) -> None:
+        """Remove it with all it holds. Raises SessionHeldError while an engine works on it."""
+        now = self.liveness()
+        if now.alive:
+            message = f"{self.id}: {now.owner} works on this session; first: foldwatch stop {self.id}"
+            raise SessionHeldError(message)
+        doomed = self.folder.with_name(f".deleted-{self.id}-{os.getpid()}")
+        try:
+            self.folder.rename(doomed)
+            shutil.rmtree(doomed)
+        except OSError as error:
+            message = f"{self.folder}: cannot be deleted: {error.strerror}"
+            raise InputOutputError(message) from error
+
+
+def _status(status: SearchStatus, *, alive: bool) -> str:
+    return str(status) if alive or status.is_finished or status is SearchStatus.NEW else "crashed"
+
+
+def _taken(identifier: str) -> str:
+    return f"session {identifier!r} exists; continue it with: foldwatch resume {identifier}"
+
+
+def check_identifier(identifier: str) -> str:
+    """The name itself. Raises UsageError if a session cannot be called so."""
+    if not _IDENTIFIER.fullmatch(identifier):
+        message = f"session name {identifier[:80]!r} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -"
+        raise UsageError(message)
+    return identifier
+
+
+def make_private_folder(folder: Path) -> None:
+    """Create a folder that only its owner can enter, parents as the system makes them; leave an existing one."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def sessions_folder(explicit: Path | None = None) -> Path:
+    """Where sessions lie: as asked, else $FOLDWATCH_SESSIONS, else ./sessions if it is there, else the user's data."""
+    if explicit is not None:
+        return explicit.absolute()
+    if named := os.environ.get("FOLDWATCH_SESSIONS"):
+        return Path(named).absolute()
+    here = Path("sessions")
+    if here.is_dir():
+        return here.absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("foldwatch", appauthor=False)) / "sessions"
+
+
+def open_session(identifier: str, folder: Path) -> Session:
+    """A session of a folder. Raises UsageError if there is none, SessionUnreadableError if it cannot be read."""
+    place = folder / check_identifier(identifier)
+    try:
+        mode = place.lstat().st_mode
+    except OSError:
+        message = f"no session {identifier!r} in {folder}; see: foldwatch list"
+        raise UsageError(message) from None
+    if stat.S_ISLNK(mode) or not stat.S_ISDIR(mode):
+        message = f"{place}: is not a session's folder (links are not followed)"
+        raise SessionUnreadableError(message)
+    return Session(place, _read_record(place))
+
+
+def _read_record(place: Path) -> SearchRecord:
+    path = place / "search.json"
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=SearchRecord)
+    except OSError as error:
+        message = f"{path}: cannot be read: {error.strerror}"
+        raise SessionUnreadableError(message) from error
+    except msgspec.MsgspecError as error:
+        message = f"{path}: is not the record of a search: {error}"
+        raise SessionUnreadableError(message) from error
+    if record.format > FORMAT:
+        message = f"{path}: has format {record.format}; this version reads up to {FORMAT}"
+        raise SessionUnreadableError(message)
+    return record
+
+
+def new_identifier(folder: Path, stem: str) -> str:
+    """The first of stem-01, stem-02, ... that is free."""
+    number = 1
+    while (folder / f"{stem}-{number:02}").exists():
+        number += 1
+    return f"{stem}-{number:02}"
+
+
+def list_sessions(folder: Path) -> list[SessionSummary]:
+    """All sessions of a folder, newest first; those that cannot be read say why."""
+    try:
+        names = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    summaries = [summarise(folder / name) for name in names if _IDENTIFIER.fullmatch(name)]
+    return sorted(summaries, key=lambda summary: (-summary.created, summary.id))
+
+
+def summarise(place: Path) -> SessionSummary:
+    """A session in a few numbers: from its heartbeat where that is up to date, else from its record."""
+    try:
+        record = _read_record(place)
+        now = liveness(place)
+        beat = read_heartbeat(place)
+        numbers = journal.segment_numbers(place)
+        up_to_date = (
+            beat is not None
+            and numbers
+            and beat.segment == numbers[-1]
+            and (now.alive or beat.journal_bytes == journal.segment_path(place, numbers[-1]).stat().st_size)
+        )
+        if beat is not None and up_to_date:
+            counts = {
+                "status": _status(SearchStatus(beat.status), alive=now.alive),
+                "fits_finished": beat.fits_finished,
+                "fits_total": beat.fits_total,
+                "fits_failed": beat.fits_failed,
+                "combinations": beat.combinations,
+                "best_score": beat.best_score,
+                "best_combination": beat.best_combination,
+                "seconds": beat.seconds,
+            }
+        else:
+            counts = _counts(Session(place, record).state(), alive=now.alive)
+    except SessionUnreadableError as error:
+        return SessionSummary(place.name, place, problem=str(error))
+    except (OSError, ValueError) as error:
+        return SessionSummary(place.name, place, problem=f"{place}: cannot be read: {error}")
+    strategy = record.spec.get("strategy", "grid")
+    return SessionSummary(
+        id=place.name,
+        folder=place,
+        created=record.created,
+        dataset=str(record.spec.get("dataset", "")),
+        strategy=strategy if isinstance(strategy, str) else next(iter(strategy), ""),
+        synthetic=record.data.synthetic,
+        host=record.host,
+        alive=now.alive,
+        **counts,
+    )
+
+
+def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
+    best = state.best
+    return {
+        "status": _status(state.status, alive=alive),
+        "fits_finished": state.fits_finished,
+        "fits_total": state.fits_total,
+        "fits_failed": state.fits_failed,
+        "combinations": len(state.combinations),
+        "best_score": best.mean(state.scoring[0])[0] if best else None,
+        "best_combination": best.index if best else None,
+        "seconds": state.elapsed(time.time() if alive else None),
+    }

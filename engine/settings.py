@@ -1,0 +1,102 @@
+"""What a combination's flat parameters mean: the network, the optimizer and the rate of every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
+from engine.schedules import depends_on_epochs, in_steps, learning_rates, steps_per_epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.training.interface import TrainingRequest
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A combination with every default filled in and one spelling for equal effects.
+
+    `schedule` is the name of a Keras schedule or None; `schedule_arguments` are as written, in epochs or steps;
+    `learning_rate` is the constant rate where there is no schedule. Arguments are sorted pairs, so that settings
+    can be compared and hashed.
+    """
+
+    epochs: int
+    batch_size: int
+    hidden_units: tuple[int, ...]
+    activation: str
+    dropout: float
+    l2: float
+    optimizer: str
+    optimizer_arguments: tuple[tuple[str, Any], ...]
+    learning_rate: float | None
+    schedule: str | None
+    schedule_arguments: tuple[tuple[str, Any], ...]
+
+    @property
+    def shares_epochs(self) -> bool:
+        """Whether a longer training passes through this one: nothing in it depends on the number of epochs."""
+        return not depends_on_epochs(dict(self.schedule_arguments))
+
+    def rates(self, rows: int) -> list[float]:
+        """The learning rate of every step of a training on `rows` rows."""
+        epoch_steps = steps_per_epoch(rows, self.batch_size)
+        steps = epoch_steps * self.epochs
+        if self.schedule is None:
+            assert self.learning_rate is not None
+            return [self.learning_rate] * steps
+        arguments = in_steps(self.schedule, dict(self.schedule_arguments), epoch_steps, self.epochs)
+        return learning_rates(self.schedule, arguments, steps)
+
+
+def _sorted_pairs(params: Mapping[str, Any], prefix: str) -> tuple[tuple[str, Any], ...]:
+    pairs = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
+    return tuple(sorted((name, tuple(v) if isinstance(v, list) else v) for name, v in pairs.items()))
+
+
+def settings_of(params: Mapping[str, Any]) -> Settings:
+    """The meaning of flat parameters that a spec has validated."""
+    given = {name: params.get(name, default) for name, (_, default) in HYPERPARAMETERS.items()}
+    units = given["hidden_units"]
+    hidden_units = tuple(units) if isinstance(units, list | tuple) else (units,) * given["hidden_layers"]
+    optimizer = params.get("optimizer", DEFAULT_OPTIMIZER)
+    learning_rate = params.get("learning_rate", OPTIMIZERS[optimizer].learning_rate)
+    schedule = learning_rate if isinstance(learning_rate, str) else None
+    activation = given["activation"]
+    return Settings(
+        epochs=given["epochs"],
+        batch_size=given["batch_size"],
+        hidden_units=hidden_units,
+        activation={"swish": "silu", "hard_swish": "hard_silu"}.get(activation, activation),
+        dropout=float(given["dropout"]),
+        l2=float(given["l2"]),
+        optimizer=optimizer,
+        optimizer_arguments=_sorted_pairs(params, "optimizer__"),
+        learning_rate=None if schedule else float(learning_rate),
+        schedule=schedule,
+        schedule_arguments=_sorted_pairs(params, "learning_rate__"),
+    )
+
+
+def training_request(
+    params: Mapping[str, Any], *, training_rows: int, width: int, classes: int, seed: int
+) -> TrainingRequest:
+    """What a trainer is asked for, from flat parameters and the fold's size; `seed` from `training_seed`."""
+    import numpy as np
+
+    from engine.training.interface import NetworkDescription, TrainingRequest
+
+    settings = settings_of(params)
+    return TrainingRequest(
+        network=NetworkDescription(
+            width, classes, settings.hidden_units, settings.activation, settings.dropout, settings.l2
+        ),
+        optimizer=settings.optimizer,
+        optimizer_arguments=dict(settings.optimizer_arguments),
+        batch_size=settings.batch_size,
+        epochs=settings.epochs,
+        learning_rates=np.asarray(settings.rates(training_rows), np.float32),
+        seed=seed,
+    )
