@@ -76,7 +76,7 @@ class Rows:
     def digest(self) -> bytes:
         """SHA-256 of columns, row lengths, labels, width and number of classes, whatever memory they lie in."""
         digest = hashlib.sha256(f"{self.width} {self.classes} {len(self)}\n".encode())
-        digest.update(np.ascontiguousarray(self.indices, "<i4"))
-        digest.update(np.diff(self.indptr).astype("<i8"))
-        digest.update(np.ascontiguousarray(self.labels, "<i4"))
+        digest.update(np.ascontiguousarray(self.indices, "<i4").data)
+        digest.update(np.diff(self.indptr).astype("<i8").data)
+        digest.update(np.ascontiguousarray(self.labels, "<i4").data)
         return digest.digest()

@@ -1,0 +1,192 @@
+"""Parsed datasets on disk: written whole under a temporary name and renamed, checked when opened, never half there."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.data.dataset import Dataset
+from engine.errors import DataError, InputOutputError
+from engine.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+# Raise with every change of what the files mean; older entries are then never looked at again.
+FORMAT_VERSION = 1
+META = "meta.json"
+_PARTS = ("training", "test")
+_ARRAYS: dict[str, np.dtype[Any]] = {
+    "indices": np.dtype(np.int32),
+    "indptr": np.dtype(np.int64),
+    "labels": np.dtype(np.int32),
+}
+_BUILDING = ".building-"
+_ABANDONED_SECONDS = 24 * 3600.0
+
+
+def entry_folder(root: Path, name: str, source_sha256: str, num_words: int) -> Path:
+    """The folder under `root` for rows made from that source with those parameters."""
+    key = hashlib.sha256(f"{FORMAT_VERSION} {name} {source_sha256} {num_words}\n".encode()).hexdigest()
+    return root / f"{name}-{num_words}-{key[:24]}"
+
+
+def store(
+    folder: Path,
+    build: Callable[[], tuple[Rows, Rows]],
+    *,
+    name: str,
+    label_names: tuple[str, ...],
+    num_words: int,
+    source_sha256: str,
+    synthetic: bool,
+) -> Dataset:
+    """Build the rows, write them to `folder`, and open them from there.
+
+    Where another process has just written the same, its folder is taken. Raises `InputOutputError` if the disk
+    does not take them, and whatever `build` raises.
+    """
+    parts = dict(zip(_PARTS, build(), strict=True))
+    meta: dict[str, Any] = {
+        "format": FORMAT_VERSION,
+        "name": name,
+        "label_names": label_names,
+        "num_words": num_words,
+        "source_sha256": source_sha256,
+        "synthetic": synthetic,
+        "digest": hashlib.sha256(b"".join(rows.digest() for rows in parts.values())).hexdigest(),
+        "arrays": {},
+    }
+    try:
+        _remove_abandoned(folder.parent)
+        building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent))
+        try:
+            for part, rows in parts.items():
+                for array in _ARRAYS:
+                    path = building / f"{part}_{array}.npy"
+                    meta["arrays"][path.name] = _write_array(path, getattr(rows, array))
+            _write(building / META, json.dumps(meta, indent=1).encode())
+            _put_in_place(building, folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+    except OSError as error:
+        message = f"{folder}: parsed data cannot be written: {error.strerror or error}"
+        raise InputOutputError(message) from error
+    return open_cached(folder)
+
+
+def open_cached(folder: Path, *, thorough: bool = False) -> Dataset:
+    """Map the rows in `folder` into memory: nothing is parsed, and read only when used.
+
+    Sizes and types are compared with what was recorded; `thorough` compares checksums as well. Raises `DataError`
+    if the folder is not there, not complete, or differs.
+    """
+    try:
+        meta = json.loads((folder / META).read_bytes())
+        if meta["format"] != FORMAT_VERSION:
+            message = f"{folder}: parsed data of another version ({meta['format']})"
+            raise DataError(message)
+        parts = []
+        for part in _PARTS:
+            arrays = {
+                array: _map_array(folder / f"{part}_{array}.npy", dtype, meta["arrays"], thorough=thorough)
+                for array, dtype in _ARRAYS.items()
+            }
+            rows = Rows(**arrays, width=int(meta["num_words"]), classes=len(meta["label_names"]))
+            if len(rows.indptr) != len(rows.labels) + 1 or int(rows.indptr[-1]) != len(rows.indices):
+                message = f"{folder}: parsed data do not fit together"
+                raise DataError(message)
+            parts.append(rows)
+        return Dataset(
+            name=str(meta["name"]),
+            training=parts[0],
+            test=parts[1],
+            label_names=tuple(meta["label_names"]),
+            num_words=int(meta["num_words"]),
+            source_sha256=str(meta["source_sha256"]),
+            digest=str(meta["digest"]),
+            synthetic=bool(meta["synthetic"]),
+            folder=folder,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        message = f"{folder}: parsed data cannot be opened: {error}"
+        raise DataError(message) from error
+
+
+def _write_array(path: Path, array: NDArray[Any]) -> dict[str, int]:
+    with path.open("xb") as file:
+        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(0o600)
+    return {"bytes": path.stat().st_size, "crc32": zlib.crc32(path.read_bytes())}
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+
+def _map_array(
+    path: Path, dtype: np.dtype[Any], recorded: dict[str, dict[str, int]], *, thorough: bool
+) -> NDArray[Any]:
+    expected = recorded[path.name]
+    if path.stat().st_size != expected["bytes"]:
+        message = f"{path}: {path.stat().st_size} bytes, not {expected['bytes']}"
+        raise DataError(message)
+    if thorough and zlib.crc32(path.read_bytes()) != expected["crc32"]:
+        message = f"{path}: its checksum differs from the recorded one"
+        raise DataError(message)
+    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    if mapped.dtype != dtype or mapped.ndim != 1:
+        message = f"{path}: {mapped.ndim} dimensions of {mapped.dtype}, not one of {dtype}"
+        raise DataError(message)
+    # A plain array on the same mapping: what is computed from it is then plain as well.
+    return np.asarray(mapped)
+
+
+def _put_in_place(building: Path, folder: Path) -> None:
+    try:
+        building.rename(folder)
+    except OSError:
+        if _is_sound(folder):
+            return
+        # What lies there is damaged: move it aside (whoever has it mapped keeps it) and try once more.
+        aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent))
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(aside / "damaged")
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            building.rename(folder)
+        except OSError:
+            # Another process did the same in between.
+            if not _is_sound(folder):
+                raise
+
+
+def _is_sound(folder: Path) -> bool:
+    try:
+        open_cached(folder, thorough=True)
+    except DataError:
+        return False
+    return True
+
+
+def _remove_abandoned(root: Path) -> None:
+    """Remove what processes left behind that were killed while they wrote."""
+    for path in root.glob(f"{_BUILDING}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,82 @@
+"""A folder for parsed data that this user, and nobody else, can write."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from engine.errors import CannotCreateError
+
+CACHE_VARIABLE = "FOLDWATCH_CACHE"
+
+
+def preferred_folder(cache_dir: Path | None) -> Path:
+    """Where parsed data should lie: `cache_dir`, else $FOLDWATCH_CACHE, else the user's cache folder; not created."""
+    root = cache_dir or os.environ.get(CACHE_VARIABLE)
+    if root:
+        return Path(root).expanduser().absolute() / "data"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("foldwatch") / "data"
+
+
+def download_folder(cache_dir: Path | None) -> Path:
+    """Where downloaded files are looked for; not created."""
+    preferred = preferred_folder(cache_dir)
+    chosen = preferred if _private(preferred) or not _private(_fallback()) else _fallback()
+    return chosen / "downloads"
+
+
+def private_folder(cache_dir: Path | None) -> Path:
+    """The folder for parsed data, created if need be, mode 0700, surely writable.
+
+    Where the preferred one cannot be made, written or trusted, a private one in the system's temporary folder
+    serves. Raises `CannotCreateError` if not even that can be made.
+    """
+    for folder in (preferred_folder(cache_dir), _fallback()):
+        if _create(folder):
+            return folder
+    try:
+        return Path(tempfile.mkdtemp(prefix="foldwatch-"))
+    except OSError as error:
+        message = f"{tempfile.gettempdir()}: no private folder for data can be made here: {error.strerror}"
+        raise CannotCreateError(message) from error
+
+
+def _fallback() -> Path:
+    # Known by name so that the next process finds it; whoever else made it is found out by its owner.
+    return Path(tempfile.gettempdir()) / f"foldwatch-{os.geteuid()}" / "data"
+
+
+def _create(folder: Path) -> bool:
+    try:
+        _make_with_parents(folder.parent)
+        # Anybody may have made the fallback's parent, which lies where all may write.
+        if folder == _fallback() and not _private(folder.parent):
+            return False
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not _private(folder):
+            return False
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe-"):
+            return True
+    except OSError:
+        return False
+
+
+def _make_with_parents(folder: Path) -> None:
+    """Create the folder and what is missing above it, all for this user alone."""
+    if not folder.exists():
+        _make_with_parents(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _private(folder: Path) -> bool:
+    """Whether it is a real folder, ours, that nobody else may write to."""
+    try:
+        status = folder.lstat()
+    except OSError:
+        return False
+    writable_by_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not writable_by_others
