@@ -102,11 +102,15 @@ ACTIVATIONS = (
     "tanh_shrink", "celu", "mish", "log_sigmoid", "squareplus", "sparse_plus", "sparse_sigmoid",
 )  # fmt: skip
 
-_CLIPPING: dict[str, Kind] = {
-    name: Number(0, low_open=True, optional=True) for name in ("clipnorm", "clipvalue", "global_clipnorm")
+Arguments = dict[str, tuple[Kind, Any]]  # name -> what it accepts, Keras' default
+
+_COMMON: Arguments = {
+    "weight_decay": (Number(0, optional=True), None),
+    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), (Number(0, low_open=True, optional=True), None)),
 }
-_COMMON: dict[str, Kind] = {"weight_decay": Number(0, optional=True), **_CLIPPING}
-_ADAM: dict[str, Kind] = {"beta_1": _BETA, "beta_2": _BETA, "epsilon": _POSITIVE}
+_EPSILON: Arguments = {"epsilon": (_POSITIVE, 1e-7)}
+_ADAM: Arguments = {"beta_1": (_BETA, 0.9), "beta_2": (_BETA, 0.999), **_EPSILON, **_COMMON}
+_AMSGRAD: Arguments = {"amsgrad": (Truth(), False)}
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Optimizer:
     """A Keras optimizer: its class, its arguments, and the learning rate it has when none is named."""
 
     class_name: str
-    arguments: dict[str, Kind]
+    arguments: Arguments
     learning_rate: float = 0.001
 
 
@@ -122,42 +126,42 @@ class Optimizer:
 # a shared training could not be scored on the way), gradient_accumulation_steps (a step would be no batch any more)
 # and loss_scale_factor (for half precision).
 OPTIMIZERS: dict[str, Optimizer] = {
-    "sgd": Optimizer("SGD", {"momentum": _FRACTION, "nesterov": Truth(), **_COMMON}, 0.01),
+    "sgd": Optimizer("SGD", {"momentum": (_FRACTION, 0.0), "nesterov": (Truth(), False), **_COMMON}, 0.01),
     "rmsprop": Optimizer(
         "RMSprop",
-        {"rho": _FRACTION, "momentum": _FRACTION, "epsilon": _POSITIVE, "centered": Truth(), **_COMMON},
+        {"rho": (_FRACTION, 0.9), "momentum": (_FRACTION, 0.0), "centered": (Truth(), False), **_EPSILON, **_COMMON},
     ),
-    "adam": Optimizer("Adam", {**_ADAM, "amsgrad": Truth(), **_COMMON}),
-    "adamw": Optimizer("AdamW", {**_ADAM, "amsgrad": Truth(), **_COMMON, "weight_decay": _NOT_NEGATIVE}),
-    "nadam": Optimizer("Nadam", {**_ADAM, **_COMMON}),
-    "adamax": Optimizer("Adamax", {**_ADAM, **_COMMON}),
-    "adagrad": Optimizer("Adagrad", {"initial_accumulator_value": _NOT_NEGATIVE, "epsilon": _POSITIVE, **_COMMON}),
-    "adadelta": Optimizer("Adadelta", {"rho": _FRACTION, "epsilon": _POSITIVE, **_COMMON}),
+    "adam": Optimizer("Adam", {**_ADAM, **_AMSGRAD}),
+    "adamw": Optimizer("AdamW", {**_ADAM, **_AMSGRAD, "weight_decay": (_NOT_NEGATIVE, 0.004)}),
+    "nadam": Optimizer("Nadam", _ADAM),
+    "adamax": Optimizer("Adamax", _ADAM),
+    "adagrad": Optimizer("Adagrad", {"initial_accumulator_value": (_NOT_NEGATIVE, 0.1), **_EPSILON, **_COMMON}),
+    "adadelta": Optimizer("Adadelta", {"rho": (_FRACTION, 0.95), **_EPSILON, **_COMMON}),
     "adafactor": Optimizer(
         "Adafactor",
         {
-            "beta_2_decay": Number(high=0),
-            "epsilon_1": _POSITIVE,
-            "epsilon_2": _POSITIVE,
-            "clip_threshold": _POSITIVE,
-            "relative_step": Truth(),
+            "beta_2_decay": (Number(high=0), -0.8),
+            "epsilon_1": (_POSITIVE, 1e-30),
+            "epsilon_2": (_POSITIVE, 1e-3),
+            "clip_threshold": (_POSITIVE, 1.0),
+            "relative_step": (Truth(), True),
             **_COMMON,
         },
     ),
     "ftrl": Optimizer(
         "Ftrl",
         {
-            "learning_rate_power": Number(high=0),
-            "initial_accumulator_value": _NOT_NEGATIVE,
-            "l1_regularization_strength": _NOT_NEGATIVE,
-            "l2_regularization_strength": _NOT_NEGATIVE,
-            "l2_shrinkage_regularization_strength": _NOT_NEGATIVE,
-            "beta": _NOT_NEGATIVE,
+            "learning_rate_power": (Number(high=0), -0.5),
+            "initial_accumulator_value": (_NOT_NEGATIVE, 0.1),
+            "l1_regularization_strength": (_NOT_NEGATIVE, 0.0),
+            "l2_regularization_strength": (_NOT_NEGATIVE, 0.0),
+            "l2_shrinkage_regularization_strength": (_NOT_NEGATIVE, 0.0),
+            "beta": (_NOT_NEGATIVE, 0.0),
             **_COMMON,
         },
     ),
-    "lion": Optimizer("Lion", {"beta_1": _BETA, "beta_2": _BETA, **_COMMON}),
-    "lamb": Optimizer("Lamb", {**_ADAM, **_COMMON}),
+    "lion": Optimizer("Lion", {"beta_1": (_BETA, 0.9), "beta_2": (_BETA, 0.99), **_COMMON}),
+    "lamb": Optimizer("Lamb", _ADAM),
 }
 
 
@@ -169,12 +173,12 @@ class Schedule:
     """
 
     required: dict[str, Kind]
-    optional: dict[str, tuple[Kind, Any]]
+    optional: Arguments
     in_epochs: dict[str, str]
 
 
 _RATE = _POSITIVE
-_STAIRCASE: dict[str, tuple[Kind, Any]] = {"staircase": (Truth(), False)}
+_STAIRCASE: Arguments = {"staircase": (Truth(), False)}
 _DECAY_EPOCHS = {"decay_steps": "decay_epochs"}
 
 SCHEDULES: dict[str, Schedule] = {

@@ -128,7 +128,8 @@ def _seal(folder: Path, segment: int, earlier: Seal | None) -> Seal:
 class JournalWriter:
     """The one writer of a segment. Not safe for use from several threads.
 
-    `append` hands a line to the system, `sync` makes all lines handed over last a power loss.
+    `append` hands a line to the system, `sync` makes all lines handed over last a power loss. `length`: bytes of the
+    segment so far.
     """
 
     def __init__(self, folder: Path, owner: Owner) -> None:
@@ -141,7 +142,7 @@ class JournalWriter:
             header = read_header(folder, number)
             sealed.update({seal.segment: seal for seal in header.seals} if header else {})
         header = SegmentOpened(owner=owner, seals=[_seal(folder, number, sealed.get(number)) for number in numbers])
-        self._sequence = 0
+        self._sequence = self.length = 0
         self._open(frame(_encode((0, header))))
         self._broken = False
 
@@ -152,7 +153,7 @@ class JournalWriter:
         try:
             self._file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
             try:
-                os.write(self._file, first_line)
+                self.length = os.write(self._file, first_line)
                 os.fsync(self._file)
                 os.link(temporary, path)
             except FileExistsError:
@@ -173,7 +174,7 @@ class JournalWriter:
     def append(self, event: Event) -> None:
         """Hand a line to the system; it counts after the next `sync`."""
         self._sequence += 1
-        self._write(self._file, frame(_encode((self._sequence, event))))
+        self.length += self._write(self._file, frame(_encode((self._sequence, event))))
 
     def append_epoch(self, event: EpochEnded) -> None:
         """An epoch as it lands, for those who watch; never synced."""
@@ -354,20 +355,22 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a file so that any reader sees the old content or all of the new one."""
+def write_whole(path: Path, content: bytes, *, mode: int = 0o600, lasting: bool = True) -> None:
+    """Write a file so that readers see all of the old or of the new content; `lasting`: even after a power loss."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if lasting:
+        sync_folder(path.parent)
 
 
 def as_json(value: Any) -> bytes:

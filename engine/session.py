@@ -59,7 +59,6 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     cpu: str
     workers: int | None = None
     data_dir: str | None = None
-    notify: str | None = None
 
 
 @dataclass(frozen=True)
@@ -322,7 +321,7 @@ def summarise(place: Path) -> SessionSummary:
             and (now.alive or beat.journal_bytes == journal.segment_path(place, numbers[-1]).stat().st_size)
         )
         if beat is not None and up_to_date:
-            counts = {
+            counts: dict[str, Any] = {
                 "status": _status(SearchStatus(beat.status), alive=now.alive),
                 "fits_finished": beat.fits_finished,
                 "fits_total": beat.fits_total,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
+from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS, SCHEDULES, Arguments
 from engine.schedules import depends_on_epochs, in_steps, learning_rates, steps_per_epoch
 
 if TYPE_CHECKING:
@@ -51,9 +51,14 @@ class Settings:
         return learning_rates(self.schedule, arguments, steps)
 
 
-def _sorted_pairs(params: Mapping[str, Any], prefix: str) -> tuple[tuple[str, Any], ...]:
-    pairs = {name.removeprefix(prefix): value for name, value in params.items() if name.startswith(prefix)}
-    return tuple(sorted((name, tuple(v) if isinstance(v, list) else v) for name, v in pairs.items()))
+def _arguments(params: Mapping[str, Any], prefix: str, known: Arguments) -> tuple[tuple[str, Any], ...]:
+    """The arguments behind a prefix, sorted, those left out that say what Keras does anyway."""
+    pairs = []
+    for name, value in params.items():
+        argument = name.removeprefix(prefix)
+        if name.startswith(prefix) and not (argument in known and value == known[argument][1]):
+            pairs.append((argument, tuple(value) if isinstance(value, list) else value))
+    return tuple(sorted(pairs))
 
 
 def settings_of(params: Mapping[str, Any]) -> Settings:
@@ -73,10 +78,10 @@ def settings_of(params: Mapping[str, Any]) -> Settings:
         dropout=float(given["dropout"]),
         l2=float(given["l2"]),
         optimizer=optimizer,
-        optimizer_arguments=_sorted_pairs(params, "optimizer__"),
+        optimizer_arguments=_arguments(params, "optimizer__", OPTIMIZERS[optimizer].arguments),
         learning_rate=None if schedule else float(learning_rate),
         schedule=schedule,
-        schedule_arguments=_sorted_pairs(params, "learning_rate__"),
+        schedule_arguments=_arguments(params, "learning_rate__", SCHEDULES[schedule].optional if schedule else {}),
     )
 
 

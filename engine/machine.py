@@ -1,0 +1,106 @@
+"""What this machine offers a search: CPUs it may use, memory that is free, GPUs, and what is installed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+KERNEL_WORKER_BYTES = 350 << 20
+KERAS_WORKER_BYTES = 1200 << 20
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """An NVIDIA GPU as its driver knows it; `index` is what CUDA_VISIBLE_DEVICES takes."""
+
+    index: int
+    name: str
+    memory_bytes: int
+
+
+def allowed_cpus() -> int:
+    """CPUs that this process may use: by affinity, and by the quota of its cgroup, rounded up."""
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS has no affinity
+        cpus = os.cpu_count() or 1
+    quota = _cgroup_quota()
+    return max(1, cpus if quota is None else min(cpus, quota))
+
+
+def _cgroup_quota() -> int | None:
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if quota == "max" else -(-int(quota) // int(period))
+    with contextlib.suppress(OSError, ValueError):
+        folder = Path("/sys/fs/cgroup/cpu")
+        quota_us = int((folder / "cpu.cfs_quota_us").read_text())
+        return None if quota_us <= 0 else -(-quota_us // int((folder / "cpu.cfs_period_us").read_text()))
+    return None
+
+
+def available_memory() -> int:
+    """Bytes that can be used without swapping, the cgroup's limit included."""
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    with contextlib.suppress(OSError, ValueError):
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        available = min(available, max(0, limit - used))
+    return available
+
+
+def default_workers(trainings: int, *, uses_keras: bool) -> int:
+    """The least of the CPUs allowed, the trainings, and what memory holds; at least one."""
+    each = KERAS_WORKER_BYTES if uses_keras else KERNEL_WORKER_BYTES
+    return max(1, min(allowed_cpus(), trainings, available_memory() // each))
+
+
+def gpus() -> list[Gpu]:
+    """The NVIDIA GPUs that CUDA_VISIBLE_DEVICES leaves; none where there is no driver."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None and visible.strip() in ("", "-1"):
+        return []
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        found = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            name = pynvml.nvmlDeviceGetName(handle)
+            total = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
+            found.append(Gpu(index, name if isinstance(name, str) else name.decode(), total))
+    finally:
+        pynvml.nvmlShutdown()
+    if visible is None:
+        return found
+    chosen = {part.strip() for part in visible.split(",")}
+    return [gpu for gpu in found if str(gpu.index) in chosen] or found
+
+
+def cpu_model() -> str:
+    """The processor's name, on which the last bits of a score depend."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides a score."""
+    names = ("foldwatch", "keras", "tensorflow", "numba", "numpy", "scipy", "scikit-learn", "scikeras")
+    found = {"python": platform.python_version()}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

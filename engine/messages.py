@@ -1,0 +1,153 @@
+"""What the engine and its workers say to each other: lines of JSON over pipes, never pickles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+LONGEST_LINE = 4 << 20  # nothing that a worker has to say is longer
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """A line in either direction."""
+
+
+# From the engine to a worker
+
+
+class Prepare(Message, frozen=True):
+    """The data of the search: a folder of arrays, the fold of every row, and what to score."""
+
+    dataset: str
+    folds: str
+    scoring: list[str]
+    seed: int
+
+
+class Train(Message, frozen=True):
+    """Train on a split and score after each of `stops` epochs (ascending; the last ends it)."""
+
+    training: int
+    trainer: str
+    fold: int
+    params: dict[str, Any]
+    stops: list[int]
+
+
+class Refit(Message, frozen=True):
+    """Train on all training rows, save the model at `path`, score it on the test set."""
+
+    combination: int
+    trainer: str
+    params: dict[str, Any]
+    path: str
+    record: dict[str, Any]
+
+
+class Hold(Message, frozen=True):
+    """Halt at the next epoch's end; keep the state."""
+
+
+class GoOn(Message, frozen=True):
+    """Go on after a `Hold`."""
+
+
+class Abandon(Message, frozen=True):
+    """Leave the training at the next epoch's end, or at stops beyond `epochs`."""
+
+    training: int
+    epochs: int = 0
+
+
+ToWorker = Prepare | Train | Refit | Hold | GoOn | Abandon
+
+
+# From a worker to the engine
+
+
+class Ready(Message, frozen=True):
+    """The worker can take work."""
+
+    pid: int
+
+
+class Begun(Message, frozen=True):
+    """A training began."""
+
+    training: int
+    seed: int
+    steps_per_epoch: int
+
+
+class EpochDone(Message, frozen=True):
+    """An epoch of a training; numbers that are not finite are None."""
+
+    training: int
+    epoch: int
+    loss: float | None
+    validation_loss: float | None
+    validation_score: float | None
+    learning_rate: float
+    diverged: bool = False
+
+
+class Scored(Message, frozen=True):
+    """The scores at a stop; `diverged` ends the training, and every later stop with it."""
+
+    training: int
+    epochs: int
+    scores: dict[str, float | None]
+    seconds: float
+    diverged: bool = False
+
+
+class Ended(Message, frozen=True):
+    """The training is over, in order or as it was abandoned; the worker is free."""
+
+    training: int
+    memory: int
+
+
+class Failed(Message, frozen=True):
+    """The training raised; the worker is free."""
+
+    training: int
+    error: str
+    traceback: str
+    out_of_memory: bool = False
+
+
+class RefitEpoch(Message, frozen=True):
+    """An epoch of a refit."""
+
+    combination: int
+    epoch: int
+    epochs: int
+    loss: float | None
+
+
+class Saved(Message, frozen=True):
+    """The refitted model lies at its path."""
+
+    combination: int
+    path: str
+    sha256: str
+    test_scores: dict[str, float]
+    test_rows: int
+
+
+class RefitFailed(Message, frozen=True):
+    """No model was saved; the worker is free."""
+
+    combination: int
+    path: str
+    error: str
+    traceback: str
+
+
+FromWorker = Ready | Begun | EpochDone | Scored | Ended | Failed | RefitEpoch | Saved | RefitFailed
+
+encode = msgspec.json.Encoder().encode
+decode_to_worker = msgspec.json.Decoder(ToWorker).decode
+decode_from_worker = msgspec.json.Decoder(FromWorker).decode

@@ -1,0 +1,124 @@
+"""A search's results as scikit-learn gives them: `cv_results_` and the table of combinations."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import NoBestError
+from engine.state import CombinationState, SearchState, mean_and_deviation, ranks
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+def cv_results(state: SearchState) -> dict[str, Any]:
+    """The dictionary that scikit-learn's searches call `cv_results_`, for the same combinations, in their order.
+
+    `params`, `param_<name>` (masked where a combination has none), `split<k>_test_<metric>`, `mean_`, `std_` and
+    `rank_test_<metric>` (the metric's name is "score" where there is only one), `mean_fit_time` and `std_fit_time` in
+    seconds. Scores that are missing are NaN, and rank last. There are no score times: scoring is part of the fit.
+    """
+    combinations = state.combinations
+    results: dict[str, Any] = {}
+    times = np.array([[math.nan if s is None else s for s in c.seconds] for c in combinations], float)
+    results["mean_fit_time"], results["std_fit_time"] = _mean_and_std(times, state.splits)
+    for name in sorted({name for combination in combinations for name in combination.params}):
+        results[f"param_{name}"] = _masked([c.params.get(name, np.ma.masked) for c in combinations])
+    results["params"] = [dict(combination.params) for combination in combinations]
+    for metric in state.scoring:
+        label = "score" if len(state.scoring) == 1 else metric
+        scores = np.array([[math.nan if s is None else s for s in c.scores[metric]] for c in combinations], float)
+        for split in range(state.splits):
+            results[f"split{split}_test_{label}"] = scores[:, split] if len(scores) else scores
+        means, deviations = _mean_and_std(scores, state.splits)
+        results[f"mean_test_{label}"], results[f"std_test_{label}"] = means, deviations
+        results[f"rank_test_{label}"] = np.array(ranks(list(means)), np.int32)
+    return results
+
+
+def _mean_and_std(values: NDArray[np.float64], splits: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Over the splits; NaN where one is missing."""
+    pairs = np.array([mean_and_deviation(list(row)) for row in values.reshape(-1, splits)], float).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _masked(values: list[Any]) -> np.ma.MaskedArray[Any, Any]:
+    """An array as scikit-learn makes it: of numbers where all are, of objects else, masked where there is none."""
+    present = [value for value in values if value is not np.ma.masked]
+    kinds = {type(value) for value in present}
+    kind: Any = kinds.pop() if len(kinds) == 1 and kinds <= {int, float, bool} else object
+    array: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(np.zeros(len(values), kind), mask=True)
+    for index, value in enumerate(values):
+        if value is not np.ma.masked:
+            array[index] = value
+    return array
+
+
+def best_of(state: SearchState) -> CombinationState:
+    """The best combination. Raises NoBestError if none is complete on every fold."""
+    best = state.best
+    if best is None:
+        message = "no combination is complete on every fold, so none can be called best"
+        raise NoBestError(message)
+    return best
+
+
+def to_frame(state: SearchState) -> pd.DataFrame:
+    """A row a combination, in the order of the search: parameters, status, trainer, scores by fold, mean, rank."""
+    import pandas as pd
+
+    results = cv_results(state)
+    columns = {
+        "combination": [combination.index for combination in state.combinations],
+        **{
+            key: np.ma.filled(value.astype(object), None) if isinstance(value, np.ma.MaskedArray) else value
+            for key, value in results.items()
+            if key != "params"
+        },
+        "status": [str(combination.status) for combination in state.combinations],
+        "trainer": [combination.trainer for combination in state.combinations],
+    }
+    return pd.DataFrame(columns)
+
+
+def as_values(state: SearchState, session: str, status: str) -> dict[str, Any]:
+    """Everything `show --json` prints, as plain values."""
+    places: dict[int, int] = {combination.index: rank for rank, combination in state.ranked()}
+    best = state.best
+    return {
+        "session": session,
+        "state": status,
+        "dataset": state.started.dataset if state.started else None,
+        "synthetic": state.started.synthetic if state.started else None,
+        "scoring": state.scoring,
+        "combinations": [_combination(c, state, places.get(c.index)) for c in state.combinations],
+        "best": _combination(best, state, 1) if best else None,
+        "saved": [
+            {"combination": s.combination, "path": s.path, "sha256": s.sha256, "test_scores": s.test_scores}
+            for s in state.saved
+        ],
+        "fits": {"finished": state.fits_finished, "failed": state.fits_failed, "total": state.fits_total},
+        "seconds": state.elapsed(),
+    }
+
+
+def _combination(combination: CombinationState, state: SearchState, rank: int | None) -> dict[str, Any]:
+    mean, deviation = combination.mean(state.scoring[0])
+    return {
+        "index": combination.index,
+        "params": combination.params,
+        "scores": combination.scores,
+        "mean": None if math.isnan(mean) else mean,
+        "std": None if math.isnan(deviation) else deviation,
+        "rank": rank,
+        "seconds": combination.total_seconds,
+        "status": str(combination.status),
+        "trainer": combination.trainer,
+        "trainer_reason": combination.trainer_reason,
+        "same_as": combination.same_as,
+        "errors": {str(fold): error for fold, (error, _) in combination.errors.items()},
+    }

@@ -1,0 +1,644 @@
+"""The loop of a running search: hands trainings to workers, writes the journal, tells subscribers, obeys requests.
+
+One thread runs it. It is the one consumer of the workers' pipes and the one writer of the journal. Whatever else
+wants something of it leaves a request.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from engine import control, events, liveness, messages
+from engine.journal import Curve, JournalWriter, as_json, write_whole
+from engine.machine import gpus
+from engine.pool import WORKER_COMMAND, Died, Pool, Said
+from engine.state import FitStatus, SearchState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from engine.plan import Training
+    from engine.preparing import Prepared
+    from engine.session import Session
+
+SYNC_SECONDS = 0.1
+_REQUEST_SECONDS = 0.2
+_RETRIES = 1
+_STARTS_IN_VAIN = 3  # workers in a row that die before they are ready: then something is wrong with all of them
+_WORKER_MEMORY_GROWTH = 1 << 30
+
+Outcome = Literal["completed", "stopped", "interrupted", "failed"]
+
+
+@dataclass
+class _Work:
+    """What a worker is doing."""
+
+    training: Training
+    fits: list[events.ServedFit]
+    curve: Curve
+    begun: bool = False
+
+
+@dataclass(frozen=True)
+class _Refit:
+    combination: int
+    path: str
+
+
+class RunningSearch:
+    """A search at work on a session, from `run()` until it returns the outcome.
+
+    `publish` gets every event once it lasts (scores: once they are synced); `pool_of` makes the pool.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        prepared: Prepared,
+        *,
+        workers: int,
+        publish: Callable[[events.Event], None],
+        worker_command: Sequence[str] = WORKER_COMMAND,
+        pool: Pool | None = None,
+        saves: Sequence[control.Save] = (),
+        only_save: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.session, self.prepared = session, prepared
+        self.state = session.state()
+        self._publish, self._clock = publish, clock
+        self._worker_count = workers
+        self._pool = pool or Pool(session.folder, worker_command)
+        self._journal = JournalWriter(session.folder, liveness.this_process())
+        self._unpublished: list[events.Event] = []
+        self._synced_at = 0.0
+        self._beat_at = -math.inf
+        self._requests_at = 0.0
+        self._inbox: queue.SimpleQueue[control.AnyRequest] = queue.SimpleQueue()
+        self._pending: deque[Training] = deque()
+        self.only_save = only_save
+        self._work: dict[int, _Work] = {}
+        self._refitting: dict[int, _Refit] = {}
+        self._refits: deque[_Refit] = deque()
+        self._idle: set[int] = set()
+        self._attempts: dict[int, int] = defaultdict(int)
+        self._vain_starts = 0
+        self._ending: Outcome | None = None
+        self._at_once = False
+        self._message = ""
+        self._memory_of: dict[int, int] = {}
+        self._devices = _devices(prepared, workers)
+        for save in saves:
+            self._inbox.put(save)
+
+    # From other threads
+
+    def ask(self, request: control.AnyRequest) -> None:
+        """Leave a request, from any thread."""
+        self._inbox.put(request)
+
+    def interrupt(self) -> None:
+        """End as soon as possible, so that it can be resumed; from any thread or signal handler."""
+        self._ending, self._at_once = "interrupted", True
+
+    # The loop
+
+    def run(self) -> Outcome:
+        """Work until nothing is left or it is to end. Raises InputOutputError if the journal cannot be written."""
+        try:
+            self._begin()
+            while not self._is_over():
+                self._turn()
+            outcome = self._finish()
+        finally:
+            self._pool.close()
+            self._journal.close()
+        return outcome
+
+    def _begin(self) -> None:
+        plan = self.prepared.plan
+        before = self.state.status
+        self._outcome_before: Outcome = "stopped" if not before.is_finished else before.value  # type: ignore[assignment]
+        spec = self.prepared.spec
+        todo = [] if self.only_save else [t for t in plan.trainings if self._missing(t)]
+        if not self._pool.workers:
+            self.start_workers()
+        self._emit(
+            events.SearchStarted(
+                time=self._clock(),
+                session=self.session.id,
+                segment=self._journal.segment,
+                dataset=spec.dataset,
+                synthetic=self.prepared.dataset.synthetic,
+                rows=self.prepared.rows,
+                classes=self.prepared.dataset.training.classes,
+                splits=spec.splits,
+                scoring=spec.scoring,
+                workers=self._worker_count,
+                trainings=len(todo),
+                cost=sum(t.cost for t in todo),
+                host=self.session.record.host if self._journal.segment == 1 else liveness.this_process().host,
+                pid=liveness.this_process().pid,
+            )
+        )
+        if not self.state.combinations:
+            self._emit(events.CombinationsAdded(time=self._clock(), combinations=list(plan.combinations)))
+        self._pending.extend(todo)
+
+    def start_workers(self) -> None:
+        """Start all workers; they get ready while other things are done."""
+        for number in range(self._worker_count):
+            self._start_worker(number)
+
+    def _start_worker(self, number: int) -> None:
+        device = self._devices[number]
+        environment = {"CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1"}
+        self._pool.start(number, environment)
+
+    def _turn(self) -> None:
+        for happened in self._pool.wait(self._patience()):
+            if isinstance(happened, Died):
+                self._bury(happened)
+            else:
+                self._hear(happened)
+        self._read_requests()
+        self._dispatch()
+        now = time.monotonic()
+        if self._unpublished and now - self._synced_at >= SYNC_SECONDS:
+            self._flush()
+        if now - self._beat_at >= liveness.HEARTBEAT_SECONDS:
+            self._beat()
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        wait = self._requests_at + _REQUEST_SECONDS - now
+        if self._unpublished:
+            wait = min(wait, self._synced_at + SYNC_SECONDS - now)
+        return max(0.0, wait)
+
+    def _is_over(self) -> bool:
+        if self._at_once:
+            return True
+        busy = self._work or self._refitting or self._refits
+        return not busy and (self._ending is not None or not self._pending) and self._inbox.empty()
+
+    def _finish(self) -> Outcome:
+        outcome: Outcome = self._ending or "completed"
+        if outcome == "completed" and self.state.fits_finished < self.state.fits_total:
+            outcome = self._outcome_before if self.only_save else "stopped"
+        self._emit(events.SearchFinished(time=self._clock(), outcome=outcome, message=self._message))
+        self._flush()
+        self._beat()
+        return outcome
+
+    # Events
+
+    def _emit(self, event: events.Event) -> None:
+        """Into the journal (epochs: among the curves), into the state, and to subscribers after the next sync."""
+        if isinstance(event, events.EpochEnded):
+            self._journal.append_epoch(event)
+        else:
+            self._journal.append(event)
+        self.state.apply(event)
+        self._unpublished.append(event)
+
+    def _flush(self) -> None:
+        self._journal.sync()
+        self._synced_at = time.monotonic()
+        unpublished, self._unpublished = self._unpublished, []
+        for event in unpublished:
+            self._publish(event)
+
+    def _beat(self) -> None:
+        self._beat_at = time.monotonic()
+        if self._journal.overtaken:
+            self._ending, self._at_once = "failed", True
+            self._message = "another engine took this session over"
+            return
+        state = self.state
+        best = state.best
+        beat = liveness.Heartbeat(
+            owner=liveness.this_process(),
+            time=self._clock(),
+            segment=self._journal.segment,
+            journal_bytes=self._journal.length,
+            status=state.status.value,
+            fits_finished=state.fits_finished,
+            fits_total=state.fits_total,
+            fits_failed=state.fits_failed,
+            combinations=len(state.combinations),
+            best_score=best.mean(state.scoring[0])[0] if best else None,
+            best_combination=best.index if best else None,
+            seconds=state.elapsed(self._clock()),
+        )
+        write_whole(self.session.folder / "heartbeat", as_json(beat), lasting=False)
+
+    # Work
+
+    def _missing(self, training: Training) -> list[events.ServedFit]:
+        """The fits that a training still has to serve, ascending in their epochs."""
+        if not self.state.combinations:
+            return list(training.fits)
+        missing = []
+        for fit in training.fits:
+            combination = self.state.combinations[fit.combination]
+            if combination.fits[training.fold] is FitStatus.WAITING and not combination.dropped:
+                missing.append(fit)
+        return missing
+
+    def _dispatch(self) -> None:
+        """Give every idle worker something to do: refits that somebody waits for first."""
+        while self._idle:
+            if self._refits:
+                self._start_refit(self._refits.popleft())
+            elif not self._start_training():
+                return
+
+    def _start_training(self) -> bool:
+        if self._ending or self.state.status.value == "paused":
+            return False
+        while self._pending:
+            training = self._pending.popleft()
+            fits = self._missing(training)
+            if fits:
+                break
+        else:
+            return False
+        worker = self._idle.pop()
+        epochs = sorted({fit.epochs for fit in fits})
+        empty = Curve(training=training.number, loss=[], validation_loss=[], validation_score=[], learning_rate=[])
+        self._work[worker] = _Work(training, fits, empty)
+        self._pool.send(
+            worker,
+            messages.Train(
+                training=training.number,
+                trainer=training.trainer,
+                fold=training.fold,
+                params=training.params,
+                stops=epochs,
+            ),
+        )
+        return True
+
+    def _start_refit(self, refit: _Refit) -> None:
+        worker = self._idle.pop()
+        combination = self.state.combinations[refit.combination]
+        self._refitting[worker] = refit
+        self._pool.send(
+            worker,
+            messages.Refit(
+                combination=refit.combination,
+                trainer=combination.trainer,
+                params=combination.params,
+                path=refit.path,
+                record=_record_of_best(self.session, self.state, refit.combination),
+            ),
+        )
+
+    # What workers say
+
+    def _hear(self, said: Said) -> None:
+        message, worker, now = said.message, said.worker, self._clock()
+        work = self._work.get(worker)
+        match message:
+            case messages.Ready():
+                self._welcome(worker, message.pid)
+            case messages.Begun() if work:
+                work.begun = True
+                self._emit(_training_started(work, worker, message, now))
+            case messages.EpochDone() if work:
+                self._record_epoch(work, message, now)
+            case messages.Scored() if work:
+                self._record_scores(work, message, now)
+            case messages.Ended():
+                self._free(worker)
+                self._recycle_if_grown(worker, message.memory)
+            case messages.Failed() if work:
+                self._give_up(work, message.error, message.traceback)
+                self._free(worker)
+            case messages.RefitEpoch():
+                self._emit(
+                    events.RefitEpochEnded(
+                        time=now,
+                        combination=message.combination,
+                        epoch=message.epoch,
+                        epochs=message.epochs,
+                        loss=message.loss,
+                    )
+                )
+            case messages.Saved():
+                self._record_saved(message, now)
+                self._free(worker)
+            case messages.RefitFailed():
+                self._emit(
+                    events.SaveFailed(
+                        time=now,
+                        combination=message.combination,
+                        path=message.path,
+                        error=message.error,
+                        traceback=message.traceback,
+                    )
+                )
+                self._free(worker)
+
+    def _welcome(self, worker: int, pid: int) -> None:
+        self._vain_starts = 0
+        self._idle.add(worker)
+        self._emit(events.WorkerStarted(time=self._clock(), worker=worker, pid=pid, device=self._devices[worker]))
+        dataset, spec = self.prepared.dataset, self.prepared.spec
+        self._pool.send(
+            worker,
+            messages.Prepare(
+                dataset=str(dataset.folder),
+                folds=str(self.session.folder / "folds.npy"),
+                scoring=spec.scoring,
+                seed=spec.seed,
+            ),
+        )
+        if self.state.status.value == "paused":
+            self._pool.send(worker, messages.Hold())
+
+    def _free(self, worker: int) -> None:
+        self._work.pop(worker, None)
+        self._refitting.pop(worker, None)
+        self._idle.add(worker)
+
+    def _recycle_if_grown(self, worker: int, memory: int) -> None:
+        first = self._memory_of.setdefault(worker, memory)
+        if memory > first + _WORKER_MEMORY_GROWTH:
+            reason = f"its memory grew from {first >> 20} to {memory >> 20} MiB"
+            self._emit(
+                events.WorkerRecycled(time=self._clock(), worker=worker, pid=self._pool.pid(worker), reason=reason)
+            )
+            self._idle.discard(worker)
+            self._pool.stop(worker, reason)
+
+    def _record_epoch(self, work: _Work, message: messages.EpochDone, now: float) -> None:
+        curve = work.curve
+        curve.loss.append(message.loss)
+        curve.validation_loss.append(message.validation_loss)
+        curve.validation_score.append(message.validation_score)
+        curve.learning_rate.append(message.learning_rate)
+        self._emit(
+            events.EpochEnded(
+                time=now,
+                training=message.training,
+                epoch=message.epoch,
+                loss=message.loss,
+                validation_loss=message.validation_loss,
+                validation_score=message.validation_score,
+                learning_rate=message.learning_rate,
+                diverged=message.diverged,
+            )
+        )
+
+    def _record_scores(self, work: _Work, message: messages.Scored, now: float) -> None:
+        place = self._journal.append_curve(work.curve)
+        for fit in work.fits:
+            if fit.epochs == message.epochs:
+                self._emit(
+                    events.FitScored(
+                        time=now,
+                        combination=fit.combination,
+                        fold=work.training.fold,
+                        training=message.training,
+                        epochs=fit.epochs,
+                        scores=message.scores,
+                        seconds=message.seconds,
+                        diverged=message.diverged,
+                        curve=place,
+                    )
+                )
+
+    def _record_saved(self, message: messages.Saved, now: float) -> None:
+        self._emit(
+            events.ModelSaved(time=now, combination=message.combination, path=message.path, sha256=message.sha256)
+        )
+        self._emit(
+            events.TestScored(
+                time=now,
+                combination=message.combination,
+                scores=message.test_scores,
+                rows=message.test_rows,
+            )
+        )
+
+    def _unserved(self, work: _Work) -> list[events.ServedFit]:
+        combinations, fold = self.state.combinations, work.training.fold
+        return [fit for fit in work.fits if not combinations[fit.combination].fits[fold].is_finished]
+
+    def _give_up(self, work: _Work, error: str, traceback: str) -> None:
+        for fit in self._unserved(work):
+            self._emit(
+                events.FitFailed(
+                    time=self._clock(),
+                    combination=fit.combination,
+                    fold=work.training.fold,
+                    training=work.training.number,
+                    error=error,
+                    traceback=traceback,
+                )
+            )
+
+    # Workers that die
+
+    def _bury(self, died: Died) -> None:
+        """Record a worker's death, put what it held back once, and start another in its place."""
+        self._idle.discard(died.worker)
+        self._memory_of.pop(died.worker, None)
+        known = self.state.workers.get(died.worker)
+        recycled = known is not None and not known.alive
+        work, refit = self._work.pop(died.worker, None), self._refitting.pop(died.worker, None)
+        how = died.reason or (f"killed by {died.signal}" if died.signal else f"exit code {died.exit_code}")
+        if not recycled:
+            self._emit(
+                events.WorkerDied(
+                    time=self._clock(),
+                    worker=died.worker,
+                    pid=died.pid,
+                    exit_code=died.exit_code,
+                    signal=died.signal,
+                    training=work.training.number if work else None,
+                    reason=died.reason,
+                )
+            )
+        if work is not None:
+            self._take_back(work, f"its worker died: {how}")
+        if refit is not None:
+            self._emit(
+                events.SaveFailed(
+                    time=self._clock(),
+                    combination=refit.combination,
+                    path=refit.path,
+                    error=f"the worker died: {how}; see: foldwatch logs {self.session.id}",
+                )
+            )
+        if known is None:
+            self._vain_starts += 1
+        if self._vain_starts >= _STARTS_IN_VAIN:
+            self._ending, self._at_once = "failed", True
+            self._message = f"workers die before they are ready ({how}); see: foldwatch logs {self.session.id}"
+        elif self._pending or self._refits or self._ending is None:
+            self.state.workers.pop(died.worker, None)
+            self._start_worker(died.worker)
+
+    def _take_back(self, work: _Work, reason: str) -> None:
+        self._attempts[work.training.number] += 1
+        unserved = self._unserved(work)
+        if self._attempts[work.training.number] > _RETRIES:
+            self._give_up(work, f"{reason}, for the second time", "")
+            return
+        for fit in unserved:
+            self._emit(
+                events.FitRetried(
+                    time=self._clock(),
+                    combination=fit.combination,
+                    fold=work.training.fold,
+                    training=work.training.number,
+                    reason=reason,
+                )
+            )
+        if unserved:
+            self._pending.appendleft(work.training)
+
+    # Requests
+
+    def _read_requests(self) -> None:
+        while not self._inbox.empty():
+            self._obey(self._inbox.get())
+        now = time.monotonic()
+        if now - self._requests_at >= _REQUEST_SECONDS:
+            self._requests_at = now
+            requests, refused = control.take_requests(self.session.folder)
+            for request in requests:
+                self._obey(request)
+            for reason in refused:
+                self._note_refused(reason)
+
+    def _note_refused(self, reason: str) -> None:
+        with (self.session.folder / "engine.log").open("a") as log:
+            log.write(f"request refused: {reason}\n")
+
+    def _obey(self, request: control.AnyRequest) -> None:
+        now = self._clock()
+        known = range(len(self.state.combinations))
+        match request:
+            case control.Pause() if self.state.status.value == "running":
+                self._to_all(messages.Hold())
+                self._emit(events.SearchPaused(time=now))
+            case control.Resume() if self.state.status.value == "paused":
+                self._to_all(messages.GoOn())
+                self._emit(events.SearchResumed(time=now))
+            case control.Stop():
+                self._ending = self._ending or "stopped"
+                self._at_once = self._at_once or request.at_once
+                self._to_all(messages.GoOn())
+            case control.Skip() if request.combination in known:
+                self._skip(request.combination)
+            case control.Retry() if request.combination in known:
+                self._emit(events.CombinationRestored(time=now, combination=request.combination))
+                self._pending.extend(
+                    training
+                    for training in self.prepared.plan.trainings
+                    if any(fit.combination == request.combination for fit in self._missing(training))
+                    and training not in self._pending
+                )
+            case control.Save():
+                self._ask_for_refit(request)
+            case _:
+                self._note_refused(f"{request} does not fit a search that is {self.state.status}")
+
+    def _to_all(self, message: messages.ToWorker) -> None:
+        for worker in self._pool.workers:
+            self._pool.send(worker, message)
+
+    def _skip(self, index: int) -> None:
+        self._emit(events.CombinationDropped(time=self._clock(), combination=index, reason="skipped on request"))
+        for worker, work in self._work.items():
+            wanted = [fit.epochs for fit in work.fits if not self.state.combinations[fit.combination].dropped]
+            if len(wanted) < len(work.fits):
+                self._pool.send(
+                    worker,
+                    messages.Abandon(training=work.training.number, epochs=max(wanted, default=0)),
+                )
+
+    def _ask_for_refit(self, request: control.Save) -> None:
+        best = self.state.best
+        index = request.combination if request.combination is not None else best.index if best else None
+        combination = self.state.combinations[index] if index in range(len(self.state.combinations)) else None  # type: ignore[index]
+        if combination is None or combination.status.value != "complete":
+            which = "no combination" if index is None else f"combination {index}"
+            error = f"{which} is complete on every fold" if index is None else f"{which} is not complete on every fold"
+            self._emit(
+                events.SaveFailed(
+                    time=self._clock(), combination=-1 if index is None else index, path=request.path, error=error
+                )
+            )
+            return
+        self._refits.append(_Refit(combination.index, request.path))
+
+
+def _training_started(work: _Work, worker: int, begun: messages.Begun, now: float) -> events.TrainingStarted:
+    training = work.training
+    epochs = max(fit.epochs for fit in work.fits)
+    return events.TrainingStarted(
+        time=now,
+        training=training.number,
+        worker=worker,
+        fold=training.fold,
+        fits=work.fits,
+        epochs=epochs,
+        steps_per_epoch=begun.steps_per_epoch,
+        cost=training.cost,
+        trainer=training.trainer,
+        seed=begun.seed,
+    )
+
+
+def _devices(prepared: Prepared, workers: int) -> list[str]:
+    """The device of each worker: GPUs dealt out in turn where Keras trains, the CPU where only the kernel does."""
+    if all(training.trainer == "kernel" for training in prepared.plan.trainings):
+        return ["cpu"] * workers
+    found = gpus()
+    return [f"gpu:{found[number % len(found)].index}" if found else "cpu" for number in range(workers)]
+
+
+def _record_of_best(session: Session, state: SearchState, index: int) -> dict[str, Any]:
+    """What is written beside a saved model, before its test score is known."""
+    combination = state.combinations[index]
+    record = session.record
+    scores = {}
+    for metric in state.scoring:
+        mean, deviation = combination.mean(metric)
+        scores[metric] = {"folds": combination.scores[metric], "mean": mean, "std": deviation}
+    return {
+        "session": session.id,
+        "combination": index,
+        "params": combination.params,
+        "trainer": combination.trainer,
+        "cross_validation": scores,
+        "data": {
+            "dataset": record.spec["dataset"],
+            "num_words": record.spec.get("num_words", 10_000),
+            "synthetic": record.data.synthetic,
+            "source_sha256": record.data.source_sha256,
+            "digest": record.data.digest,
+        },
+        "seed": record.spec.get("seed", 0),
+        "versions": record.versions,
+        "command": f"foldwatch save {session.id} --combination {index} --to best.keras",
+        "notes": _steps_kept(combination.params),
+    }
+
+
+def _steps_kept(params: dict[str, Any]) -> list[str]:
+    """A warning where a schedule counts steps: the refit's epochs have more of them than a fold's."""
+    counted = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
+    kept = [name for name in counted if f"learning_rate__{name}" in params]
+    return [f"{name} was kept as written, although an epoch of the refit has more steps" for name in kept]

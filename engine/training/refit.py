@@ -1,0 +1,91 @@
+"""Trains a combination on all training rows, saves it with Keras, and scores it on the test set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.errors import TrainingRefusedError
+from engine.journal import as_json, write_whole
+from engine.settings import training_request
+from engine.training.randomness import training_seed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from engine.data import Dataset
+    from engine.training.interface import Epoch, Trainer
+
+_CHECKED_ROWS = 1000  # on which the saved model must predict what was trained
+
+
+@dataclass(frozen=True)
+class Refitted:
+    """What a refit ended in."""
+
+    sha256: str
+    test_scores: dict[str, float]
+
+
+def refit(
+    trainer: Trainer,
+    dataset: Dataset,
+    params: Mapping[str, Any],
+    *,
+    seed: int,
+    scoring: Sequence[str],
+    path: Path,
+    record: Mapping[str, Any],
+    on_epoch: Callable[[Epoch, int], None],
+) -> Refitted:
+    """Refit, save at `path` (`.keras`), write what it is beside it (`.json`), and look at the test set once.
+
+    `record` is written into the JSON with the scores and the model's hash added. Raises as `save_model` does, and
+    TrainingRefusedError if the refit diverges.
+    """
+    # Importing Keras takes seconds; what cannot be saved is refused before.
+    from engine.training.keras_batches import predict
+    from engine.training.saving import check_target, save_model
+    from engine.training.scoring import scores
+
+    check_target(path)
+    rows = dataset.training
+    request = training_request(
+        params,
+        training_rows=len(rows),
+        width=rows.width,
+        classes=rows.classes,
+        seed=training_seed(seed, rows),
+    )
+    checked = rows.take(np.arange(min(_CHECKED_ROWS, len(rows))))
+    last: Epoch | None = None
+    for last in trainer.train(request, rows, checked):
+        on_epoch(last, request.epochs)
+        if not np.isfinite(last.loss):
+            message = f"the refit diverged in epoch {last.number}: its loss is not finite; nothing was saved"
+            raise TrainingRefusedError(message)
+    assert last is not None
+    weights = last.weights()
+    sha256 = save_model(
+        request.network,
+        weights,
+        path,
+        rows=checked,
+        expected_probabilities=last.probabilities,
+        optimizer=request.optimizer,
+        optimizer_arguments=request.optimizer_arguments,
+        learning_rate=last.learning_rate,
+    )
+    test = dataset.test
+    test_scores = scores(scoring, test.labels, predict(request.network, weights, test), test.classes)
+    facts = {
+        **record,
+        "model": {"file": path.name, "sha256": sha256},
+        "refit": {"rows": len(rows), "epochs": request.epochs, "loss": last.loss, "seed": request.seed},
+        "test": {"rows": len(test), "scores": test_scores},
+    }
+    write_whole(path.with_suffix(".json"), as_json(facts), mode=0o644)
+    return Refitted(sha256, test_scores)

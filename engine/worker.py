@@ -1,0 +1,285 @@
+"""Worker processes, the child's side: takes orders from standard input, trains, and says what came of it.
+
+Started as `python -P -m engine.worker FD`, FD being the pipe for what it says. When the engine goes, its end of
+standard input closes, and the worker exits at once, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine import messages
+from engine.errors import FoldwatchError
+from engine.events import finite
+from engine.settings import training_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from engine.data import Dataset
+    from engine.rows import Rows
+    from engine.training.interface import Epoch, Trainer
+
+TrainerFactories = dict[str, "Callable[[], Trainer]"]
+
+
+def _kernel() -> Trainer:
+    from engine.training.kernel import KernelTrainer
+
+    return KernelTrainer()
+
+
+def _keras() -> Trainer:
+    from engine.training.keras_trainer import KerasTrainer
+
+    return KerasTrainer()
+
+
+REAL_TRAINERS: TrainerFactories = {"kernel": _kernel, "keras": _keras}
+
+
+class Orders:
+    """Reads the engine's orders in a thread of its own: work goes into a queue, the rest acts at once."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.work: queue.SimpleQueue[messages.Prepare | messages.Train | messages.Refit] = queue.SimpleQueue()
+        self.may_run = threading.Event()
+        self.may_run.set()
+        self.abandoned: dict[int, int] = {}  # training -> epochs that are still wanted
+
+    def read_forever(self) -> None:
+        """Ends the process when the engine's end closes."""
+        try:
+            with os.fdopen(self._descriptor, "rb") as lines:
+                for line in lines:
+                    self._take(messages.decode_to_worker(line))
+        finally:
+            os._exit(0)
+
+    def _take(self, order: messages.ToWorker) -> None:
+        match order:
+            case messages.Hold():
+                self.may_run.clear()
+            case messages.GoOn():
+                self.may_run.set()
+            case messages.Abandon():
+                self.abandoned[order.training] = order.epochs
+            case _:
+                self.work.put(order)
+
+
+class Worker:
+    """Does the work of one process: `data` and trainers are loaded when they are first needed."""
+
+    def __init__(self, say: Callable[[messages.Message], None], orders: Orders, factories: TrainerFactories) -> None:
+        self._say, self._orders, self._factories = say, orders, factories
+        self._trainers: dict[str, Trainer] = {}
+        self._prepared: messages.Prepare | None = None
+        self._dataset: Dataset | None = None
+        self._folds: Any = None
+        self._splits: dict[int, tuple[Rows, Rows, int]] = {}
+
+    def run(self) -> None:
+        """Work until the process ends."""
+        self._say(messages.Ready(pid=os.getpid()))
+        while True:
+            order = self._orders.work.get()
+            match order:
+                case messages.Prepare():
+                    self._prepare(order)
+                case messages.Train():
+                    self._train(order)
+                case messages.Refit():
+                    self._refit(order)
+
+    def _prepare(self, order: messages.Prepare) -> None:
+        import numpy as np
+
+        from engine import data
+
+        self._prepared = order
+        self._dataset = data.open_cached(Path(order.dataset))
+        self._folds = np.load(order.folds, allow_pickle=False, mmap_mode="r")
+        self._splits.clear()
+
+    def _trainer(self, name: str) -> Trainer:
+        if name not in self._trainers:
+            self._trainers[name] = self._factories[name]()
+        return self._trainers[name]
+
+    def _split(self, number: int) -> tuple[Rows, Rows, int]:
+        """Training rows, validation rows and the training's seed of a split; kept, since every combination has it."""
+        if number not in self._splits:
+            import numpy as np
+
+            from engine.training.randomness import training_seed
+
+            assert self._dataset is not None
+            assert self._prepared is not None
+            folds = int(self._folds.max()) + 1
+            repeat, fold = divmod(number, folds)
+            row = np.asarray(self._folds[repeat])
+            training = self._dataset.training.take(np.flatnonzero((row >= 0) & (row != fold)))
+            validation = self._dataset.training.take(np.flatnonzero(row == fold))
+            self._splits[number] = (training, validation, training_seed(self._prepared.seed, training))
+        return self._splits[number]
+
+    def _train(self, order: messages.Train) -> None:
+        try:
+            self._train_and_score(order)
+        except Exception as error:  # a training that raises is a result: it is recorded, and the search goes on
+            self._say(
+                messages.Failed(
+                    training=order.training,
+                    error=_in_a_line(error),
+                    traceback=traceback.format_exc(),
+                    out_of_memory=isinstance(error, MemoryError),
+                )
+            )
+        else:
+            self._say(messages.Ended(training=order.training, memory=_resident_bytes()))
+        self._orders.abandoned.pop(order.training, None)
+
+    def _train_and_score(self, order: messages.Train) -> None:
+        from engine.training.scoring import scores
+
+        assert self._prepared is not None
+        training, validation, seed = self._split(order.fold)
+        params = {**order.params, "epochs": order.stops[-1]}
+        request = training_request(
+            params, training_rows=len(training), width=training.width, classes=training.classes, seed=seed
+        )
+        steps = len(request.learning_rates) // request.epochs
+        self._say(messages.Begun(training=order.training, seed=seed, steps_per_epoch=steps))
+        first = self._prepared.scoring[0]
+        stops = list(order.stops)
+        started = time.perf_counter()
+        epochs = self._trainer(order.trainer).train(request, training, validation)
+        for epoch in epochs:
+            diverged = _diverged(epoch)
+            wanted = epoch.number == stops[0]
+            names = [] if diverged else self._prepared.scoring if wanted else [first]
+            scored = scores(names, validation.labels, epoch.probabilities, validation.classes)
+            self._say(
+                messages.EpochDone(
+                    training=order.training,
+                    epoch=epoch.number,
+                    loss=finite(epoch.loss),
+                    validation_loss=finite(epoch.validation_loss),
+                    validation_score=finite(scored.get(first)),
+                    learning_rate=epoch.learning_rate,
+                    diverged=diverged,
+                )
+            )
+            seconds = time.perf_counter() - started
+            for stop in stops if diverged else stops[:1] if wanted else []:
+                self._say(
+                    messages.Scored(
+                        training=order.training,
+                        epochs=stop,
+                        scores={name: finite(score) for name, score in scored.items()},
+                        seconds=seconds,
+                        diverged=diverged,
+                    )
+                )
+            if wanted:
+                stops.pop(0)
+            self._orders.may_run.wait()
+            still_wanted = self._orders.abandoned.get(order.training, math.inf)
+            if diverged or not stops or stops[0] > still_wanted:
+                break
+        # Dropping the iterator here frees the trainer's state before the next training.
+        del epochs
+
+    def _refit(self, order: messages.Refit) -> None:
+        from engine.training.refit import refit
+
+        assert self._dataset is not None
+        assert self._prepared is not None
+
+        def say_epoch(epoch: Epoch, epochs: int) -> None:
+            self._say(
+                messages.RefitEpoch(
+                    combination=order.combination, epoch=epoch.number, epochs=epochs, loss=finite(epoch.loss)
+                )
+            )
+
+        try:
+            saved = refit(
+                self._trainer(order.trainer),
+                self._dataset,
+                order.params,
+                seed=self._prepared.seed,
+                scoring=self._prepared.scoring,
+                path=Path(order.path),
+                record=order.record,
+                on_epoch=say_epoch,
+            )
+        except Exception as error:  # as above: a failed refit must not end the worker
+            self._say(
+                messages.RefitFailed(
+                    combination=order.combination,
+                    path=order.path,
+                    error=str(error) if isinstance(error, FoldwatchError) else _in_a_line(error),
+                    traceback=traceback.format_exc(),
+                )
+            )
+        else:
+            self._say(
+                messages.Saved(
+                    combination=order.combination,
+                    path=order.path,
+                    sha256=saved.sha256,
+                    test_scores=saved.test_scores,
+                    test_rows=len(self._dataset.test),
+                )
+            )
+
+
+def _diverged(epoch: Epoch) -> bool:
+    return not math.isfinite(epoch.loss) or (
+        epoch.validation_loss is not None and not math.isfinite(epoch.validation_loss)
+    )
+
+
+def _in_a_line(error: Exception) -> str:
+    text = " ".join(str(error).split())[:500]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _resident_bytes() -> int:
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def main(arguments: Sequence[str], factories: TrainerFactories = REAL_TRAINERS) -> None:
+    """Run a worker; `arguments` is the number of the pipe to speak on."""
+    speech = int(arguments[0])
+    os.set_inheritable(speech, False)
+
+    def say(message: messages.Message) -> None:
+        line = messages.encode(message) + b"\n"
+        while line:
+            line = line[os.write(speech, line) :]
+
+    orders = Orders(os.dup(0))
+    # Nothing else may read orders: what a library starts gets an empty standard input.
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    threading.Thread(target=orders.read_forever, name="orders", daemon=True).start()
+    Worker(say, orders, factories).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
