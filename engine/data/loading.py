@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.data import cache, sample
+from engine.data import cache
 from engine.data.cache_folder import preferred_folder, private_folder
-from engine.data.download import download
 from engine.data.facts import LEAST_NUM_WORDS, MOST_NUM_WORDS, DatasetFacts, dataset_facts, whereabouts
 from engine.data.keras_sequences import LabelledSequences, imdb_split, reuters_split
 from engine.data.multi_hot import rows_from_ragged
@@ -48,6 +47,8 @@ def load(
         say(f"{preferred_folder(cache_dir)} cannot be used for parsed data; using {root}")
 
     if facts.synthetic:
+        from engine.data import sample
+
         source_sha256 = sample.source_hash(num_words)
     else:
         source = _source(facts, data_dir, cache_dir, root, say)
@@ -96,6 +97,8 @@ def _source(
                 f"{place.path} is not Keras' own file (its hash differs), so it is not used; "
                 f"to use it all the same, pass --data-dir {place.path.parent}"
             )
+    from engine.data.download import download
+
     return read_source(download(facts, root / "downloads", say))
 
 
