@@ -255,20 +255,3 @@ SCORERS: dict[str, Scorer] = {
     **dict.fromkeys(("roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted"), _EVERY),
     **dict.fromkeys(("neg_log_loss", "neg_brier_score", "top_k_accuracy", "average_precision"), _EVERY),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class DatasetFacts:
-    """What is known of a data set before it is read: rows to train on, rows to test on, classes."""
-
-    training_rows: int
-    test_rows: int
-    classes: int
-    synthetic: bool = False
-
-
-DATASETS: dict[str, DatasetFacts] = {
-    "reuters": DatasetFacts(8_982, 2_246, 46),
-    "imdb": DatasetFacts(25_000, 25_000, 2),
-    "sample": DatasetFacts(8_982, 2_246, 46, synthetic=True),
-}

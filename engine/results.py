@@ -122,3 +122,14 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
         "same_as": combination.same_as,
         "errors": {str(fold): error for fold, (error, _) in combination.errors.items()},
     }
+
+
+def to_csv(state: SearchState) -> str:
+    """`to_frame` as CSV; text that a spreadsheet would take for a formula begins with an apostrophe."""
+    frame = to_frame(state)
+    texts = {column: frame[column].map(_not_a_formula) for column in frame.select_dtypes(exclude="number")}
+    return str(frame.assign(**texts).to_csv(index=False))
+
+
+def _not_a_formula(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value

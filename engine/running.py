@@ -633,11 +633,11 @@ def _record_of_best(session: Session, state: SearchState, index: int) -> dict[st
         "seed": record.spec.get("seed", 0),
         "versions": record.versions,
         "command": f"foldwatch save {session.id} --combination {index} --to best.keras",
-        "notes": _steps_kept(combination.params),
+        "notes": steps_kept(combination.params),
     }
 
 
-def _steps_kept(params: dict[str, Any]) -> list[str]:
+def steps_kept(params: dict[str, Any]) -> list[str]:
     """A warning where a schedule counts steps: the refit's epochs have more of them than a fold's."""
     counted = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
     kept = [name for name in counted if f"learning_rate__{name}" in params]

@@ -263,6 +263,13 @@ class Search:
         if self._running is not None and self._running.only_save:
             self.wait()
 
+    def save_warnings(self, request: control.Save) -> list[str]:
+        """What whoever saves should know of the refit's schedule."""
+        from engine.running import steps_kept
+
+        assert request.combination is not None
+        return steps_kept(self.state.combinations[request.combination].params)
+
     def save_request(self, path: str | Path, combination: int | None = None) -> control.Save:
         """The request that saves a combination, the best one if none is named, checked. Raises as `save_best`."""
         state = self.state

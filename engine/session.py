@@ -187,10 +187,7 @@ class Session:
 
     def state(self) -> SearchState:
         """What its record says now."""
-        state = SearchState()
-        for event in journal.JournalReader(self.folder).poll():
-            state.apply(event)
-        return state
+        return replay(self.follow())
 
     def status(self, state: SearchState) -> str:
         """The state's status, or "crashed" where it says that an engine works on it and none does."""
@@ -363,3 +360,11 @@ def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
         "best_combination": best.index if best else None,
         "seconds": state.elapsed(time.time() if alive else None),
     }
+
+
+def replay(follower: Follower) -> SearchState:
+    """The state after everything that a follower has seen so far."""
+    state = SearchState()
+    for event in follower.poll():
+        state.apply(event)
+    return state

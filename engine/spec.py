@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from engine.axes import Axis, Distribution, parse_space, unknown
-from engine.catalogue import DATASETS, SCORERS, Number
+from engine.catalogue import SCORERS, Number
+from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.errors import SpecError, UsageError
 
 _LARGEST_FILE = 1 << 20
@@ -158,7 +159,7 @@ def _validate(spec: SearchSpec) -> None:
     if not isinstance(spec.dataset, str) or spec.dataset not in DATASETS:
         raise SpecError("dataset", spec.dataset, _one_of(DATASETS))
     for key, kind in (
-        ("num_words", Number(10, 10_000_000, integer=True)),
+        ("num_words", Number(LEAST_NUM_WORDS, MOST_NUM_WORDS, integer=True)),
         ("folds", Number(2, 1_000, integer=True)),
         ("repeats", Number(1, 1_000, integer=True)),
         ("seed", Number(0, 2**32 - 1, integer=True)),

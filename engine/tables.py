@@ -1,0 +1,130 @@
+"""Plain-text tables for a terminal of any width: nothing is cut off, rows fold where columns do not fit."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from engine.narration import show_value
+from engine.remaining import in_words
+from engine.safe_text import clean
+
+if TYPE_CHECKING:
+    from engine.session import SessionSummary
+    from engine.state import CombinationState, SearchState
+
+_SHORT = {
+    "batch_size": "batch",
+    "hidden_layers": "layers",
+    "hidden_units": "units",
+    "learning_rate": "rate",
+    "initial_learning_rate": "initial",
+}
+
+
+def short_name(parameter: str) -> str:
+    """A parameter's name for the head of a column."""
+    last = parameter.rpartition("__")[2]
+    return _SHORT.get(last, last)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, right: Sequence[bool]) -> str:
+    """Aligned columns under a head; `right` says which are aligned to the right.
+
+    Where the columns do not fit, the last ones go to a line of their own below each row, as `name value`.
+    """
+    cells = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    fitting = len(head)
+    while fitting > 1 and sum(widths[:fitting]) + 2 * (fitting - 1) > width:
+        fitting -= 1
+    lines = []
+    for number, row in enumerate(cells):
+        aligned = (row[i].rjust(widths[i]) if right[i] else row[i].ljust(widths[i]) for i in range(fitting))
+        lines.append("  ".join(aligned).rstrip())
+        rest = [f"{head[i]} {row[i]}" for i in range(fitting, len(head)) if row[i]]
+        if number and rest:
+            lines += _folded(rest, width)
+    return "\n".join(lines)
+
+
+def _folded(pieces: Sequence[str], width: int) -> list[str]:
+    lines, line = [], "     "
+    for piece in pieces:
+        if len(line) + 2 + len(piece) > width and line.strip():
+            lines.append(line)
+            line = "     "
+        line += f"  {piece}" if line.strip() else piece
+    return [*lines, line]
+
+
+def varying(combinations: Sequence[CombinationState]) -> list[str]:
+    """The parameters that are not the same in all combinations, in order of their names."""
+    names = sorted({name for combination in combinations for name in combination.params})
+    return [
+        name for name in names if len({show_value(combination.params.get(name)) for combination in combinations}) > 1
+    ]
+
+
+def results_table(state: SearchState, width: int, most: int | None = None) -> str:
+    """Combinations, the best first, then those without a rank; at most `most`."""
+    metric = state.scoring[0] if state.scoring else ""
+    ranked = state.ranked()
+    placed = {combination.index for _, combination in ranked}
+    ordered: list[tuple[int | None, CombinationState]] = [
+        *ranked,
+        *((None, combination) for combination in state.combinations if combination.index not in placed),
+    ]
+    names = varying(state.combinations)
+    shown = ordered[:most]
+    head = ["rank", "#", metric, "seconds", "status", *(short_name(name) for name in names)]
+    head += [f"fold {split}" for split in range(state.splits)]
+    rows = [_row(rank, combination, names, metric) for rank, combination in shown]
+    text = table(head, rows, width, right=[True, True, True, True, False, *[True] * (len(head) - 5)])
+    left = len(ordered) - len(shown)
+    return f"{text}\n{'':4}  and {left} more" if left > 0 else text
+
+
+def _row(rank: int | None, combination: CombinationState, names: Sequence[str], metric: str) -> list[str]:
+    mean, deviation = combination.mean(metric)
+    return [
+        str(rank or ""),
+        str(combination.index),
+        "" if math.isnan(mean) else f"{mean:.4f} ± {deviation:.4f}",
+        f"{combination.total_seconds:.1f}",
+        str(combination.status),
+        *(show_value(combination.params[name]) if name in combination.params else "" for name in names),
+        *("" if score is None else f"{score:.4f}" for score in combination.scores[metric]),
+    ]
+
+
+def sessions_table(summaries: Sequence[SessionSummary], width: int) -> str:
+    """Sessions as they come, those that cannot be read with what is wrong with them."""
+    head = ["session", "state", "fits", "best", "data", "started", "took", "failed"]
+    rows = []
+    for one in summaries:
+        if one.problem:
+            rows.append([one.id, "unreadable", "", "", "", "", "", clean(one.problem)])
+            continue
+        rows.append(
+            [
+                one.id,
+                one.status,
+                f"{one.fits_finished}/{one.fits_total}",
+                "" if one.best_score is None else f"{one.best_score:.4f}",
+                clean(one.dataset),
+                time.strftime("%m-%d %H:%M", time.localtime(one.created)),
+                in_words(one.seconds),
+                str(one.fits_failed or ""),
+            ]
+        )
+    return table(head, rows, width, right=[False, False, True, True, False, False, True, True])
+
+
+def facts(pairs: Sequence[tuple[str, Any]]) -> str:
+    """Names and values, aligned; pairs without a value are left out."""
+    present = [(name, str(value)) for name, value in pairs if value not in (None, "")]
+    widest = max((len(name) for name, _ in present), default=0)
+    return "\n".join(f"{name:<{widest}}  {clean(value)}" for name, value in present)
