@@ -1,0 +1,118 @@
+"""The command `foldwatch`: opens the app, or hands over to the headless commands without importing textual."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+_NO_TERMINAL = (
+    "foldwatch: the app needs a terminal on stdin and stdout; see foldwatch --help for commands that need none"
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the result is the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if not wants_app(given):
+        from engine.cli import main as headless
+
+        return int(headless(given))
+    options = _parser().parse_args(given)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        sys.stderr.write(f"{_NO_TERMINAL}\n")
+        return 2
+    # Textual reads both at its import. A watched search changes a few times a second: no need for 60 frames.
+    os.environ.setdefault("TEXTUAL_FPS", "5" if options.low_bandwidth else "20")
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    from engine.errors import FoldwatchError
+
+    try:
+        return _run_app(options)
+    except FoldwatchError as error:
+        sys.stderr.write(f"foldwatch: {error}\n")
+        return error.exit_code
+
+
+def wants_app(arguments: list[str]) -> bool:
+    """Whether the arguments ask for the app: no command but options of the app, `attach`, or a demo to look at."""
+    if "--help" in arguments or "-h" in arguments:
+        return "attach" in arguments
+    command = _command(arguments)
+    if command is None:
+        return not any(argument in ("--version", "--install-completion") for argument in arguments)
+    return command == "attach" or (command == "demo" and "--headless" not in arguments)
+
+
+_WITH_VALUE = ("--sessions", "--data-dir", "--theme")
+
+
+def _command(arguments: list[str]) -> str | None:
+    """The first word that is neither an option nor an option's value."""
+    skip = False
+    for argument in arguments:
+        if skip:
+            skip = False
+        elif argument in _WITH_VALUE:
+            skip = True
+        elif not argument.startswith("-"):
+            return argument
+    return None
+
+
+def _parser() -> argparse.ArgumentParser:
+    import argparse
+    from pathlib import Path
+
+    parser = argparse.ArgumentParser(
+        prog="foldwatch", description="Watch hyperparameter searches in this terminal.", allow_abbrev=False
+    )
+    parser.add_argument("command", nargs="?", choices=["attach", "demo"], help=argparse.SUPPRESS)
+    parser.add_argument("id", nargs="?", help="the session to watch; the newest live one, else the newest")
+    parser.add_argument("--sessions", type=Path, metavar="D", help="the folder of sessions")
+    parser.add_argument("--data-dir", type=Path, metavar="D", help="the folder of data sets")
+    parser.add_argument("--read-only", action="store_true", help="look, and change nothing")
+    parser.add_argument("--low-bandwidth", action="store_true", help="repaint once a second at most")
+    parser.add_argument("--theme", choices=["dark", "light", "colour-blind", "terminal"])
+    return parser
+
+
+def _run_app(options: argparse.Namespace) -> int:
+    from engine.session import open_session, sessions_folder
+
+    session = None
+    if options.command == "attach":
+        folder = sessions_folder(options.sessions)
+        session = open_session(options.id or _newest(options), folder)
+    from tui.app import FoldwatchApp
+
+    app = FoldwatchApp(
+        session=session,
+        sessions=options.sessions,
+        data_folder=options.data_dir,
+        read_only=options.read_only,
+        low_bandwidth=options.low_bandwidth,
+        demo=options.command == "demo",
+        theme=options.theme,
+    )
+    app.run()
+    return app.return_code or 0
+
+
+def _newest(options: argparse.Namespace) -> str:
+    from engine.errors import UsageError
+    from engine.session import list_sessions, sessions_folder
+
+    folder = sessions_folder(options.sessions)
+    found = [summary for summary in list_sessions(folder) if not summary.problem]
+    if not found:
+        message = f"no session in {folder}; foldwatch demo makes one"
+        raise UsageError(message)
+    return next((summary.id for summary in found if summary.alive), found[0].id)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

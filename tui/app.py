@@ -1,0 +1,127 @@
+"""The Textual app: one factory for `foldwatch` and for tests; closing it, even by a lost connection, ends no search."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+
+from engine.session import open_session, sessions_folder
+from tui.themes import DEFAULTS, SHORT_NAMES, THEMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from textual.binding import BindingType
+    from textual.screen import Screen
+
+    from tui.follow import WatchedSession
+
+
+class FoldwatchApp(App[None]):
+    """Opens on `session` (an object or a name), on a demo, or at home.
+
+    `sessions`: the folder that was asked for by name, None for the usual one; `data_folder` likewise.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "foldwatch"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("question_mark", "keys", "Keys", show=False),
+        Binding("q", "quit", "Quit; searches go on", show=False),
+        Binding("ctrl+q,ctrl+c", "quit", "Quit; searches go on", show=False, priority=True),
+    ]
+
+    def __init__(
+        self,
+        *,
+        session: WatchedSession | str | None = None,
+        sessions: Path | None = None,
+        data_folder: Path | None = None,
+        read_only: bool = False,
+        low_bandwidth: bool = False,
+        demo: bool = False,
+        theme: str | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.explicit_sessions = sessions
+        self.sessions = sessions_folder(sessions)
+        self.data_folder = data_folder
+        self.read_only = read_only
+        self.low_bandwidth = low_bandwidth
+        self.now = now
+        self._session = session
+        self._demo = demo
+        for known in THEMES:
+            self.register_theme(known)
+        wanted = theme or os.environ.get("FOLDWATCH_THEME", "dark")
+        self.theme = SHORT_NAMES.get(wanted, SHORT_NAMES["dark"])
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """For themes that are not ours."""
+        return DEFAULTS
+
+    def on_mount(self) -> None:
+        """Leave cleanly when the terminal goes away, and show the first screen."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            # Elsewhere than in a main thread (tests, textual-serve) signals are somebody else's.
+            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
+                loop.add_signal_handler(number, self.exit)
+        if self._demo:
+            self.start_demo()
+        elif self._session is None:
+            from tui.screens.home import HomeScreen
+
+            self.push_screen(HomeScreen())
+        else:
+            self.open_live(self._session)
+
+    def open_live(self, session: WatchedSession | str) -> None:
+        """Watch a session, by name or as an object. Raises FoldwatchError if it cannot be opened."""
+        from tui.screens.live import LiveScreen
+
+        watched = open_session(session, self.sessions) if isinstance(session, str) else session
+        self.push_screen(LiveScreen(watched, read_only=self.read_only, low_bandwidth=self.low_bandwidth, now=self.now))
+
+    def start_demo(self) -> None:
+        """Run the built-in sample search and watch it."""
+        from engine.session import new_identifier
+        from tui.screens.starting import StartingScreen
+
+        name = new_identifier(self.sessions, "demo")
+        self.push_screen(StartingScreen(["demo", "--headless", "--name", name], name))
+
+    def action_keys(self) -> None:
+        """Keys by purpose; a screen may have its own in `KEYS`."""
+        from tui.keys import LIVE
+        from tui.screens.keys import KeysScreen
+
+        if not isinstance(self.screen, KeysScreen):
+            self.push_screen(KeysScreen(getattr(self.screen, "KEYS", LIVE)))
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: themes by name, and what the screen on top can do."""
+        for short, name in SHORT_NAMES.items():
+            yield SystemCommand(f"Theme: {short}", f"Colours: {short}", lambda name=name: setattr(self, "theme", name))
+        seen: set[str] = set()
+        for _, binding in screen._bindings:
+            if binding.action in seen or not binding.description:
+                continue
+            seen.add(binding.action)
+            yield SystemCommand(
+                binding.description,
+                f"key {binding.key}",
+                lambda action=binding.action: self.call_later(self.run_action, action, screen),
+            )
+        yield SystemCommand("Keys", "All keys by purpose", self.action_keys)
+        yield SystemCommand("Quit", "Leave; searches go on", self.action_quit)

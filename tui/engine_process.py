@@ -1,0 +1,88 @@
+"""Commands that the app starts for the user: the engine in a session of its own, so that closing a terminal
+never touches a search.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from typing import IO, TYPE_CHECKING
+
+from engine.errors import InputOutputError
+from tui.safe_text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_SAID_BYTES = 4000
+
+
+def shown_command(arguments: Sequence[str]) -> str:
+    """What somebody would type for it."""
+    return shlex.join(["foldwatch", *arguments])
+
+
+class EngineCommand:
+    """`python -m engine ARGUMENTS`, away from this terminal; stdout goes to a file where one is named."""
+
+    def __init__(
+        self, arguments: Sequence[str], done: str, *, output: Path | None = None, no_color: bool = False
+    ) -> None:
+        self.arguments = list(arguments)
+        self._done = done
+        self._output = output
+        self._no_color = no_color
+        self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
+
+    def start(self) -> None:
+        """Raises InputOutputError if it cannot be started or its output cannot be written."""
+        environment = dict(os.environ)
+        if self._no_color:  # Textual takes it out of its own environment
+            environment["NO_COLOR"] = "1"
+        try:
+            # A file, not a pipe: nobody reads while it runs, and a full pipe would stop it.
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process ends
+            output = self._output.open("wb") if self._output else None
+            try:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "engine", *self.arguments],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output or subprocess.DEVNULL,
+                    stderr=self._errors,
+                    start_new_session=True,
+                    env=environment,
+                )
+            finally:
+                if output is not None:
+                    output.close()
+        except OSError as error:
+            message = f"{shown_command(self.arguments)}: cannot be started: {error}"
+            raise InputOutputError(message) from error
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is done, well or not."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it ended with 0, or with 3 (done, some fits failed)."""
+        return self._process is not None and self._process.returncode in (0, 3)
+
+    def outcome(self) -> str:
+        """What to tell: that it is done, or the last line it wrote to stderr."""
+        if self.succeeded:
+            return self._done
+        said = ""
+        if self._errors is not None:
+            end = self._errors.seek(0, os.SEEK_END)
+            self._errors.seek(max(0, end - _SAID_BYTES))
+            lines = self._errors.read().decode(errors="replace").strip().splitlines()
+            said = clean(lines[-1]) if lines else ""
+        code = self._process.returncode if self._process else None
+        return f"{shown_command(self.arguments)} ended with {code}: {said or 'it said nothing'}"

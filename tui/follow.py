@@ -1,0 +1,285 @@
+"""The follow thread: everything of a session that has to be read or written, so that the loop only draws.
+
+It polls the session's events into a bounded queue and posts messages that mean "changed", which replace each other;
+whoever draws drains the queue when it is due. A first reading, or one anew after the record was re-read, is replayed
+here and handed over as a whole state. Curves, the machine's readings and requests to the engine go through it too:
+a home folder on a stalled file server must not freeze the screen.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from textual.message import Message
+
+from engine.errors import FoldwatchError
+from engine.state import SearchState
+from tui.history import History
+from tui.machine import MachineReader, MachineReading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from engine.control import Request
+    from engine.events import AnyEvent, CurvePlace
+    from engine.journal import Curve
+    from engine.liveness import Liveness
+    from engine.session import SearchRecord
+    from tui.engine_process import EngineCommand
+    from tui.planned_rates import PlannedRates
+
+QUEUE_EVENTS = 20_000
+BATCH_EVENTS = 2_000
+
+
+class FollowedEvents(Protocol):
+    """What `engine.session.Follower` offers."""
+
+    @property
+    def generation(self) -> int:
+        """Rises when earlier events no longer count."""
+
+    def poll(self) -> list[AnyEvent]:
+        """Every event since the last poll."""
+
+
+class WatchedSession(Protocol):
+    """What a live view needs of `engine.session.Session`."""
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def record(self) -> SearchRecord:
+        """What was asked for."""
+
+    def liveness(self) -> Liveness:
+        """Whether an engine works on it."""
+
+    def follow(self) -> FollowedEvents:
+        """Start to read it from the beginning."""
+
+    def curve(self, place: CurvePlace) -> Curve | None:
+        """The epochs of a scored fit."""
+
+    def request(self, request: Request) -> None:
+        """Ask something of its engine."""
+
+
+class Changed(Message):
+    """Something waits in the feed."""
+
+    def can_replace(self, message: Message) -> bool:
+        """One waiting message is enough, however much has changed."""
+        return isinstance(message, Changed)
+
+
+@dataclass
+class Feed:
+    """What waits to be drawn; `state` and `history` are given once for each generation, complete up to then."""
+
+    state: SearchState | None = None
+    history: History | None = None
+    events: list[AnyEvent] = field(default_factory=list)
+    liveness: Liveness | None = None
+    machine: MachineReading | None = None
+    curves: dict[CurvePlace, Curve | None] = field(default_factory=dict)
+    planned: dict[int, PlannedRates | None] = field(default_factory=dict)
+    answers: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+class Follow(threading.Thread):
+    """Follows one session until it is stopped; `changed` is called from this thread and must not block."""
+
+    def __init__(
+        self,
+        session: WatchedSession,
+        changed: Callable[[], None],
+        *,
+        poll_seconds: float = 0.15,
+        machine_seconds: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(name=f"follow {session.id}", daemon=True)
+        self._session = session
+        self._changed = changed
+        self._poll_seconds = poll_seconds
+        self._machine_seconds = machine_seconds
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._feed = Feed()
+        self._work: deque[Callable[[Feed], None]] = deque()
+        self._pids: list[int] = []
+        self._backlog: deque[AnyEvent] = deque()
+        self._commands: list[EngineCommand] = []
+        self._last_problem = ""
+
+    # What the drawing loop calls; none of it waits
+
+    def drain(self) -> Feed:
+        """Everything that waits, at most one batch of events; more is announced again."""
+        with self._lock:
+            feed, self._feed = self._feed, Feed()
+            if len(feed.events) > BATCH_EVENTS:
+                self._feed.events = feed.events[BATCH_EVENTS:]
+                feed.events = feed.events[:BATCH_EVENTS]
+                again = True
+            else:
+                again = False
+        if again:
+            self._changed()
+        self._wake.set()
+        return feed
+
+    def want_curves(self, places: list[CurvePlace]) -> None:
+        """Read these curves; they come with a later feed."""
+
+        def read(feed: Feed) -> None:
+            for place in places:
+                feed.curves[place] = self._session.curve(place)
+
+        self._ask(read)
+
+    def want_plan(self, combination: int, params: dict[str, Any], steps_per_epoch: int) -> None:
+        """Work the planned learning rates out; they come with a later feed, None where the plan cannot be read."""
+
+        def plan(feed: Feed) -> None:
+            from tui.planned_rates import planned_rates
+
+            try:
+                feed.planned[combination] = planned_rates(params, steps_per_epoch)
+            except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+                feed.planned[combination] = None
+                feed.problems.append(f"the learning rate of combination {combination} cannot be drawn: {error!r}")
+
+        self._ask(plan)
+
+    def run_command(self, command: EngineCommand) -> None:
+        """Start a command of the engine's; what it says comes with a later feed when it ends."""
+
+        def start(feed: Feed) -> None:
+            command.start()
+            self._commands.append(command)
+
+        self._ask(start)
+
+    def ask(self, requests: list[Request], done: str) -> None:
+        """Leave requests for the engine; `done` or what went wrong comes with a later feed."""
+
+        def write(feed: Feed) -> None:
+            for request in requests:
+                self._session.request(request)
+            feed.answers.append(done)
+
+        self._ask(write)
+
+    def watch_processes(self, pids: list[int]) -> None:
+        """Whose memory and processor to read; none of another host's."""
+        self._pids = pids
+
+    def stop(self) -> None:
+        """End soon; does not wait for a read that hangs."""
+        self._stopping.set()
+        self._wake.set()
+
+    # The thread
+
+    def run(self) -> None:
+        """Poll until stopped; an error is handed over and the next poll tries again."""
+        follower: FollowedEvents | None = None
+        generation = -1
+        reader = MachineReader()
+        machine_due = 0.0
+        while not self._stopping.is_set():
+            found = Feed()
+            try:
+                if follower is None:
+                    follower = self._session.follow()
+                events = follower.poll()
+                if follower.generation != generation:
+                    generation = follower.generation
+                    self._backlog.clear()
+                    found.state, found.history = replay(events)
+                else:
+                    self._backlog.extend(events)
+                self._last_problem = ""
+            except (FoldwatchError, OSError) as error:
+                self._report(found, error)
+            while self._work:
+                try:
+                    self._work.popleft()(found)
+                except (FoldwatchError, OSError) as error:
+                    found.problems.append(str(error))
+            for command in [command for command in self._commands if command.has_ended]:
+                self._commands.remove(command)
+                (found.answers if command.succeeded else found.problems).append(command.outcome())
+            if self._clock() >= machine_due:
+                machine_due = self._clock() + self._machine_seconds
+                try:
+                    found.liveness = self._session.liveness()
+                    found.machine = reader.read(self._pids)
+                except (FoldwatchError, OSError) as error:
+                    self._report(found, error)
+            if self._hand_over(found):
+                self._changed()
+            self._wake.wait(self._poll_seconds)
+            self._wake.clear()
+
+    def _ask(self, work: Callable[[Feed], None]) -> None:
+        self._work.append(work)
+        self._wake.set()
+
+    def _report(self, feed: Feed, error: Exception) -> None:
+        """A problem that lasts is told once, not at every poll."""
+        if str(error) != self._last_problem:
+            self._last_problem = str(error)
+            feed.problems.append(str(error))
+
+    def _hand_over(self, found: Feed) -> bool:
+        """Put what was found behind what waits; events only as far as the queue has room, the rest stays here."""
+        with self._lock:
+            feed = self._feed
+            if found.state is not None:
+                # Events of the generation before no longer count.
+                feed.state, feed.history, feed.events = found.state, found.history, []
+            room = QUEUE_EVENTS - len(feed.events)
+            moved = min(room, len(self._backlog))
+            feed.events.extend(self._backlog.popleft() for _ in range(moved))
+            feed.liveness = found.liveness or feed.liveness
+            feed.machine = found.machine or feed.machine
+            feed.curves.update(found.curves)
+            feed.planned.update(found.planned)
+            feed.answers += found.answers
+            feed.problems += found.problems
+        return bool(
+            moved
+            or found.state
+            or found.liveness
+            or found.machine
+            or found.curves
+            or found.planned
+            or found.answers
+            or found.problems
+        )
+
+
+def replay(events: list[AnyEvent]) -> tuple[SearchState, History]:
+    """A state and its history from the beginning."""
+    state, history = SearchState(), History()
+    for event in events:
+        state.apply(event)
+        history.take(event, state)
+    return state, history

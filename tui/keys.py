@@ -1,0 +1,80 @@
+"""Every key of the app by purpose, for the help screen; tests hold it against the bindings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Keys as somebody reads them, what they do, and the command that does the same."""
+
+    keys: str
+    what: str
+    command: str = ""
+
+
+LIVE: dict[str, list[Key]] = {
+    "Steer the search": [
+        Key("s", "start an engine, or resume after a pause", "foldwatch resume ID"),
+        Key("p", "pause at the next epoch's end, keeping what is trained", "foldwatch pause ID"),
+        Key("x", "stop: finish running fits, or at once", "foldwatch stop ID [--at-once]"),
+        Key("K", "skip the selected combination", "foldwatch skip ID --combination N"),
+        Key("r", "retry the selected failed combination, or all failed ones", "foldwatch retry ID --combination N"),
+        Key("b", "refit, save and test the best combination", "foldwatch save ID --to PATH"),
+        Key("B", "the same for the selected combination", "foldwatch save ID --combination N --to PATH"),
+        Key("e", "export the results as CSV or JSON", "foldwatch export ID --format csv"),
+        Key("y", "copy the command shown last (over SSH and in tmux too)"),
+    ],
+    "Read the table": [
+        Key("f /", "filter: optimizer=adam mean>0.8 batch_size>=128 status=running wide"),
+        Key("< >", "sort by the column to the left or right; click a heading"),
+        Key("v", "turn the sort order round"),
+        Key("m", "mark: pin the row to the top and its schedule into the plot"),
+        Key("z", "freeze the order while you read"),
+        Key("left right", "scroll the columns; rank stays"),
+        Key("enter", "detail of the combination; a log line: what lies behind it"),
+        Key("t", "trends: every hyperparameter's means, heat map, what matters, top combinations", "foldwatch show ID"),
+    ],
+    "Plots": [
+        Key("u", "learning rate over epochs or steps"),
+        Key("l", "learning rate linear or logarithmic"),
+    ],
+    "Move": [
+        Key("up down j k", "by lines"),
+        Key("page up, page down, ctrl+u, ctrl+d, space", "by pages"),
+        Key("home end g G", "first and last"),
+        Key("tab, shift+tab", "next pane, pane before"),
+        Key("o", "maximise the pane, and back"),
+        Key("escape", "back: close what is open, clear the filter, leave the view"),
+    ],
+    "The app": [
+        Key("?", "these keys; type to search"),
+        Key("ctrl+p", "command palette: themes and everything else by name"),
+        Key("q", "quit: the search goes on without the view", "foldwatch attach ID"),
+    ],
+}
+
+_BACK = Key("escape q", "back")
+
+DETAIL: dict[str, list[Key]] = {
+    "One combination": [
+        Key("y", "copy the command that runs it again"),
+        Key("c", "copy the Python snippet that runs it again"),
+        Key("n N", "the next combination, the one before"),
+        Key("u", "learning rate over epochs or steps"),
+        Key("l", "learning rate linear or logarithmic"),
+        Key("up down j k", "scroll"),
+        _BACK,
+    ]
+}
+TRENDS: dict[str, list[Key]] = {
+    "The whole grid": [
+        Key("d", "another hyperparameter down the heat map"),
+        Key("a", "another hyperparameter across it"),
+        Key("tab, shift+tab", "next pane, pane before"),
+        Key("up down j k", "scroll the pane"),
+        Key("t", "back"),
+        _BACK,
+    ]
+}

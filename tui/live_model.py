@@ -1,0 +1,223 @@
+"""What a live view knows of one session, put together from the follow thread's feeds; no widgets in here."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+from engine.narration import in_short
+from engine.remaining import remaining_seconds
+from engine.state import FitStatus, SearchState, SearchStatus
+from tui import numbers
+from tui.history import Epochs, History
+from tui.widgets.curves_plot import FoldCurve
+from tui.widgets.learning_rate_plot import RateLine
+from tui.widgets.search_header import HeaderFacts
+
+if TYPE_CHECKING:
+    from engine.events import CurvePlace
+    from engine.journal import Curve
+    from engine.liveness import Liveness
+    from tui.follow import Feed, Follow, WatchedSession
+    from tui.machine import MachineReading
+    from tui.planned_rates import PlannedRates
+    from tui.results_model import ResultsModel
+
+_CURVES_KEPT = 400
+_PLANS_KEPT = 400
+
+
+class LiveModel:
+    """State, history, curves and plans of one session; asks the follow thread for what it lacks."""
+
+    def __init__(self, session: WatchedSession, follow: Follow) -> None:
+        self.session = session
+        self._follow = follow
+        self.state = SearchState()
+        self.history = History()
+        self.liveness: Liveness | None = None
+        self.machine: MachineReading | None = None
+        self.has_opened = False
+        self.pause_asked = False
+        self._curves: OrderedDict[CurvePlace, Curve | None] = OrderedDict()
+        self._plans: OrderedDict[int, PlannedRates | None] = OrderedDict()
+        self._asked_plans: set[int] = set()
+        self._asked_curves: set[CurvePlace] = set()
+
+    def take(self, feed: Feed) -> bool:
+        """Apply a feed; returns whether the record was read anew, so that nothing drawn before counts."""
+        is_new = feed.state is not None
+        if feed.state is not None and feed.history is not None:
+            self.state, self.history = feed.state, feed.history
+            self._plans.clear()
+            self._asked_plans.clear()
+            self.has_opened = True
+        for event in feed.events:
+            self.state.apply(event)
+            self.history.take(event, self.state)
+        if self.state.status is not SearchStatus.RUNNING:
+            self.pause_asked = False
+        self.liveness = feed.liveness or self.liveness
+        self.machine = feed.machine or self.machine
+        for place, curve in feed.curves.items():
+            self._curves[place] = curve
+            self._asked_curves.discard(place)
+        while len(self._curves) > _CURVES_KEPT:
+            self._curves.popitem(last=False)
+        for combination, plan in feed.planned.items():
+            self._plans[combination] = plan
+        while len(self._plans) > _PLANS_KEPT:
+            self._asked_plans.discard(self._plans.popitem(last=False)[0])
+        same_host = self.liveness is not None and self.liveness.alive and self.liveness.same_host
+        self._follow.watch_processes(
+            [worker.pid for worker in self.state.workers.values() if worker.alive] if same_host else []
+        )
+        return is_new
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether an engine works on the session."""
+        return self.liveness is not None and self.liveness.alive
+
+    @property
+    def standing(self) -> str:
+        """The word for where the search stands: the record's, corrected by whether its engine lives."""
+        if not self.has_opened:
+            return "opening"
+        status = self.state.status
+        if self.liveness is not None and not self.liveness.alive and not status.is_finished:
+            return "crashed" if status is not SearchStatus.NEW else "new"
+        return "pausing" if self.pause_asked and status is SearchStatus.RUNNING else str(status)
+
+    @property
+    def remote_host(self) -> str:
+        """The engine's host where that is another one."""
+        if self.liveness is not None and self.liveness.alive and not self.liveness.same_host:
+            return self.liveness.owner
+        return ""
+
+    def header(self, model: ResultsModel, now: float, marks: str = "") -> HeaderFacts:
+        """What stands above the view; `now` in seconds since 1970."""
+        state = self.state
+        clock = now if self.is_alive else None
+        return HeaderFacts(
+            name=self.session.id,
+            about=about(self.session.record.spec, state),
+            state=self.standing,
+            fits_finished=state.fits_finished,
+            fits_total=state.fits_total,
+            fits_failed=state.fits_failed,
+            elapsed=state.elapsed(clock),
+            remaining=remaining_seconds(state, now) if self.is_alive else None,
+            best=self._best(model),
+            refit=self._refit(),
+            marks=marks,
+        )
+
+    def _best(self, model: ResultsModel) -> str:
+        best = model.best
+        if best is None:
+            return ""
+        params = self.state.combinations[best].params
+        varying = {name: params[name] for name in model.params if params.get(name) is not None}
+        mean, deviation = model.values["mean"][best], model.values["std"][best]
+        metric = self.state.scoring[0]
+        return f"{metric} {numbers.with_deviation(mean, deviation)}  #{best} {in_short(varying)}".rstrip()
+
+    def _refit(self) -> str:
+        refit = self.state.refit
+        if refit is None:
+            return ""
+        if refit.error:
+            return f"saving #{refit.combination} failed: {refit.error}"
+        if refit.path:
+            scores = ", ".join(f"{name} {numbers.score(score)}" for name, score in refit.test_scores.items())
+            tested = f", test set ({refit.test_rows} rows): {scores}" if scores else ""
+            return f"saved #{refit.combination} to {refit.path}{tested}"
+        return f"refitting #{refit.combination}: epoch {refit.epoch}/{refit.epochs}"
+
+    # Curves and schedules of one combination
+
+    def curves(self, combination: int) -> list[FoldCurve]:
+        """The folds that have epochs; those not read yet are asked for and come later."""
+        state, found = self.state.combinations[combination], list[FoldCurve]()
+        for fold in range(len(state.fits)):
+            epochs = self._epochs(combination, fold)
+            if epochs is not None and epochs.loss:
+                found.append(FoldCurve(fold, epochs.loss, epochs.validation_loss, epochs.validation_score))
+        return found
+
+    def rate_line(self, combination: int) -> RateLine | None:
+        """The plan and the rates used so far, by the fold that is furthest; None until the plan is there."""
+        plan = self._plan(combination)
+        if plan is None:
+            return None
+        used: list[float] = []
+        for fold in range(len(self.state.combinations[combination].fits)):
+            epochs = self._epochs(combination, fold)
+            if epochs is not None and len(epochs.learning_rate) > len(used):
+                used = list(epochs.learning_rate)
+        return RateLine(combination, plan, used)
+
+    def _plan(self, combination: int) -> PlannedRates | None:
+        if combination not in self._asked_plans:
+            self._asked_plans.add(combination)
+            params = self.state.combinations[combination].params
+            self._follow.want_plan(combination, params, self.steps_per_epoch(combination))
+        return self._plans.get(combination)
+
+    def steps_per_epoch(self, combination: int) -> int:
+        """As its training said; before it began, from the rows of a fold's training part."""
+        known = self.history.steps_per_epoch.get(combination)
+        if known is not None:
+            return known
+        rows = self.state.started.rows if self.state.started else 1
+        folds = _whole(self.session.record.spec.get("folds"), 3)
+        batch_size = _whole(self.state.combinations[combination].params.get("batch_size"), 128)
+        return max(1, -(-(rows * (folds - 1) // folds) // batch_size))
+
+    def _epochs(self, combination: int, fold: int) -> Epochs | Curve | None:
+        state = self.state.combinations[combination]
+        place = state.curves[fold]
+        if place is not None:
+            if place in self._curves:
+                self._curves.move_to_end(place)
+                return self._curves[place]
+            if place not in self._asked_curves:
+                self._asked_curves.add(place)
+                self._follow.want_curves([place])
+            return None
+        if state.fits[fold] is not FitStatus.RUNNING:
+            return None
+        for training in self.state.trainings.values():
+            if training.fold != fold:
+                continue
+            for fit in training.fits:
+                if fit.combination == combination:
+                    epochs = self.history.epochs.get(training.training)
+                    if epochs is None:
+                        return None
+                    upto = fit.epochs
+                    return Epochs(
+                        epochs.loss[:upto],
+                        epochs.validation_loss[:upto],
+                        epochs.validation_score[:upto],
+                        epochs.learning_rate[:upto],
+                    )
+        return None
+
+
+def about(spec: dict[str, Any], state: SearchState) -> str:
+    """`reuters · 3 folds · grid 24`."""
+    started = state.started
+    dataset = started.dataset if started else str(spec.get("dataset", ""))
+    synthetic = " (synthetic)" if started and started.synthetic else ""
+    folds, repeats = _whole(spec.get("folds"), state.splits), _whole(spec.get("repeats"), 1)
+    splits = f"{folds} folds" if repeats == 1 else f"{folds} folds × {repeats}"
+    strategy = spec.get("strategy", "grid")
+    name = strategy if isinstance(strategy, str) else next(iter(strategy), "")
+    return f"{dataset}{synthetic} · {splits} · {name} {len(state.combinations)}"
+
+
+def _whole(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and value > 0 else default

@@ -1,0 +1,180 @@
+"""The results table's numbers: one list a column, one entry a combination, kept up to date from what changed.
+
+No screen, no order: `RowOrder` permutes the rows and the table draws them.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.narration import show_value
+from engine.state import CombinationStatus, FitStatus
+from tui.safe_text import clean
+
+if TYPE_CHECKING:
+    from engine.state import CombinationState, SearchState, TrainingState
+
+LAST = frozenset({CombinationStatus.FAILED, CombinationStatus.DIVERGED, CombinationStatus.DROPPED})
+_LONGEST_VALUE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as it is drawn: `key` names its values, `title` is what stands above them."""
+
+    key: str
+    title: str
+    width: int
+    kind: str  # rank, param, fold, mean, seconds, status
+    right: bool = True
+    fold: int = -1
+
+
+class ResultsModel:
+    """Columns over the combinations of a search; rows are the combinations' indices."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.splits = 0
+        self.params: list[str] = []  # hyperparameters that vary, sorted
+        self.fixed: dict[str, Any] = {}  # those that do not
+        self.columns: list[Column] = []
+        self.values: dict[str, list[Any]] = {}  # by column key, None where missing
+        self.texts: dict[str, list[str]] = {}  # of the hyperparameters, as drawn
+        self.fits: list[list[FitStatus]] = []
+        self.statuses: list[CombinationStatus] = []
+        self.running: dict[tuple[int, int], TrainingState] = {}  # by (combination, fold)
+        self._complete: list[float] = []  # minus the means of complete combinations, ascending
+
+    def update(self, state: SearchState) -> set[int]:
+        """Take the state's changes over; returns the rows that changed. The caller clears `state.changed`."""
+        if len(state.combinations) != self.rows or state.splits != self.splits:
+            self._rebuild(state)
+            return set(range(self.rows))
+        changed = set(state.changed)
+        self._note_running(state, changed)
+        for row in changed:
+            self._refresh(row, state.combinations[row])
+        return changed
+
+    def rank(self, row: int) -> int | None:
+        """1 for the highest mean of all complete combinations, ties sharing it; None while it is not complete."""
+        if self.statuses[row] is not CombinationStatus.COMPLETE:
+            return None
+        return bisect_left(self._complete, -round(self.values["mean"][row], 12)) + 1
+
+    @property
+    def best(self) -> int | None:
+        """The row with the highest mean among the complete ones, the first of several."""
+        if not self._complete:
+            return None
+        top = -self._complete[0]
+        means = self.values["mean"]
+        return next(
+            row
+            for row, status in enumerate(self.statuses)
+            if status is CombinationStatus.COMPLETE and round(means[row], 12) == top
+        )
+
+    def is_last(self, row: int) -> bool:
+        """Whether it goes after all others in any order: failed, diverged or dropped."""
+        return self.statuses[row] in LAST
+
+    def _rebuild(self, state: SearchState) -> None:
+        self.rows, self.splits = len(state.combinations), state.splits
+        names = sorted({name for combination in state.combinations for name in combination.params})
+        first = state.combinations[0].params if state.combinations else {}
+        self.params = [
+            name
+            for name in names
+            if any(combination.params.get(name) != first.get(name) for combination in state.combinations)
+        ]
+        self.fixed = {name: first[name] for name in names if name not in self.params and name in first}
+        for name in self.params:
+            column = [combination.params.get(name) for combination in state.combinations]
+            # Values are numbers and text for sorting and filtering; structures (layer lists) stand as their text.
+            self.values[name] = [
+                value if value is None or isinstance(value, bool | int | float) else clean(show_value(value))
+                for value in column
+            ]
+            self.texts[name] = ["" if value is None else clean(show_value(value), longest=200) for value in column]
+        folds = [f"fold {fold}" for fold in range(self.splits)]
+        for key in [*folds, "mean", "std", "seconds", "trainer", "status"]:
+            self.values[key] = [None] * self.rows
+        self.values["combination"] = list(range(self.rows))
+        self.fits = [[] for _ in range(self.rows)]
+        self.statuses = [CombinationStatus.WAITING] * self.rows
+        self._complete = []
+        self.columns = self._layout(folds)
+        self._note_running(state, set())
+        for row, combination in enumerate(state.combinations):
+            self._refresh(row, combination)
+
+    def _layout(self, folds: list[str]) -> list[Column]:
+        titles = short_titles(self.params)
+        columns = [Column("rank", "rank", max(5, len(str(self.rows)) + 3), "rank")]
+        for name in self.params:
+            widest = max(map(len, self.texts[name]), default=0)
+            width = max(min(widest, _LONGEST_VALUE), len(titles[name]))
+            numeric = all(
+                value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+                for value in self.values[name]
+            )
+            columns.append(Column(name, titles[name], width, "param", right=numeric))
+        columns += [Column(key, key, max(6, len(key)), "fold", fold=number) for number, key in enumerate(folds)]
+        columns.append(Column("mean", "mean ± std", 14, "mean"))
+        columns.append(Column("seconds", "seconds", 7, "seconds"))
+        columns.append(Column("status", "status", 8, "status", right=False))
+        return columns
+
+    def _note_running(self, state: SearchState, changed: set[int]) -> None:
+        """Rows whose running folds began or ended count as changed, although no score of theirs did."""
+        running = {
+            (fit.combination, training.fold): training for training in state.trainings.values() for fit in training.fits
+        }
+        changed.update(row for row, _ in running.keys() ^ self.running.keys())
+        self.running = running
+
+    def _refresh(self, row: int, combination: CombinationState) -> None:
+        metric = next(iter(combination.scores))
+        status = combination.status
+        was_complete = self.statuses[row] is CombinationStatus.COMPLETE
+        if was_complete:
+            before = -round(self.values["mean"][row], 12)
+            del self._complete[bisect_left(self._complete, before)]
+        mean, deviation = combination.mean(metric)
+        values = self.values
+        for fold, score in enumerate(combination.scores[metric]):
+            values[f"fold {fold}"][row] = score
+        values["mean"][row] = None if math.isnan(mean) else mean
+        values["std"][row] = None if math.isnan(deviation) else deviation
+        values["seconds"][row] = combination.total_seconds or None
+        values["status"][row] = str(status)
+        values["trainer"][row] = combination.trainer
+        self.statuses[row] = status
+        self.fits[row] = combination.fits
+        if status is CombinationStatus.COMPLETE:
+            insort(self._complete, -round(mean, 12))
+
+
+def short_titles(names: list[str]) -> dict[str, str]:
+    """Each name's shortest clear title: `decay_rate` for learning_rate__decay_rate, `units` for hidden_units."""
+    titles: dict[str, str] = {}
+    for name in names:
+        candidates = [name.rpartition("__")[2], name]
+        if "__" not in name:
+            candidates.insert(0, _WELL_KNOWN.get(name, name))
+        taken = set(titles.values())
+        titles[name] = clean(next((title for title in candidates if title not in taken), name), longest=40)
+    return titles
+
+
+_WELL_KNOWN = {
+    "batch_size": "batch",
+    "hidden_units": "units",
+    "hidden_layers": "layers",
+    "learning_rate": "learning rate",
+}

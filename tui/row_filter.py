@@ -1,0 +1,142 @@
+"""The filter language of the results table: text in, a predicate over rows out, nothing of the screen.
+
+`optimizer=adam mean>0.8 batch_size>=128 status=running wide` keeps the rows for which every term holds:
+`=` and `!=` compare, `<` `<=` `>` `>=` order numbers, `~` and bare words look for text. `a,b` is either, `5..10` is
+a range, quotes hold spaces together. A column may be named by any part of its name that is clear: `decay_rate`.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Predicate = Callable[[int], bool]
+
+_TERM = re.compile(r'\s*(?:([\w .@-]*?)\s*(!=|>=|<=|=|>|<|~))?\s*("[^"]*"|[^\s"]+)')
+_RANGE = re.compile(r"(-?[\d.]+(?:e-?\d+)?)\.\.(-?[\d.]+(?:e-?\d+)?)", re.IGNORECASE)
+_ORDERS: dict[str, Callable[[Any, Any], bool]] = {
+    ">": operator.gt,
+    "<": operator.lt,
+    ">=": operator.ge,
+    "<=": operator.le,
+}
+
+
+class FilterError(ValueError):
+    """A filter that cannot mean anything; the message says what could."""
+
+
+def compile_filter(text: str, columns: Mapping[str, Sequence[Any]]) -> Predicate | None:
+    """A predicate over row numbers, which reads `columns` anew at every call; None for an empty filter.
+
+    Raises FilterError with the names that exist, or the place that cannot be read.
+    """
+    predicates: list[Predicate] = []
+    position = 0
+    text = text.strip()
+    while position < len(text):
+        term = _TERM.match(text, position)
+        if term is None:
+            message = f"cannot read {text[position : position + 20]!r}; as in: optimizer=adam mean>0.8"
+            raise FilterError(message)
+        position = term.end()
+        name, order, value = term.groups()
+        quoted = value.startswith('"')
+        value = value.strip('"') if quoted else value
+        if order is None:
+            predicates.append(_anywhere(value, columns))
+            continue
+        # A bare word before a comparison is a term of its own: `wide mean>0.8`.
+        *words, name = name.split(" ") if name.strip() and name not in columns else [name]
+        predicates.extend(_anywhere(word, columns) for word in words if word)
+        predicates.append(_comparison(columns[find_column(name, columns)], order, value, quoted=quoted))
+    if not predicates:
+        return None
+    return lambda row: all(predicate(row) for predicate in predicates)
+
+
+def find_column(name: str, columns: Mapping[str, Sequence[Any]]) -> str:
+    """The column that is meant: its name, else its last part, its beginning or any part of it, if that is clear."""
+    wanted = name.strip().lower().replace(" ", "_")
+    known = {column.lower().replace(" ", "_"): column for column in columns}
+    if wanted in known:
+        return known[wanted]
+    for fits in (
+        lambda candidate: candidate.endswith("__" + wanted),
+        lambda candidate: candidate.startswith(wanted),
+        lambda candidate: wanted in candidate,
+    ):
+        matches = [column for candidate, column in known.items() if wanted and fits(candidate)]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            message = f"{name!r} could be {', '.join(matches)}"
+            raise FilterError(message)
+    message = f"no column {name!r}; there are: {', '.join(columns)}"
+    raise FilterError(message)
+
+
+def _anywhere(word: str, columns: Mapping[str, Sequence[Any]]) -> Predicate:
+    wanted = word.lower()
+    texts = [column for name, column in columns.items() if not name.startswith("fold ")]
+    return lambda row: any(wanted in _shown(column[row]) for column in texts)
+
+
+def _comparison(column: Sequence[Any], order: str, value: str, *, quoted: bool) -> Predicate:
+    if order == "~":
+        wanted = value.lower()
+        return lambda row: wanted in _shown(column[row])
+    if order in _ORDERS:
+        limit = _number(value)
+        if limit is None:
+            message = f"{order} needs a number, not {value!r}"
+            raise FilterError(message)
+        compare = _ORDERS[order]
+        return lambda row: (number := _as_number(column[row])) is not None and compare(number, limit)
+    options = [value] if quoted else [option for option in value.split(",") if option]
+    tests = [_equals(option) for option in options]
+    if order == "=":
+        return lambda row: any(test(column[row]) for test in tests)
+    return lambda row: not any(test(column[row]) for test in tests)
+
+
+def _equals(option: str) -> Callable[[Any], bool]:
+    if between := _RANGE.fullmatch(option):
+        low, high = _number(between[1]), _number(between[2])
+        if low is not None and high is not None:
+            return lambda value: (number := _as_number(value)) is not None and low <= number <= high
+    wanted, limit = option.lower(), _number(option)
+
+    def test(value: Any) -> bool:
+        number = _as_number(value)
+        if limit is not None and number is not None:
+            return number == limit or f"{number:.{_places(option)}f}" == option
+        return _shown(value) == wanted
+
+    return test
+
+
+def _places(option: str) -> int:
+    """Digits after the point, so that `mean=0.8045` finds what the table shows as 0.8045."""
+    return len(option.partition(".")[2])
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _as_number(value: Any) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
+        return value
+    return None
+
+
+def _shown(value: Any) -> str:
+    return "" if value is None else str(value).lower()

@@ -1,0 +1,105 @@
+"""In which order rows are shown: sort, filter, pins and a frozen order, as a permutation of row numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tui.row_filter import compile_filter
+
+if TYPE_CHECKING:
+    from tui.results_model import ResultsModel
+    from tui.row_filter import Predicate
+
+
+class RowOrder:
+    """The permutation; `rows[place]` is the row shown there, `places[row]` where a row is shown."""
+
+    def __init__(self, model: ResultsModel) -> None:
+        self.model = model
+        self.sort_key = "mean"
+        self.descending = True
+        self.pinned: set[int] = set()
+        self.frozen = False
+        self.filter_text = ""
+        self.rows: list[int] = []
+        self.places: dict[int, int] = {}
+        self._keeps: Predicate | None = None
+
+    def sort_by(self, key: str, *, descending: bool | None = None) -> None:
+        """Sort by a column; the same column again turns the direction round."""
+        if descending is not None:
+            self.descending = descending
+        elif key == self.sort_key:
+            self.descending = not self.descending
+        else:
+            self.descending = key in ("mean", "std", "seconds") or key.startswith("fold ")
+        self.sort_key = key
+
+    def filter_by(self, text: str) -> None:
+        """Keep rows for which the filter holds. Raises FilterError, and then keeps the filter it had."""
+        self._keeps = compile_filter(text, self.model.values)
+        self.filter_text = text.strip()
+
+    def toggle_pin(self, row: int) -> bool:
+        """Hold a row at the top, or let it go; returns whether it is held now."""
+        self.pinned ^= {row}
+        return row in self.pinned
+
+    def arrange(self, *, whatever_frozen: bool = False) -> bool:
+        """Bring the permutation up to date; returns whether it changed. A frozen order only takes in new rows."""
+        model = self.model
+        if self.filter_text:
+            # The model may have been rebuilt: its columns are other lists then.
+            self._keeps = compile_filter(self.filter_text, model.values)
+        keeps = self._keeps
+        if self.frozen and not whatever_frozen:
+            shown = [row for row in self.rows if row < model.rows]
+            known = set(shown)
+            shown += [row for row in range(model.rows) if row not in known and (keeps is None or keeps(row))]
+        else:
+            kept = range(model.rows) if keeps is None else [row for row in range(model.rows) if keeps(row)]
+            if self.pinned:
+                kept = [row for row in kept if row not in self.pinned]
+                shown = self._sorted(sorted(row for row in self.pinned if row < model.rows)) + self._sorted(kept)
+            else:
+                shown = self._sorted(kept)
+        if shown == self.rows:
+            return False
+        self.rows = shown
+        self.places = {row: place for place, row in enumerate(shown)}
+        return True
+
+    def _sorted(self, rows: Any) -> list[int]:
+        model = self.model
+        key = "mean" if self.sort_key == "rank" else self.sort_key
+        descending = self.descending != (self.sort_key == "rank")
+        column = model.values.get(key)
+        if column is None:
+            return list(rows)
+        present: list[int] = []
+        missing: list[int] = []
+        last: list[int] = []
+        for row in rows:
+            if model.is_last(row):
+                last.append(row)
+            elif column[row] is None:
+                missing.append(row)
+            else:
+                present.append(row)
+        try:
+            present.sort(key=column.__getitem__, reverse=descending)
+        except TypeError:  # a hyperparameter that is a number here and a name there
+            present.sort(key=lambda row: _either(column[row]), reverse=descending)
+        if key == "mean":
+            # What is complete ranks; a mean over fewer folds does not, and comes after.
+            complete = [row for row in present if model.rank(row) is not None]
+            if len(complete) != len(present):
+                ranked = set(complete)
+                present = complete + [row for row in present if row not in ranked]
+        return present + missing + last
+
+
+def _either(value: Any) -> tuple[int, float, str]:
+    if isinstance(value, int | float):
+        return 0, float(value), ""
+    return 1, 0.0, str(value)

@@ -1,0 +1,137 @@
+"""Small questions over a screen: a choice by key, a path with the command it means, a text to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from tui.safe_text import safe_content, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer: its key, a word, and what follows from it."""
+
+    key: str
+    word: str
+    consequence: str
+
+
+class ChoiceScreen(ModalScreen[str | None]):
+    """Returns the key of the answer, None for escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "answer('')", "Leave it", show=False)]
+
+    def __init__(self, question: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self._question = question
+        self._choices = list(choices)
+
+    def compose(self) -> ComposeResult:
+        """The question and its answers."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = safe_content(self._question)
+            for choice in self._choices:
+                line = Text.assemble(
+                    (f" {choice.key} ", "bold reverse"), f"  {choice.word}\n", (f"     {choice.consequence}", "dim")
+                )
+                yield Static(line, classes="choice")
+            yield Static(Text.assemble((" escape ", "bold reverse"), "  leave it as it is"), classes="choice")
+
+    def on_key(self, event: events.Key) -> None:
+        """A choice's own key answers."""
+        if any(choice.key == event.character for choice in self._choices):
+            event.stop()
+            self.dismiss(event.character)
+
+    def on_click(self, event: events.Click) -> None:
+        """So does a click on its line."""
+        for choice, static in zip(self._choices, self.query(".choice"), strict=False):
+            if event.widget is static:
+                self.dismiss(choice.key)
+
+    def action_answer(self, key: str) -> None:
+        """Nothing was chosen."""
+        self.dismiss(key or None)
+
+
+class PathScreen(ModalScreen[str | None]):
+    """Asks for a path; shows the command that does the same. Returns None for escape."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", show=False)]
+
+    def __init__(self, question: str, suggested: str, command: Callable[[str], str]) -> None:
+        super().__init__()
+        self._question = question
+        self._suggested = suggested
+        self._command = command
+
+    def compose(self) -> ComposeResult:
+        """A field and the command."""
+        with Vertical(classes="dialog") as box:
+            box.border_title = safe_content(self._question)
+            yield Input(self._suggested, id="path")
+            yield Static(safe_text(f"$ {self._command(self._suggested)}", "dim"), id="command")
+            yield Static(
+                Text.assemble((" enter ", "bold reverse"), " go on   ", (" escape ", "bold reverse"), " leave it")
+            )
+
+    @on(Input.Changed)
+    def _when_typed(self, event: Input.Changed) -> None:
+        self.query_one("#command", Static).update(safe_text(f"$ {self._command(event.value)}", "dim"))
+
+    @on(Input.Submitted)
+    def _when_entered(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip() or None)
+
+    def action_leave(self) -> None:
+        """Nothing was chosen."""
+        self.dismiss(None)
+
+
+class TextScreen(ModalScreen[None]):
+    """A text to read, such as a traceback."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "leave", "Back", show=False),
+        Binding("j", "scroll(1)", "Down", show=False),
+        Binding("k", "scroll(-1)", "Up", show=False),
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """The text in a box that scrolls."""
+        with VerticalScroll(classes="dialog reading") as box:
+            box.border_title = safe_content(self._title)
+            box.border_subtitle = safe_content("escape goes back")
+            yield Static(safe_text(self._text, lines=True))
+
+    def on_mount(self) -> None:
+        """Arrow keys scroll at once."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_scroll(self, step: int) -> None:
+        """By lines."""
+        self.query_one(VerticalScroll).scroll_relative(y=step, animate=False)
+
+    def action_leave(self) -> None:
+        """Back."""
+        self.dismiss(None)

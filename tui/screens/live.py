@@ -1,0 +1,415 @@
+"""The live view: a search as it runs, from a table of every fold to the learning rate of the selected combination.
+
+It only draws and asks. Everything read or written goes through the follow thread; closing it never touches a search.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import on
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from tui.follow import Changed, Follow, WatchedSession
+from tui.live_model import LiveModel
+from tui.row_filter import FilterError
+from tui.safe_text import safe_content, safe_text
+from tui.screens.live_actions import LiveActions
+from tui.widgets.control_panel import ControlPanel
+from tui.widgets.curves_plot import CurvesPlot
+from tui.widgets.learning_rate_plot import LearningRatePlot, RateLine
+from tui.widgets.log import LogPane
+from tui.widgets.results_table import ResultsTable
+from tui.widgets.search_header import SearchHeader
+from tui.widgets.workers import WorkersPane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+    from textual.timer import Timer
+    from textual.widget import Widget
+
+    from tui.follow import Feed
+
+REPAINT_SECONDS = 0.22
+PLOT_SECONDS = 1.0
+LOW_BANDWIDTH = 5  # so many times rarer
+_SELECT_SECONDS = 0.08  # a held key moves on before plots are drawn
+
+PANES = {
+    "results": "combinations",
+    "rates": "learning rate",
+    "curves": "curves",
+    "workers": "workers",
+    "log": "log",
+}
+
+
+class LiveScreen(LiveActions, Screen[None]):
+    """One session. `read_only` refuses whatever changes it; `low_bandwidth` repaints five times more rarely."""
+
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares them as the instance's
+        (0, "-narrow"),
+        (100, "-normal"),
+        (170, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *LiveActions.ACTION_BINDINGS,
+        Binding("f,slash", "filter", "Filter rows", show=False),
+        Binding("m", "mark", "Pin or unpin the row", show=False),
+        Binding("z", "freeze", "Freeze the order, or let it go", show=False),
+        Binding("u", "units", "Epochs or steps", show=False),
+        Binding("l", "logarithm", "Linear or logarithmic", show=False),
+        Binding("t", "trends", "Trends of the whole grid", show=False),
+        Binding("o", "maximise", "Maximise the pane, or back", show=False),
+        Binding("tab", "next_pane(1)", "Next pane", show=False),
+        Binding("shift+tab", "next_pane(-1)", "Pane before", show=False),
+        Binding("escape", "back", "Back", show=False),
+        Binding("question_mark", "app.keys", "Keys", show=False),
+        Binding("q", "app.quit", "Quit; the search goes on", show=False),
+    ]
+
+    def __init__(
+        self,
+        session: WatchedSession,
+        *,
+        read_only: bool = False,
+        low_bandwidth: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self._now = now
+        self.read_only = read_only
+        self._slowness = LOW_BANDWIDTH if low_bandwidth else 1
+        self.follow = Follow(session, self._announce, machine_seconds=2.0 * self._slowness)
+        self.live = LiveModel(session, self.follow)
+        self._drawn_at = 0.0
+        self._plots_drawn_at = 0.0
+        self._drain_timer: Timer | None = None
+        self._plot_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """Header, two columns of panes, control panel."""
+        yield SearchHeader(id="header")
+        yield Static(id="tabs")
+        with Horizontal(id="body"):
+            with Vertical(id="left", classes="column"):
+                yield Input(placeholder="optimizer=adam mean>0.8 status=running wide", id="filter", compact=True)
+                yield ResultsTable(id="results")
+                yield WorkersPane(id="workers")
+            with Vertical(id="right", classes="column"):
+                yield LearningRatePlot(id="rates")
+                yield CurvesPlot(id="curves")
+                yield LogPane(id="log")
+        yield ControlPanel(id="controls")
+
+    def on_mount(self) -> None:
+        """Begin to follow."""
+        for name in PANES:
+            self.query_one(f"#{name}").add_class("pane")
+        self._panel = self.query_one(ControlPanel)
+        self._table = self.query_one(ResultsTable)
+        self.query_one("#filter", Input).display = False
+        self._show_pane("results")
+        self._table.focus()
+        self._draw_frame()
+        self.follow.start()
+        self.set_interval(1.0 * self._slowness, self._tick)
+
+    def on_unmount(self) -> None:
+        """Stop following; the search does not notice."""
+        self.follow.stop()
+
+    # From the follow thread to the screen
+
+    def _announce(self) -> None:
+        """Called in the follow thread: posting does not block."""
+        self.post_message(Changed())
+
+    @on(Changed)
+    def _when_changed(self) -> None:
+        """Draw when it is due: at once after a quiet time, else as often as the terminal should be bothered."""
+        if self._drain_timer is not None:
+            return
+        due = self._drawn_at + REPAINT_SECONDS * self._slowness - time.monotonic()
+        if due <= 0:
+            self._drain()
+        else:
+            self._drain_timer = self.set_timer(due, self._drain)
+
+    def _drain(self) -> None:
+        self._drain_timer = None
+        self.take(self.follow.drain())
+        self._drawn_at = time.monotonic()
+
+    def take(self, feed: Feed) -> None:
+        """Draw what a feed brought."""
+        live = self.live
+        if live.take(feed):
+            self._table.reset()
+        with self.app.batch_update():
+            if feed.state is not None or feed.events:
+                self._table.show(live.state)
+                self.query_one(LogPane).show(live.history)
+            if feed.state is not None or feed.events or feed.machine is not None:
+                self._draw_workers(feed)
+            self._draw_frame()
+            if feed.curves or feed.planned:
+                self._draw_plots()
+            elif feed.events or feed.state is not None:
+                self._plots_when_due()
+        for answer in feed.answers:
+            self._panel.say(answer)
+        for problem in feed.problems:
+            self._panel.say(problem, problem=True)
+        self._ring(feed)
+        follower = self.app.screen
+        if (
+            follower is not self
+            and hasattr(follower, "search_changed")
+            and (feed.events or feed.curves or feed.planned)
+        ):
+            follower.search_changed()
+
+    def _ring(self, feed: Feed) -> None:
+        """The bell, once, when a search that was watched ends."""
+        if any(type(event).__name__ == "SearchFinished" for event in feed.events):
+            self.app.bell()
+
+    def _tick(self) -> None:
+        """Elapsed and remaining time go on while nothing else happens."""
+        if self.live.is_alive:
+            self._draw_frame()
+
+    def _draw_workers(self, feed: Feed) -> None:
+        pane = self.query_one(WorkersPane)
+        if not self.live.state.workers and not pane.lines_wanted:
+            return
+        before = pane.lines_wanted
+        pane.show(self.live.state, feed.machine, self.live.remote_host)
+        if pane.lines_wanted != before or not pane.styles.height:
+            pane.styles.height = pane.lines_wanted + 2
+
+    def _draw_frame(self) -> None:
+        """Header, titles, tabs and keys: each repaints only when it says something else."""
+        table = self._table
+        marks = " ".join(
+            word for word, holds in (("read-only", self.read_only), ("frozen", table.order.frozen)) if holds
+        )
+        self.query_one(SearchHeader).show(self.live.header(table.model, self._now(), marks))
+        self._panel.show_keys(self.keys_now())
+        order, model = table.order, table.model
+        arrow = "▾" if order.descending else "▴"
+        title = f"combinations {model.rows} · sort {order.sort_key} {arrow}"
+        filtered = f"filter {order.filter_text} ({len(order.rows)} shown)" if order.filter_text else ""
+        self._entitle(title, filtered)
+        self._fit_columns()
+
+    def _entitle(self, title: str, subtitle: str) -> None:
+        # A title set anew is laid out anew: only when it says something else.
+        if (title, subtitle) != getattr(self, "_table_title", None):
+            self._table_title = (title, subtitle)
+            self._table.border_title = safe_content(title)
+            self._table.border_subtitle = safe_content(subtitle)
+
+    def _fit_columns(self) -> None:
+        """The table's column is as wide as the table needs, within limits."""
+        if self.has_class("-narrow"):
+            wanted = "100%"
+        else:
+            least, most = self.size.width * 45 // 100, self.size.width * 60 // 100
+            wanted = str(max(least, min(most, self._table.virtual_size.width + 3)))
+        if wanted != getattr(self, "_left_width", ""):
+            self._left_width = wanted
+            self.query_one("#left").styles.width = wanted
+
+    def on_resize(self) -> None:
+        """Another size: other columns, other tabs."""
+        self.call_after_refresh(self._fit_columns)
+
+    # Plots of what is selected
+
+    @on(ResultsTable.CursorMoved)
+    def _when_cursor_moved(self) -> None:
+        """Draw once the cursor rests."""
+        if self._plot_timer is not None:
+            self._plot_timer.stop()
+        self._plot_timer = self.set_timer(_SELECT_SECONDS, self._draw_plots)
+
+    def _plots_when_due(self) -> None:
+        """Curves that grow are drawn about once a second."""
+        if self._plot_timer is None:
+            due = self._plots_drawn_at + PLOT_SECONDS * self._slowness - time.monotonic()
+            self._plot_timer = self.set_timer(max(0.001, due), self._draw_plots)
+
+    def _draw_plots(self) -> None:
+        if self._plot_timer is not None:
+            self._plot_timer.stop()
+            self._plot_timer = None
+        self._plots_drawn_at = time.monotonic()
+        live, selected = self.live, self._table.cursor
+        known = len(live.state.combinations)
+        if selected is None or selected >= known:
+            self.query_one(CurvesPlot).show(None, "score", [])
+            self.query_one(LearningRatePlot).show([])
+            return
+        self.query_one(CurvesPlot).show(selected, live.state.scoring[0], live.curves(selected))
+        shown = [selected, *sorted(row for row in self._table.order.pinned if row != selected and row < known)]
+        lines: list[RateLine] = []
+        for combination in shown[:5]:
+            line = live.rate_line(combination)
+            if line is not None:
+                lines.append(line)
+        self.query_one(LearningRatePlot).show(lines)
+
+    # Panes
+
+    def _show_pane(self, name: str) -> None:
+        """In the narrow layout one pane is shown; in the others this only moves the mark."""
+        self._shown_pane = name
+        for other in PANES:
+            self.query_one(f"#{other}").set_class(other == name, "-shown")
+        for column in ("left", "right"):
+            holds = self.query_one(f"#{name}") in self.query_one(f"#{column}").children
+            self.query_one(f"#{column}").set_class(holds, "-shown")
+        tabs = safe_text(" ")
+        for other, title in PANES.items():
+            tabs.append(f" {title} ", style="reverse bold" if other == name else "dim").append(" ")
+        self.query_one("#tabs", Static).update(tabs)
+
+    def action_next_pane(self, step: int) -> None:
+        """Focus the pane after this one."""
+        names = list(PANES)
+        focused = self.focused.id if self.focused is not None else None
+        place = names.index(focused) if focused in names else names.index(self._shown_pane)
+        name = names[(place + step) % len(names)]
+        is_maximised = self.maximized is not None
+        if is_maximised:
+            self.minimize()
+        self._show_pane(name)
+        pane = self.query_one(f"#{name}")
+        pane.focus()
+        if is_maximised:
+            self.maximize(pane, container=False)
+
+    def on_descendant_focus(self, event: Any) -> None:
+        """A click into a pane is a choice too."""
+        if event.widget.id in PANES and event.widget.id != self._shown_pane:
+            self._show_pane(event.widget.id)
+
+    def action_maximise(self) -> None:
+        """The pane over the whole screen, and back."""
+        pane: Widget | None = self.focused
+        if self.maximized is not None:
+            self.minimize()
+        elif pane is not None and pane.id in PANES:
+            self.maximize(pane, container=False)
+
+    def action_back(self) -> None:
+        """Out of what is open: filter, maximised pane, the view."""
+        box = self.query_one("#filter", Input)
+        if box.display:
+            box.value = ""
+            self._close_filter()
+        elif self.maximized is not None:
+            self.minimize()
+        elif self._table.order.filter_text:
+            self._table.order.filter_by("")
+            self._rearranged()
+        elif len(self.app.screen_stack) > 2:
+            self.dismiss()
+
+    # Order of the table
+
+    def action_filter(self) -> None:
+        """Type a filter; rows follow while you type."""
+        self._show_pane("results")
+        box = self.query_one("#filter", Input)
+        box.display = True
+        box.value = self._table.order.filter_text
+        box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _when_filter_typed(self, event: Input.Changed) -> None:
+        if not event.input.display:
+            return
+        try:
+            self._table.order.filter_by(event.value)
+        except FilterError as error:
+            self._panel.say(str(error), problem=True)
+            return
+        self._panel.say("")
+        self._rearranged()
+
+    @on(Input.Submitted, "#filter")
+    def _when_filter_entered(self) -> None:
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        self.query_one("#filter", Input).display = False
+        self._table.focus()
+
+    def action_mark(self) -> None:
+        """Pin the selected combination to the top, or let it go."""
+        if self._table.cursor is None:
+            return
+        row = self._table.cursor
+        is_pinned = self._table.order.toggle_pin(row)
+        self._panel.say(f"#{row} {'is pinned' if is_pinned else 'is not pinned any more'}")
+        self._rearranged()
+        self._draw_plots()
+
+    def action_freeze(self) -> None:
+        """Rows stay where they are while results come in."""
+        order = self._table.order
+        order.frozen = not order.frozen
+        self._panel.say("the order is frozen; z lets it go" if order.frozen else "the order follows the results")
+        self._rearranged()
+
+    @on(ResultsTable.Arranged)
+    def _when_arranged(self) -> None:
+        self._draw_frame()
+
+    def _rearranged(self) -> None:
+        self._table.rearrange(by_hand=True)
+        self._draw_frame()
+
+    def action_units(self) -> None:
+        """Epochs or steps along the learning rate's axis."""
+        self.query_one(LearningRatePlot).toggle(steps=True)
+
+    def action_logarithm(self) -> None:
+        """A linear or a logarithmic learning rate."""
+        self.query_one(LearningRatePlot).toggle(logarithm=True)
+
+    # Other screens
+
+    @on(ResultsTable.Chosen)
+    def _when_chosen(self, event: ResultsTable.Chosen) -> None:
+        from tui.screens.detail import DetailScreen
+
+        self.app.push_screen(DetailScreen(self.live, self._table.model, event.row))
+
+    @on(LogPane.Opened)
+    def _when_log_opened(self, event: LogPane.Opened) -> None:
+        from tui.screens.dialogs import TextScreen
+
+        line = event.line
+        if line.detail:
+            self.app.push_screen(TextScreen(f"{line.clock}  {line.text}", line.detail))
+        elif line.combination is not None:
+            self._table.move_to(line.combination)
+
+    def action_trends(self) -> None:
+        """What the whole grid says so far."""
+        from tui.screens.trends import TrendsScreen
+
+        self.app.push_screen(TrendsScreen(self.live, self._table.model))

@@ -1,0 +1,260 @@
+"""What can be asked of a search from its live view; each asks the engine and shows the command that does the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding
+
+from engine.control import Pause, Resume, Retry, Save, Skip, Stop
+from engine.state import CombinationStatus
+from tui.clipboard import copy
+from tui.engine_process import EngineCommand, shown_command
+from tui.results_model import LAST
+from tui.screens.dialogs import Choice, ChoiceScreen, PathScreen
+from tui.widgets.control_panel import ControlPanel
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.binding import BindingType
+
+    from engine.control import Request
+    from tui.follow import Follow, WatchedSession
+    from tui.live_model import LiveModel
+    from tui.widgets.results_table import ResultsTable
+
+
+class LiveActions:
+    """Mixed into the live view, which offers what is declared here."""
+
+    if TYPE_CHECKING:
+        app: App[Any]
+        session: WatchedSession
+        follow: Follow
+        live: LiveModel
+        read_only: bool
+        _table: ResultsTable
+        _panel: ControlPanel
+
+        def _draw_frame(self) -> None: ...
+
+    ACTION_BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "start", "Start or resume", show=False),
+        Binding("p", "pause", "Pause", show=False),
+        Binding("x", "stop", "Stop", show=False),
+        Binding("b", "save_best", "Save the best model", show=False),
+        Binding("B", "save_selected", "Save the selected model", show=False),
+        Binding("K", "skip", "Skip the combination", show=False),
+        Binding("r", "retry", "Retry failed ones", show=False),
+        Binding("e", "export", "Export results", show=False),
+        Binding("y", "copy", "Copy the command", show=False),
+    ]
+
+    def keys_now(self) -> list[tuple[str, str, str]]:
+        """Keys that mean something where the search stands: (key, word, action)."""
+        live = self.live
+        standing = live.standing
+        keys: list[tuple[str, str, str]] = []
+        if not self.read_only:
+            if standing in ("paused", "pausing"):
+                keys.append(("s", "resume", "screen.start"))
+            elif not live.is_alive and standing in ("stopped", "interrupted", "crashed", "failed", "new"):
+                keys.append(("s", "start", "screen.start"))
+            elif live.is_alive and standing == "running":
+                keys.append(("p", "pause", "screen.pause"))
+            if live.is_alive:
+                keys.append(("x", "stop", "screen.stop"))
+            keys += [("b", "save best", "screen.save_best")]
+            if live.is_alive:
+                keys.append(("K", "skip", "screen.skip"))
+            if live.state.fits_failed:
+                keys.append(("r", "retry", "screen.retry"))
+        return [
+            *keys,
+            ("f", "filter", "screen.filter"),
+            ("m", "mark", "screen.mark"),
+            ("t", "trends", "screen.trends"),
+            ("↵", "detail", "screen.detail"),
+            ("q", "quit", "app.quit"),
+            ("o", "maximise", "screen.maximise"),
+            ("z", "freeze", "screen.freeze"),
+            ("e", "export", "screen.export"),
+            ("y", "copy command", "screen.copy"),
+            ("?", "keys", "app.keys"),
+        ]
+
+    def action_detail(self) -> None:
+        """The combination under the cursor."""
+        self._table.action_choose()
+
+    def action_start(self) -> None:
+        """Go on after a pause, or start an engine for a session that has none."""
+        if not self._may("resume"):
+            return
+        standing = self.live.standing
+        if self.live.is_alive:
+            if standing not in ("paused", "pausing"):
+                self._panel.say("the search is running already", problem=True)
+                return
+            self._ask([Resume()], "resume", "resuming was asked for")
+        elif standing == "completed":
+            self._panel.say("the search is complete; nothing is left to run", problem=True)
+        else:
+            self._run(["resume", self.session.id, "--detach"], "an engine works on the search")
+
+    def action_pause(self) -> None:
+        """Halt at the next epoch's end."""
+        if not self._may("pause", alive=True):
+            return
+        self.live.pause_asked = True
+        self._ask([Pause()], "pause", "a pause was asked for: trainings halt at their next epoch's end")
+
+    def action_stop(self) -> None:
+        """Ask how, then stop."""
+        if not self._may("stop", alive=True):
+            return
+        running = len(self.live.state.trainings)
+        choices = [
+            Choice("f", "finish running fits", f"{running} trainings end first; then the engine does"),
+            Choice("a", "stop at once", "what is running is lost; every score that landed stays"),
+        ]
+
+        def chosen(key: str | None) -> None:
+            if key is not None:
+                at_once = key == "a"
+                how = "stopping at once was asked for" if at_once else "stopping was asked for; running fits finish"
+                self._ask([Stop(at_once=at_once)], "stop", how, *(["--at-once"] if at_once else []))
+
+        self.app.push_screen(ChoiceScreen(f"Stop {self.session.id}?", choices), chosen)
+
+    def action_save_best(self) -> None:
+        """Refit the best combination on all training rows and save it."""
+        best = self._table.model.best
+        if best is None:
+            self._panel.say("no combination is complete on every fold, so none can be called best", problem=True)
+            return
+        self._save(best, is_best=True)
+
+    def action_save_selected(self) -> None:
+        """The same for the combination under the cursor."""
+        selected = self._table.cursor
+        if selected is None:
+            return
+        if self._table.model.statuses[selected] is not CombinationStatus.COMPLETE:
+            self._panel.say(f"#{selected} is not complete on every fold; it cannot be saved yet", problem=True)
+            return
+        self._save(selected, is_best=False)
+
+    def _save(self, combination: int, *, is_best: bool) -> None:
+        if not self._may("save"):
+            return
+        name = "best.keras" if is_best else f"combination-{combination}.keras"
+        which = [] if is_best else ["--combination", str(combination)]
+
+        def command(path: str) -> list[str]:
+            return ["save", self.session.id, *which, "--to", path]
+
+        def chosen(path: str | None) -> None:
+            if not path:
+                return
+            whole = str(Path(path).expanduser().absolute())
+            if self.live.is_alive:
+                request = Save(path=whole, combination=None if is_best else combination)
+                self._ask([request], "save", f"saving #{combination} was asked for", *which, "--to", whole)
+            else:
+                self._run(command(whole), f"#{combination} is saved to {whole}")
+
+        title = f"Save #{combination}{', the best' if is_best else ''}: refit on all training rows, test set scored"
+        suggested = str(self.session.folder / name)
+        self.app.push_screen(PathScreen(title, suggested, lambda path: self._shown(command(path))), chosen)
+
+    def action_skip(self) -> None:
+        """Do not run what is still missing of the selected combination."""
+        selected = self._table.cursor
+        if selected is None or not self._may("skip", alive=True):
+            return
+        if self._table.model.statuses[selected].is_finished:
+            self._panel.say(f"#{selected} is finished; there is nothing to skip", problem=True)
+            return
+        self._ask(
+            [Skip(combination=selected)],
+            "skip",
+            f"skipping #{selected} was asked for",
+            "--combination",
+            str(selected),
+        )
+
+    def action_retry(self) -> None:
+        """Run the selected combination's failed fits again; if it has none, those of all combinations."""
+        if not self._may("retry", alive=True):
+            return
+        model, selected = self._table.model, self._table.cursor
+        if selected is not None and model.statuses[selected] in LAST:
+            rows = [selected]
+        else:
+            rows = [row for row in range(model.rows) if model.statuses[row] is CombinationStatus.FAILED]
+        if not rows:
+            self._panel.say("no fit has failed; there is nothing to retry", problem=True)
+            return
+        which = f"#{rows[0]}" if len(rows) == 1 else f"{len(rows)} combinations"
+        requests: list[Request] = [Retry(combination=row) for row in rows]
+        self._ask(requests, "retry", f"retrying {which} was asked for", "--combination", str(rows[0]))
+
+    def action_export(self) -> None:
+        """Results as CSV or JSON, by a helper process."""
+
+        def command(path: str) -> list[str]:
+            return ["export", self.session.id, "--format", "json" if path.endswith(".json") else "csv"]
+
+        def chosen(path: str | None) -> None:
+            if path:
+                whole = Path(path).expanduser().absolute()
+                self._run(command(path), f"results are in {whole}", output=whole)
+
+        suggested = str(Path.cwd() / f"{self.session.id}.csv")
+        self.app.push_screen(
+            PathScreen(
+                "Export all results; a name that ends in .json makes JSON",
+                suggested,
+                lambda path: f"{self._shown(command(path))} > {path}",
+            ),
+            chosen,
+        )
+
+    def action_copy(self) -> None:
+        """The command in the control panel, or how to attach to this session."""
+        self._panel.say(copy(self.app, self._panel.command or self._shown(["attach", self.session.id])))
+
+    # What they share
+
+    def _may(self, what: str, *, alive: bool = False) -> bool:
+        """Whether it can be asked; if not, it says why."""
+        if self.read_only:
+            self._panel.say(f"this view is read-only: {what} is refused", problem=True)
+            return False
+        if alive and not self.live.is_alive:
+            self._panel.say(
+                f"no engine works on this session, so there is nothing to {what}; s starts one", problem=True
+            )
+            return False
+        return True
+
+    def _sessions(self) -> list[str]:
+        explicit = getattr(self.app, "explicit_sessions", None)
+        return [] if explicit is None else ["--sessions", str(explicit)]
+
+    def _shown(self, arguments: list[str]) -> str:
+        return shown_command([*arguments, *self._sessions()])
+
+    def _ask(self, requests: list[Request], word: str, said: str, *options: str) -> None:
+        self.follow.ask(requests, said)
+        self._panel.say(f"{word} …", self._shown([word, self.session.id, *options]))
+        self._draw_frame()
+
+    def _run(self, arguments: list[str], done: str, output: Path | None = None) -> None:
+        whole = [*arguments, "--sessions", str(self.session.folder.parent)]
+        command = EngineCommand(whole, done, output=output, no_color=bool(getattr(self.app, "no_color", False)))
+        self.follow.run_command(command)
+        redirected = f" > {output}" if output else ""
+        self._panel.say(f"{arguments[0]} …", f"{self._shown(arguments)}{redirected}")

@@ -1,0 +1,300 @@
+"""Values as people type them (`5, 10, 20`, `1e-4..1e-1 log`, `sgd(momentum=0.8|0.9)`) to values of a spec, and back.
+
+    values      item , item , ...
+    item        number | true | false | none | word | "text" | [item, item] | range | word(argument=choices, ...)
+    choices     item | item | ...
+    range       low..high, then any of: log int
+
+Nothing here knows which values a hyperparameter takes: the engine says that of the result.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.catalogue import LIST_ARGUMENTS, OPTIMIZERS, SCHEDULES
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+    |(?P<range>\.\.)
+    |(?P<number>[+-]?(?:\d+(?:\.(?!\.)\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![A-Za-z_\d])
+    |(?P<text>"(?:[^"\\]|\\.)*")
+    |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<mark>[,()\[\]=|])""",
+    re.VERBOSE,
+)
+_WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "none": None}
+_FLAGS = ("log", "int")
+MOST_CHARACTERS = 20_000
+
+
+class ValueSyntaxError(ValueError):
+    """A text that cannot be read; `position` is the character where that shows."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str
+    text: str
+    position: int
+
+
+def values_of(text: str) -> Any:
+    """A list of the values, or the one distribution, that stand in the text. Raises ValueSyntaxError."""
+    reader = _Reader(text)
+    values = reader.separated(",", "end")
+    reader.expect("end")
+    return values[0] if len(values) == 1 and _is_distribution(values[0]) else values
+
+
+def text_of(value: Any) -> str:
+    """What somebody would type for a hyperparameter's value in a spec. `values_of` gives its meaning back."""
+    if isinstance(value, Mapping) and set(value) == {"choices"}:
+        value = value["choices"]
+    if isinstance(value, list | tuple):
+        return ", ".join(_item_text(item) for item in value)
+    return _item_text(value)
+
+
+@dataclass(frozen=True, slots=True)
+class NumberPlace:
+    """A number in a text: where it stands, and what it is; `is_integer`: written without a point or exponent."""
+
+    start: int
+    end: int
+    value: float
+    is_integer: bool
+
+
+def numbers_in(text: str) -> list[NumberPlace]:
+    """Every number in a text, in order; empty where the text cannot be read."""
+    try:
+        tokens = _tokens(text)
+    except ValueSyntaxError:
+        return []
+    return [
+        NumberPlace(
+            token.position,
+            token.position + len(token.text),
+            float(token.text),
+            re.fullmatch(r"[+-]?\d+", token.text) is not None,
+        )
+        for token in tokens
+        if token.kind == "number"
+    ]
+
+
+def nudged(text: str, place: NumberPlace, step: int) -> str:
+    """The text with one of its numbers a little higher (`step` 1) or lower (-1): by its second digit, 0.1 to 0.11."""
+    if place.is_integer:
+        size = max(1, 10 ** (len(str(abs(int(place.value)))) - 2))
+        new = _number_text(max(1, int(place.value) + step * size))
+    else:
+        size = 10.0 ** (math.floor(math.log10(abs(place.value))) - 1) if place.value else 0.001
+        moved = place.value + step * size
+        # Below a power of ten the second digit is worth a tenth: 0.1 goes down to 0.099, as 0.099 goes up to 0.1.
+        if step < 0 and 0 < moved < size * 10 * 0.9999:
+            moved = place.value - size / 10
+        new = _number_text(float(f"{moved:.6g}"))
+    return f"{text[: place.start]}{new}{text[place.end :]}"
+
+
+# From values to text
+
+
+def _item_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        if _is_distribution(value):
+            return _range_text(value)
+        head = next((key for key in ("name", "schedule") if key in value), None)
+        if head is None or not _WORD.fullmatch(str(value[head])):
+            return json.dumps(value)  # no spec holds this; shown as it is, the reader refuses it
+        arguments = ", ".join(f"{key}={_choices_text(key, item)}" for key, item in value.items() if key != head)
+        return f"{value[head]}({arguments})" if arguments else f"{value[head]}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(_item_text(item) for item in value)}]"
+    if isinstance(value, bool) or value is None:
+        return next(word for word, constant in _CONSTANTS.items() if constant is value)
+    if isinstance(value, int | float):
+        return _number_text(value)
+    text = str(value)
+    return text if _WORD.fullmatch(text) and text not in _CONSTANTS else json.dumps(text)
+
+
+def _choices_text(key: str, value: Any) -> str:
+    if not isinstance(value, list | tuple):
+        return _item_text(value)
+    if key in LIST_ARGUMENTS and not all(isinstance(item, list | tuple) for item in value):
+        return _item_text(value)
+    return "|".join(_item_text(item) for item in value)
+
+
+def _range_text(value: Mapping[str, Any]) -> str:
+    flags = [flag for flag in _FLAGS if value.get(flag)]
+    return " ".join([f"{_item_text(value['low'])}..{_item_text(value['high'])}", *flags])
+
+
+def _number_text(value: float) -> str:
+    text = repr(value)
+    # 0.0001 is repr's own; 1e-05 is written 1e-5, as people do.
+    return re.sub(r"e([+-])0*", lambda match: "e" + match[1].replace("+", ""), text)
+
+
+def _is_distribution(value: Any) -> bool:
+    return isinstance(value, Mapping) and "low" in value and "high" in value and set(value) <= {"low", "high", *_FLAGS}
+
+
+# From text to values
+
+
+def _tokens(text: str) -> list[_Token]:
+    if len(text) > MOST_CHARACTERS:
+        message = f"at most {MOST_CHARACTERS:,} characters"
+        raise ValueSyntaxError(message, MOST_CHARACTERS)
+    tokens: list[_Token] = []
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            message = f"{text[position]!r} means nothing here"
+            raise ValueSyntaxError(message, position)
+        if match.lastgroup != "space":
+            tokens.append(_Token(str(match.lastgroup), match[0], position))
+        position = match.end()
+    return [*tokens, _Token("end", "", len(text))]
+
+
+class _Reader:
+    """Reads tokens from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = _tokens(text)
+        self._place = 0
+
+    @property
+    def _next(self) -> _Token:
+        return self._tokens[self._place]
+
+    def _take(self) -> _Token:
+        token = self._next
+        self._place += token.kind != "end"
+        return token
+
+    def _comes(self, mark: str) -> bool:
+        return self._next.kind == "mark" and self._next.text == mark
+
+    def expect(self, mark: str) -> None:
+        """The next token must be this one."""
+        if mark == "end":
+            if self._next.kind != "end":
+                raise self._unexpected("a comma between values")
+        elif not self._comes(mark):
+            raise self._unexpected(f"a {mark}")
+        else:
+            self._take()
+
+    def _unexpected(self, wanted: str) -> ValueSyntaxError:
+        found = f"{self._next.text!r}" if self._next.text else "the end"
+        return ValueSyntaxError(f"{wanted} is missing before {found}", self._next.position)
+
+    def separated(self, separator: str, closing: str) -> list[Any]:
+        """Items up to a closing mark, which stays; one separator may stand at the end."""
+        items: list[Any] = []
+        while not (self._comes(closing) or self._next.kind == "end"):
+            items.append(self._item())
+            if not self._comes(separator):
+                break
+            self._take()
+        return items
+
+    def _item(self) -> Any:
+        token = self._take()
+        if token.kind == "number":
+            return self._range(token) if self._next.kind == "range" else _number(token)
+        if token.kind == "text":
+            return _quoted(token)
+        if token.kind == "word":
+            if self._comes("("):
+                return self._call(token.text)
+            return _CONSTANTS.get(token.text, token.text)
+        if token.kind == "mark" and token.text == "[":
+            items = self.separated(",", "]")
+            self.expect("]")
+            return items
+        self._place -= token.kind != "end"
+        raise self._unexpected("a value")
+
+    def _range(self, low: _Token) -> dict[str, Any]:
+        self._take()
+        if self._next.kind != "number":
+            raise self._unexpected("a number after ..")
+        value: dict[str, Any] = {"low": _number(low), "high": _number(self._take())}
+        while self._next.kind == "word" and self._next.text in _FLAGS:
+            value[self._take().text] = True
+        return value
+
+    def _call(self, name: str) -> dict[str, Any]:
+        self.expect("(")
+        value: dict[str, Any] = {_head(name): name}
+        while not self._comes(")"):
+            argument = self._take()
+            if argument.kind != "word":
+                self._place -= argument.kind != "end"
+                raise self._unexpected("the name of an argument")
+            if argument.text in value:
+                message = f"{argument.text} stands here twice"
+                raise ValueSyntaxError(message, argument.position)
+            self.expect("=")
+            value[argument.text] = self._choices()
+            if not self._comes(","):
+                break
+            self._take()
+        self.expect(")")
+        return value
+
+    def _choices(self) -> Any:
+        first = self._item()
+        if not self._comes("|"):
+            return first
+        choices = [first]
+        while self._comes("|"):
+            self._take()
+            choices.append(self._item())
+        return choices
+
+
+_SCHEDULE_NAMES = {name.lower() for name in SCHEDULES}
+_OPTIMIZER_NAMES = {name.lower() for name in OPTIMIZERS}
+
+
+def _head(name: str) -> str:
+    """The key under which a table holds its name; names that nobody knows are the engine's to refuse."""
+    is_schedule = name.lower() in _SCHEDULE_NAMES or (
+        name.lower() not in _OPTIMIZER_NAMES and ("decay" in name.lower() or "cosine" in name.lower())
+    )
+    return "schedule" if is_schedule else "name"
+
+
+def _number(token: _Token) -> float | int:
+    try:
+        return int(token.text) if re.fullmatch(r"[+-]?\d+", token.text) else float(token.text)
+    except ValueError as error:  # thousands of digits
+        raise ValueSyntaxError(str(error), token.position) from error
+
+
+def _quoted(token: _Token) -> str:
+    try:
+        return str(json.loads(token.text))
+    except ValueError as error:
+        message = f"{token.text} is no text: {error}"
+        raise ValueSyntaxError(message, token.position) from error

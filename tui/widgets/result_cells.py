@@ -1,0 +1,173 @@
+"""How a row of the results table looks: segments from the model's columns, in named styles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from rich.style import Style
+
+from engine.state import CombinationStatus, FitStatus
+from tui import numbers
+
+if TYPE_CHECKING:
+    from tui.results_model import Column, ResultsModel
+    from tui.row_order import RowOrder
+
+STYLES = (
+    "row",
+    "heading",
+    "sorted",
+    "cursor",
+    "cursor-away",
+    "best",
+    "strong",
+    "dim",
+    "filled",
+    "running",
+    "failed",
+    "diverged",
+    "pin",
+)
+
+
+class Cells:
+    """Draws headings and rows; knows where columns begin."""
+
+    def __init__(self, model: ResultsModel, order: RowOrder) -> None:
+        self.model = model
+        self.order = order
+        self.styles: dict[str, Style] = {}
+        self.gap = 2
+
+    @property
+    def width(self) -> int:
+        """Of a whole row."""
+        return sum(column.width + self.gap for column in self.model.columns)
+
+    @property
+    def frozen(self) -> int:
+        """Width of what stays when columns scroll."""
+        return self.model.columns[0].width + self.gap if self.model.columns else 0
+
+    def fit(self, width: int) -> None:
+        """Columns stand closer where that saves scrolling."""
+        self.gap = 2
+        if self.width > width:
+            self.gap = 1
+
+    def column_edge(self, left: int, step: int) -> int:
+        """The next place at which a column begins behind the frozen one."""
+        edges, edge = [0], 0
+        for column in self.model.columns[1:]:
+            edge += column.width + self.gap
+            edges.append(edge)
+        if step > 0:
+            return next((edge for edge in edges if edge > left), left)
+        return next((edge for edge in reversed(edges) if edge < left), 0)
+
+    def column_at(self, x: int, left: int) -> Column | None:
+        """The column under a place of the visible part."""
+        position = x if x < self.frozen else x + left
+        edge = 0
+        for column in self.model.columns:
+            edge += column.width + self.gap
+            if position < edge:
+                return column
+        return None
+
+    def heading(self) -> list[Segment]:
+        """Titles; the sorted one says which way."""
+        segments: list[Segment] = []
+        for column in self.model.columns:
+            width, title = column.width, column.title
+            text = title[:width].rjust(width) if column.right else title[:width].ljust(width)
+            if column.key == self.order.sort_key:
+                # The arrow stands in the gap behind the title, so that no column need be wider for it.
+                arrow = "▾" if self.order.descending else "▴"
+                text, behind = f"{text}{arrow}", " " * (self.gap - 1)
+                segments.append(Segment(text, self.styles["sorted"]))
+                segments.append(Segment(behind, self.styles["heading"]))
+            else:
+                segments.append(Segment(text + " " * self.gap, self.styles["heading"]))
+        return segments
+
+    def row(self, row: int) -> list[Segment]:
+        """A combination."""
+        model, styles, segments = self.model, self.styles, list[Segment]()
+        status = model.statuses[row]
+        rank = model.rank(row)
+        best = rank == 1
+        plain = styles["best"] if best else None
+        if status is CombinationStatus.WAITING or model.is_last(row):
+            plain = styles["dim"]
+        gap = Segment(" " * self.gap, None)
+        for column in model.columns:
+            kind, width = column.kind, column.width
+            if kind == "rank":
+                pinned = row in self.order.pinned
+                segments.append(Segment("◆" if pinned else " ", styles["pin"]))
+                number = "" if rank is None else str(rank)
+                segments.append(Segment(f"{number.rjust(width - 3)} {'★' if best else ' '}", plain))
+            elif kind == "param":
+                text = model.texts[column.key][row]
+                if len(text) > width:
+                    text = f"{text[: width - 1]}…"
+                segments.append(Segment(text.rjust(width) if column.right else text.ljust(width), plain))
+            elif kind == "fold":
+                segments.extend(self._fold(row, column.fold, width, plain))
+            elif kind == "mean":
+                # What has no mean to rank says here how far it is: the status column may be out of sight.
+                if status is CombinationStatus.COMPLETE:
+                    text = numbers.with_deviation(model.values["mean"][row], model.values["std"][row])
+                    segments.append(Segment(text.rjust(width), plain or styles["strong"]))
+                else:
+                    said = self._status(row, status, plain)
+                    segments.append(Segment(said.text.rjust(width), said.style))
+            elif kind == "seconds":
+                text = numbers.seconds(model.values["seconds"][row])
+                segments.append(Segment(text.rjust(width), plain))
+            else:
+                said = self._status(row, status, plain)
+                segments.append(Segment(said.text[:width].ljust(width), said.style))
+            segments.append(gap)
+        return segments
+
+    def _fold(self, row: int, fold: int, width: int, plain: Style | None) -> list[Segment]:
+        styles, status = self.styles, self.model.fits[row][fold]
+        if status is FitStatus.SCORED:
+            value = self.model.values[f"fold {fold}"][row]
+            text = "undef." if value is None else numbers.score(value, width)
+            return [Segment(text.rjust(width), plain)]
+        if status is FitStatus.FAILED:
+            return [Segment("failed".rjust(width), styles["failed"])]
+        if status is FitStatus.DIVERGED:
+            return [Segment("nan".rjust(width), styles["diverged"])]
+        training = self.model.running.get((row, fold))
+        if status is not FitStatus.RUNNING or training is None:
+            return [Segment(("·" * 6).rjust(width), styles["dim"])]
+        epochs = next((fit.epochs for fit in training.fits if fit.combination == row), training.epochs)
+        text = (numbers.score(training.validation_score, width) or "·" * 6).rjust(width)
+        done = round(width * min(1.0, training.epoch / epochs))
+        return [Segment(text[:done], styles["filled"]), Segment(text[done:], styles["dim"])]
+
+    def _status(self, row: int, status: CombinationStatus, plain: Style | None) -> Segment:
+        text, style = str(status), plain
+        if status is CombinationStatus.RUNNING:
+            style = self.styles["running"]
+            epoch, epochs = 0, 0
+            for fold, fit in enumerate(self.model.fits[row]):
+                training = self.model.running.get((row, fold)) if fit is FitStatus.RUNNING else None
+                if training is not None:
+                    wanted = next(fit.epochs for fit in training.fits if fit.combination == row)
+                    epoch, epochs = max(epoch, min(training.epoch, wanted)), max(epochs, wanted)
+            if epochs:
+                text = f"{numbers.spinner(epoch)} {epoch}/{epochs}"
+        elif status is CombinationStatus.PARTIAL:
+            done = sum(fit.is_finished for fit in self.model.fits[row])
+            text = f"{done} of {self.model.splits}"
+        elif status is CombinationStatus.FAILED:
+            style = self.styles["failed"]
+        elif status is CombinationStatus.DIVERGED:
+            style = self.styles["diverged"]
+        return Segment(text, style)

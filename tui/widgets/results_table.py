@@ -1,0 +1,290 @@
+"""The results table: draws only the visible rows of a permutation, so that 10,000 combinations stay smooth.
+
+It is built on Textual's line API. Sorting, filtering and pinning change the permutation alone; an update repaints
+the lines that look different, and nothing else. The cursor is on a combination, not on a line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual.binding import Binding
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui.results_model import ResultsModel
+from tui.row_order import RowOrder
+from tui.widgets.result_cells import STYLES, Cells
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.binding import BindingType
+
+    from engine.state import SearchState
+    from tui.results_model import Column
+
+
+class ResultsTable(ScrollView, can_focus=True):
+    """Rows are combinations; `cursor` is the combination under the cursor, None in an empty table."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"results--{name}" for name in STYLES}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", "Page up", show=False),
+        Binding("pagedown,ctrl+d,space", "page(1)", "Page down", show=False),
+        Binding("home,g", "edge(-1)", "First", show=False),
+        Binding("end,G", "edge(1)", "Last", show=False),
+        Binding("left", "sideways(-1)", "Columns left", show=False),
+        Binding("right", "sideways(1)", "Columns right", show=False),
+        Binding("enter", "choose", "Detail", show=False),
+        Binding("less_than_sign", "sort_next(-1)", "Sort by column left", show=False),
+        Binding("greater_than_sign", "sort_next(1)", "Sort by column right", show=False),
+        Binding("v", "reverse", "Turn sort order round", show=False),
+    ]
+
+    class CursorMoved(Message):
+        """The cursor came to rest on another combination."""
+
+        def __init__(self, row: int | None) -> None:
+            self.row = row
+            super().__init__()
+
+    class Chosen(Message):
+        """Somebody wants to see a combination in detail."""
+
+        def __init__(self, row: int) -> None:
+            self.row = row
+            super().__init__()
+
+    class Arranged(Message):
+        """Sort, filter, pins or frozen order changed by hand."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.model = ResultsModel()
+        self.order = RowOrder(self.model)
+        self.cursor: int | None = None
+        self._follows_first = True  # until somebody moves: then the cursor stays where it was put
+        self._cells = Cells(self.model, self.order)
+        self._painted: dict[int, Strip] = {}
+        self._ready: dict[int, Strip] = {}
+
+    # What changed
+
+    def reset(self) -> None:
+        """Forget all rows, for a record that was read anew; order and pins stay as somebody chose them."""
+        kept = self.order
+        self.model = ResultsModel()
+        self.order = RowOrder(self.model)
+        self.order.sort_key, self.order.descending = kept.sort_key, kept.descending
+        self.order.pinned, self.order.filter_text = kept.pinned, kept.filter_text
+        self._cells = Cells(self.model, self.order)
+        self._everything()
+
+    def show(self, state: SearchState) -> None:
+        """Take over what changed in the state, and repaint the lines that look different."""
+        rows_before = self.model.rows
+        changed = self.model.update(state)
+        state.changed.clear()
+        if self.model.rows != rows_before:
+            self.rearrange()
+            self._everything()
+        elif (changed and self.rearrange()) or changed:
+            self._repaint_differences()
+
+    def rearrange(self, *, by_hand: bool = False) -> bool:
+        """Bring the order up to date; the cursor's combination keeps its line on the screen."""
+        line = self.order.places.get(self.cursor, -1) if self.cursor is not None else -1
+        moved = self.order.arrange(whatever_frozen=by_hand)
+        rows = self.order.rows
+        size = Size(self._cells.width, len(rows) + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        if self._follows_first or (self.cursor is not None and self.cursor not in self.order.places):
+            first = rows[0] if rows else None
+            if first != self.cursor:
+                self.cursor = first
+                self.post_message(self.CursorMoved(first))
+        elif moved and self.cursor is not None and line >= 0:
+            step = self.order.places[self.cursor] - line
+            if step:
+                self.scroll_to(y=self.scroll_offset.y + step, animate=False, force=True)
+                self._keep_cursor_visible()
+        if by_hand:
+            self._keep_cursor_visible()
+            self._everything()
+            self.post_message(self.Arranged())
+        return moved
+
+    def _everything(self) -> None:
+        self._painted.clear()
+        self._ready.clear()
+        self.virtual_size = Size(self._cells.width, len(self.order.rows) + 1)
+        self.refresh()
+
+    def _repaint_differences(self) -> None:
+        width, height = self.size
+        if not self.is_on_screen or self._size_dirty():
+            self._painted.clear()
+            self.refresh()
+            return
+        for y in range(height):
+            strip = self._line(y)
+            if self._painted.get(y) != strip:
+                self._ready[y] = strip
+                self.refresh(Region(0, y, width, 1))
+
+    def _size_dirty(self) -> bool:
+        return not self._painted
+
+    def notify_style_update(self) -> None:
+        """Colours of another theme."""
+        super().notify_style_update()
+        self._cells.styles.clear()
+        self._painted.clear()
+        self._ready.clear()
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the visible part: the heading, then rows."""
+        strip = self._ready.pop(y, None) or self._line(y)
+        self._painted[y] = strip
+        return strip
+
+    def _line(self, y: int) -> Strip:
+        if not self._cells.styles:
+            self._cells.styles = {
+                name: self.get_component_rich_style(f"results--{name}", partial=name != "row") for name in STYLES
+            }
+        width = self.size.width
+        place = self.scroll_offset.y + y - 1
+        if y == 0:
+            segments, frozen, style = self._cells.heading(), self._cells.frozen, "heading"
+        elif 0 <= place < len(self.order.rows):
+            row = self.order.rows[place]
+            style = "row"
+            if row == self.cursor:
+                style = "cursor" if self.has_focus else "cursor-away"
+            segments, frozen = self._cells.row(row), self._cells.frozen
+        else:
+            return Strip.blank(width, self._cells.styles["row"])
+        base = self._cells.styles[style]
+        strip = Strip(Segment.apply_style(segments, base))
+        left = self.scroll_offset.x
+        if left:
+            strip = Strip.join([strip.crop(0, frozen), strip.crop(frozen + left)])
+        return strip.adjust_cell_length(width, self._cells.styles["row"] + base)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Another part is visible."""
+        self._ready.clear()
+        super().watch_scroll_y(old_value, new_value)
+
+    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
+        """Other columns are visible."""
+        self._ready.clear()
+        super().watch_scroll_x(old_value, new_value)
+
+    def on_resize(self) -> None:
+        """Lines have another width."""
+        self._cells.fit(self.size.width)
+        self._everything()
+        self._keep_cursor_visible()
+
+    def on_focus(self) -> None:
+        """The cursor's line is strong."""
+        self._everything()
+
+    def on_blur(self) -> None:
+        """The cursor's line is faint."""
+        self._everything()
+
+    # Moving
+
+    def move_to(self, row: int) -> None:
+        """Put the cursor on a combination, if it is shown."""
+        place = self.order.places.get(row)
+        if place is not None:
+            self._go_to(place)
+
+    def action_move(self, step: int) -> None:
+        """By lines."""
+        self._go_to(self._place + step)
+
+    def action_page(self, step: int) -> None:
+        """By screens."""
+        self._go_to(self._place + step * max(1, self.size.height - 2))
+
+    def action_edge(self, step: int) -> None:
+        """To the first or the last row."""
+        self._go_to(0 if step < 0 else len(self.order.rows) - 1)
+
+    def action_sideways(self, step: int) -> None:
+        """By columns; the first one stays."""
+        self.scroll_to(x=self._cells.column_edge(self.scroll_offset.x, step), animate=False, force=True)
+
+    def action_choose(self) -> None:
+        """The combination under the cursor."""
+        if self.cursor is not None:
+            self.post_message(self.Chosen(self.cursor))
+
+    def action_sort_next(self, step: int) -> None:
+        """Sort by the neighbouring column."""
+        keys = [column.key for column in self.model.columns]
+        if keys:
+            place = keys.index(self.order.sort_key) if self.order.sort_key in keys else 0
+            self.sort_by(keys[(place + step) % len(keys)])
+
+    def action_reverse(self) -> None:
+        """Same column, other direction."""
+        self.sort_by(self.order.sort_key)
+
+    def sort_by(self, key: str) -> None:
+        """Sort by a column, or turn its order round."""
+        self.order.sort_by(key)
+        self.rearrange(by_hand=True)
+
+    @property
+    def _place(self) -> int:
+        return self.order.places.get(self.cursor, 0) if self.cursor is not None else 0
+
+    def _go_to(self, place: int) -> None:
+        rows = self.order.rows
+        if not rows:
+            return
+        self._follows_first = False
+        before, place = self._place, max(0, min(place, len(rows) - 1))
+        if rows[place] == self.cursor:
+            return
+        self.cursor = rows[place]
+        for old_or_new in (before, place):
+            self._ready.pop(old_or_new + 1 - self.scroll_offset.y, None)
+            self.refresh_line(old_or_new + 1)
+        self._keep_cursor_visible()
+        self.post_message(self.CursorMoved(self.cursor))
+
+    def _keep_cursor_visible(self) -> None:
+        place, top, shown = self._place, self.scroll_offset.y, self.size.height - 1
+        if shown <= 0 or top <= place < top + shown:
+            return
+        self.scroll_to(y=place if place < top else place - shown + 1, animate=False, force=True)
+
+    # Mouse
+
+    def on_click(self, event: events.Click) -> None:
+        """A heading sorts, a row takes the cursor, twice opens it."""
+        if event.y == 0:
+            column: Column | None = self._cells.column_at(event.x, self.scroll_offset.x)
+            if column is not None:
+                self.sort_by(column.key)
+            return
+        place = self.scroll_offset.y + event.y - 1
+        if 0 <= place < len(self.order.rows):
+            self._go_to(place)
+            if event.chain == 2:
+                self.action_choose()
