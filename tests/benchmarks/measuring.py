@@ -1,0 +1,109 @@
+"""Runs a command as its user does and measures the whole of it: wall time and the memory of all its processes."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import tomli_w
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SAMPLE_SECONDS = 0.1
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run: seconds from start to end, the highest sum of all processes' memory (PSS, else RSS) in MB, output."""
+
+    seconds: float
+    peak_mb: float
+    output: str
+
+
+def measure(command: Sequence[str], *, memory: bool = False) -> Measured:
+    """Run a command to its end. Raises RuntimeError with what it said if it fails."""
+    peak = [0.0]
+    ended = threading.Event()
+    with tempfile.TemporaryFile() as said:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, stdin=subprocess.DEVNULL, text=True)
+        sampler = threading.Thread(target=_sample, args=(process.pid, peak, ended))
+        if memory:
+            sampler.start()
+        output, _ = process.communicate()
+        seconds = time.perf_counter() - started
+        ended.set()
+        if memory:
+            sampler.join()
+        if process.returncode != 0:
+            said.seek(0)
+            message = f"{' '.join(command)} ended with {process.returncode}: {said.read().decode()[-2000:]}"
+            raise RuntimeError(message)
+    return Measured(seconds, peak[0], output)
+
+
+def _sample(pid: int, peak: list[float], ended: threading.Event) -> None:
+    while not ended.wait(SAMPLE_SECONDS):
+        total = 0
+        try:
+            parent = psutil.Process(pid)
+            for process in (parent, *parent.children(recursive=True)):
+                try:
+                    total += getattr(process.memory_full_info(), "pss", process.memory_info().rss)
+                except psutil.Error:
+                    continue
+        except psutil.NoSuchProcess:
+            return
+        peak[0] = max(peak[0], total / 1e6)
+
+
+def foldwatch(spec: dict[str, Any], folder: Path, *options: str) -> list[str]:
+    """The command of a search; its spec and sessions lie in `folder`."""
+    path = folder / "spec.toml"
+    path.write_text(tomli_w.dumps(spec))
+    sessions = folder / f"sessions-{time.monotonic_ns()}"
+    return [sys.executable, "-P", "-m", "engine", "run", str(path), "--sessions", str(sessions), "--json", *options]
+
+
+def scores_of(output: str) -> dict[int, list[float]]:
+    """Accuracy of every fold of each combination, from the events that a search printed."""
+    scores: dict[int, list[float]] = {}
+    for line in output.splitlines():
+        event = json.loads(line)
+        if event["type"] == "FitScored":
+            scores.setdefault(event["combination"], []).append(event["scores"]["accuracy"])
+    return scores
+
+
+def median_of(runs: Sequence[float]) -> float:
+    """The median."""
+    return statistics.median(runs)
+
+
+def at_hand(name: str, data_dir: Path | None) -> bool:
+    """Whether a data set can be loaded without a network."""
+    from engine import data
+
+    return data.whereabouts(name, data_dir).at_hand
+
+
+def report(title: str, head: Sequence[str], rows: Sequence[Sequence[Any]], facts: dict[str, Any]) -> None:
+    """A table for people, and the same as a line of JSON for programs."""
+    cells = [list(head), *([f"{c:.2f}" if isinstance(c, float) else str(c) for c in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    print(title)
+    for row in cells:
+        print("  " + "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+    print(json.dumps({"benchmark": title, "rows": [dict(zip(head, row, strict=True)) for row in rows], **facts}))

@@ -1,0 +1,82 @@
+"""What the engine itself costs a fit: events, journal and reducer over thousands of fits that train nothing.
+
+python tests/benchmarks/overhead.py [--runs 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from measuring import median_of, report
+
+from engine.search import Search
+from engine.training.interface import Epoch
+from engine.worker import main as work
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.rows import Rows
+    from engine.training.interface import TrainingRequest
+
+
+class NoTrainer:
+    """Ends at once, with the same probabilities for every class."""
+
+    name = "kernel"
+
+    def refusal(self, request: TrainingRequest) -> None:
+        """Nothing is refused."""
+
+    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
+        """One epoch that costs nothing."""
+        rows = 0 if validation is None else len(validation)
+        probabilities = np.full((rows, training.classes), 1 / training.classes, np.float32)
+        for number in range(1, request.epochs + 1):
+            yield Epoch(number, 1.0, 1.0, probabilities, 0.001, list)
+
+
+def seconds_of(fits: int, folder: Path) -> float:
+    """Seconds that a search of so many fits takes from its first event to its last."""
+    values = [1e-9 * (i + 1) for i in range(fits // 2)]
+    search = Search(
+        dataset="sample",
+        subsample=200,
+        folds=2,
+        space={"epochs": [1], "batch_size": [64], "hidden_units": [1], "hidden_layers": [1], "l2": values},
+        workers=1,
+        sessions=folder,
+        worker_command=(sys.executable, __file__, "worker"),
+    )
+    started = None
+    for event in search.run():
+        if started is None and type(event).__name__ == "TrainingStarted":
+            started = time.perf_counter()
+    assert started is not None
+    return time.perf_counter() - started
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    rows = []
+    for fits in (100, 1_000, 10_000):
+        with tempfile.TemporaryDirectory() as folder:
+            seconds = median_of([seconds_of(fits, Path(folder)) for _ in range(options.runs)])
+        rows.append([fits, seconds, f"{1000 * seconds / fits:.3f}"])
+    report("engine overhead, one worker", ["fits", "seconds", "ms a fit"], rows, {})
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["worker"]:
+        work(sys.argv[2:], {"kernel": NoTrainer, "keras": NoTrainer})
+    else:
+        main()
