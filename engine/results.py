@@ -127,7 +127,7 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
 def to_csv(state: SearchState) -> str:
     """`to_frame` as CSV; text that a spreadsheet would take for a formula begins with an apostrophe."""
     frame = to_frame(state)
-    texts = {column: frame[column].map(_not_a_formula) for column in frame.select_dtypes(exclude="number")}
+    texts = {str(name): frame[name].map(_not_a_formula) for name in frame.select_dtypes(exclude="number")}
     return str(frame.assign(**texts).to_csv(index=False))
 
 

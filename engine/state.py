@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import singledispatchmethod
 from typing import Any
 
 from engine import events
@@ -269,19 +269,13 @@ class SearchState:
 
     # The reducer
 
-    @singledispatchmethod
-    def _apply(self, event: events.Event) -> None:
-        message = f"no rule for {type(event).__name__}"
-        raise TypeError(message)
-
     def apply(self, event: events.Event) -> None:
         """Take one event into account; events come in the order of the record."""
-        self._apply(event)
+        _RULES[type(event)](self, event)
         # Clocks jump; what has been seen is never un-seen.
         self.last_time = max(self.last_time, event.time)
 
-    @_apply.register
-    def _(self, event: events.SearchStarted) -> None:
+    def _on_search_started(self, event: events.SearchStarted) -> None:
         if self.started is not None:
             self.seconds_before = self.elapsed()
         self.started = event
@@ -293,8 +287,7 @@ class SearchState:
         for training in list(self.trainings.values()):
             self._release(training.training)
 
-    @_apply.register
-    def _(self, event: events.CombinationsAdded) -> None:
+    def _on_combinations_added(self, event: events.CombinationsAdded) -> None:
         metrics, splits = self.scoring, self.splits
         for planned in event.combinations:
             self.combinations.append(
@@ -313,14 +306,12 @@ class SearchState:
             )
             self.changed.add(planned.index)
 
-    @_apply.register
-    def _(self, event: events.CombinationDropped) -> None:
+    def _on_combination_dropped(self, event: events.CombinationDropped) -> None:
         combination = self.combinations[event.combination]
         combination.dropped, combination.evidence = event.reason, event.evidence
         self.changed.add(event.combination)
 
-    @_apply.register
-    def _(self, event: events.CombinationRestored) -> None:
+    def _on_combination_restored(self, event: events.CombinationRestored) -> None:
         combination = self.combinations[event.combination]
         combination.dropped = combination.evidence = ""
         for fold, fit in enumerate(combination.fits):
@@ -331,21 +322,17 @@ class SearchState:
         combination.errors.clear()
         self.changed.add(event.combination)
 
-    @_apply.register
-    def _(self, event: events.WorkerStarted) -> None:
+    def _on_worker_started(self, event: events.WorkerStarted) -> None:
         self.workers[event.worker] = WorkerState(event.worker, event.pid, event.device)
 
-    @_apply.register(events.WorkerDied)
-    @_apply.register(events.WorkerRecycled)
-    def _(self, event: events.WorkerDied | events.WorkerRecycled) -> None:
+    def _on_worker_ended(self, event: events.WorkerDied | events.WorkerRecycled) -> None:
         worker = self.workers.get(event.worker)
         if worker is not None:
             worker.alive = False
             if worker.training is not None:
                 self._release(worker.training)
 
-    @_apply.register
-    def _(self, event: events.TrainingStarted) -> None:
+    def _on_training_started(self, event: events.TrainingStarted) -> None:
         self.trainings[event.training] = TrainingState(
             event.training,
             event.worker,
@@ -362,8 +349,7 @@ class SearchState:
         for fit in event.fits:
             self._set_fit(fit.combination, event.fold, FitStatus.RUNNING)
 
-    @_apply.register
-    def _(self, event: events.EpochEnded) -> None:
+    def _on_epoch_ended(self, event: events.EpochEnded) -> None:
         training = self.trainings.get(event.training)
         if training is None or event.epoch <= training.epoch:
             return
@@ -372,8 +358,7 @@ class SearchState:
         training.validation_score = event.validation_score
         self.changed.update(fit.combination for fit in training.fits)
 
-    @_apply.register
-    def _(self, event: events.FitScored) -> None:
+    def _on_fit_scored(self, event: events.FitScored) -> None:
         combination = self.combinations[event.combination]
         for metric in combination.scores:
             combination.scores[metric][event.fold] = event.scores.get(metric)
@@ -383,54 +368,45 @@ class SearchState:
         self._set_fit(event.combination, event.fold, FitStatus.DIVERGED if event.diverged else FitStatus.SCORED)
         self._end_training_if_served(event.training)
 
-    @_apply.register
-    def _(self, event: events.FitFailed) -> None:
+    def _on_fit_failed(self, event: events.FitFailed) -> None:
         self.combinations[event.combination].errors[event.fold] = event.error, event.traceback
         self._set_fit(event.combination, event.fold, FitStatus.FAILED)
         self._end_training_if_served(event.training)
 
-    @_apply.register
-    def _(self, event: events.FitRetried) -> None:
+    def _on_fit_retried(self, event: events.FitRetried) -> None:
         self._set_fit(event.combination, event.fold, FitStatus.WAITING)
         self._end_training_if_served(event.training)
 
-    @_apply.register
-    def _(self, event: events.SearchPaused) -> None:
+    def _on_search_paused(self, event: events.SearchPaused) -> None:
         self.status = SearchStatus.PAUSED
         self._paused_at = event.time
 
-    @_apply.register
-    def _(self, event: events.SearchResumed) -> None:
+    def _on_search_resumed(self, event: events.SearchResumed) -> None:
         self.status = SearchStatus.RUNNING
         if self._paused_at is not None:
             self._paused_seconds += max(0.0, event.time - self._paused_at)
             self._paused_at = None
 
-    @_apply.register
-    def _(self, event: events.RefitEpochEnded) -> None:
+    def _on_refit_epoch_ended(self, event: events.RefitEpochEnded) -> None:
         if self.refit is None or self.refit.combination != event.combination or self.refit.path:
             self.refit = RefitState(event.combination)
         self.refit.epoch, self.refit.epochs, self.refit.loss = event.epoch, event.epochs, event.loss
 
-    @_apply.register
-    def _(self, event: events.ModelSaved) -> None:
+    def _on_model_saved(self, event: events.ModelSaved) -> None:
         if self.refit is None or self.refit.combination != event.combination:
             self.refit = RefitState(event.combination)
         self.refit.path, self.refit.sha256 = event.path, event.sha256
         self.saved.append(self.refit)
 
-    @_apply.register
-    def _(self, event: events.TestScored) -> None:
+    def _on_test_scored(self, event: events.TestScored) -> None:
         self._test_looks[event.combination] = self.test_looks(event.combination) + 1
         if self.refit is not None and self.refit.combination == event.combination:
             self.refit.test_scores, self.refit.test_rows = event.scores, event.rows
 
-    @_apply.register
-    def _(self, event: events.SaveFailed) -> None:
+    def _on_save_failed(self, event: events.SaveFailed) -> None:
         self.refit = RefitState(event.combination, error=event.error)
 
-    @_apply.register
-    def _(self, event: events.SearchFinished) -> None:
+    def _on_search_finished(self, event: events.SearchFinished) -> None:
         self.status, self.message = SearchStatus(event.outcome), event.message
         for training in list(self.trainings.values()):
             self._release(training.training)
@@ -465,3 +441,26 @@ class SearchState:
         worker = self.workers.get(training.worker)
         if worker is not None and worker.training == number:
             worker.training = None
+
+
+_RULES: dict[type[events.Event], Callable[[SearchState, Any], None]] = {
+    events.SearchStarted: SearchState._on_search_started,
+    events.CombinationsAdded: SearchState._on_combinations_added,
+    events.CombinationDropped: SearchState._on_combination_dropped,
+    events.CombinationRestored: SearchState._on_combination_restored,
+    events.WorkerStarted: SearchState._on_worker_started,
+    events.TrainingStarted: SearchState._on_training_started,
+    events.EpochEnded: SearchState._on_epoch_ended,
+    events.FitScored: SearchState._on_fit_scored,
+    events.FitFailed: SearchState._on_fit_failed,
+    events.FitRetried: SearchState._on_fit_retried,
+    events.SearchPaused: SearchState._on_search_paused,
+    events.SearchResumed: SearchState._on_search_resumed,
+    events.RefitEpochEnded: SearchState._on_refit_epoch_ended,
+    events.ModelSaved: SearchState._on_model_saved,
+    events.TestScored: SearchState._on_test_scored,
+    events.SaveFailed: SearchState._on_save_failed,
+    events.SearchFinished: SearchState._on_search_finished,
+    events.WorkerDied: SearchState._on_worker_ended,
+    events.WorkerRecycled: SearchState._on_worker_ended,
+}

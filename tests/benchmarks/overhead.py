@@ -8,13 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from measuring import median_of, report
 
+from engine.events import SearchFinished, TrainingStarted
 from engine.search import Search
 from engine.training.interface import Epoch
 from engine.worker import main as work
@@ -54,12 +54,8 @@ def seconds_of(fits: int, folder: Path) -> float:
         sessions=folder,
         worker_command=(sys.executable, __file__, "worker"),
     )
-    started = None
-    for event in search.run():
-        if started is None and type(event).__name__ == "TrainingStarted":
-            started = time.perf_counter()
-    assert started is not None
-    return time.perf_counter() - started
+    times = [event.time for event in search.run() if isinstance(event, TrainingStarted | SearchFinished)]
+    return times[-1] - times[0]
 
 
 def main() -> None:
