@@ -8,11 +8,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import events
-from engine.narration import describe, in_short
+from engine.narration import describe
 from engine.state import CombinationStatus
+from tui import numbers
+from tui.results_model import in_few_words, varying
 from tui.safe_text import clean
 
 if TYPE_CHECKING:
@@ -57,11 +59,15 @@ class History:
         self.steps_per_epoch: dict[int, int] = {}  # by combination
         self.seeds: dict[int, dict[int, int]] = {}  # combination -> fold -> seed
         self._best: float | None = None
+        self._varying: list[str] = []
 
     def take(self, event: events.Event, state: SearchState) -> None:
         """Note one event, which the state has just applied."""
         line: LogLine | None = None
         match event:
+            case events.CombinationsAdded():
+                self._varying = varying(state.combinations)
+                return
             case events.EpochEnded():
                 self._note_epoch(event, state)
                 return
@@ -113,6 +119,10 @@ class History:
         if training not in state.trainings:
             self.epochs.pop(training, None)
 
+    def _words(self, params: dict[str, Any]) -> str:
+        """What sets a combination apart; all of it where nothing varies."""
+        return in_few_words(params, self._varying or sorted(params))
+
     def _scored(self, event: events.FitScored, state: SearchState) -> LogLine | None:
         """A line when a combination is complete: one for each, not one for each fold.
 
@@ -120,7 +130,7 @@ class History:
         """
         combination = state.combinations[event.combination]
         if event.diverged:
-            text = f"#{event.combination} fold {event.fold} diverged ({in_short(combination.params)})"
+            text = f"#{event.combination} fold {event.fold} diverged ({self._words(combination.params)})"
             return LogLine(event.time, "failed", clean(text), text, event.combination)
         if combination.status is not CombinationStatus.COMPLETE:
             return None
@@ -129,5 +139,7 @@ class History:
         if is_best:
             self._best = mean
         lead = "best so far " if is_best else ""
-        text = f"{lead}{mean:.4f} ± {deviation:.4f} #{event.combination}: {in_short(combination.params)}"
+        text = (
+            f"{lead}{numbers.with_deviation(mean, deviation)} #{event.combination}: {self._words(combination.params)}"
+        )
         return LogLine(event.time, "best" if is_best else "scored", clean(text), "", event.combination)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
-from engine.narration import in_short
 from engine.remaining import remaining_seconds
 from engine.state import FitStatus, SearchState, SearchStatus
 from tui import numbers
 from tui.history import Epochs, History
+from tui.results_model import in_few_words
 from tui.widgets.curves_plot import FoldCurve
 from tui.widgets.learning_rate_plot import RateLine
 from tui.widgets.search_header import HeaderFacts
@@ -119,10 +119,11 @@ class LiveModel:
         if best is None:
             return ""
         params = self.state.combinations[best].params
-        varying = {name: params[name] for name in model.params if params.get(name) is not None}
         mean, deviation = model.values["mean"][best], model.values["std"][best]
         metric = self.state.scoring[0]
-        return f"{metric} {numbers.with_deviation(mean, deviation)}  #{best} {in_short(varying)}".rstrip()
+        return (
+            f"{metric} {numbers.with_deviation(mean, deviation)}  #{best} {in_few_words(params, model.params)}".rstrip()
+        )
 
     def _refit(self) -> str:
         refit = self.state.refit

@@ -85,14 +85,9 @@ class ResultsModel:
 
     def _rebuild(self, state: SearchState) -> None:
         self.rows, self.splits = len(state.combinations), state.splits
-        names = sorted({name for combination in state.combinations for name in combination.params})
+        self.params = varying(state.combinations)
         first = state.combinations[0].params if state.combinations else {}
-        self.params = [
-            name
-            for name in names
-            if any(combination.params.get(name) != first.get(name) for combination in state.combinations)
-        ]
-        self.fixed = {name: first[name] for name in names if name not in self.params and name in first}
+        self.fixed = {name: value for name, value in sorted(first.items()) if name not in self.params}
         for name in self.params:
             column = [combination.params.get(name) for combination in state.combinations]
             # Values are numbers and text for sorting and filtering; structures (layer lists) stand as their text.
@@ -160,6 +155,29 @@ class ResultsModel:
             insort(self._complete, -round(mean, 12))
 
 
+def varying(combinations: list[CombinationState]) -> list[str]:
+    """Names of the hyperparameters that not all combinations have in common, sorted."""
+    if not combinations:
+        return []
+    first = combinations[0].params
+    names = sorted({name for combination in combinations for name in combination.params})
+    return [
+        name for name in names if any(combination.params.get(name) != first.get(name) for combination in combinations)
+    ]
+
+
+def in_few_words(params: dict[str, Any], names: list[str]) -> str:
+    """The named parameters that a combination has: `batch 128, epochs 20, adam`."""
+    titles = short_titles(names)
+    parts: list[str] = []
+    for name in names:
+        value = params.get(name)
+        if value is not None:
+            shown = clean(show_value(value), longest=60)
+            parts.append(shown if name in _SPEAK_FOR_THEMSELVES else f"{titles[name]} {shown}")
+    return ", ".join(parts)
+
+
 def short_titles(names: list[str]) -> dict[str, str]:
     """Each name's shortest clear title: `decay_rate` for learning_rate__decay_rate, `units` for hidden_units."""
     titles: dict[str, str] = {}
@@ -172,6 +190,7 @@ def short_titles(names: list[str]) -> dict[str, str]:
     return titles
 
 
+_SPEAK_FOR_THEMSELVES = frozenset({"optimizer", "activation"})
 _WELL_KNOWN = {
     "batch_size": "batch",
     "hidden_units": "units",

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.catalogue import LIST_ARGUMENTS, OPTIMIZERS, SCHEDULES
+from engine.catalogue import LIST_ARGUMENTS
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -49,9 +49,12 @@ class _Token:
     position: int
 
 
-def values_of(text: str) -> Any:
-    """A list of the values, or the one distribution, that stand in the text. Raises ValueSyntaxError."""
-    reader = _Reader(text)
+def values_of(text: str, table_key: str = "name") -> Any:
+    """A list of the values, or the one distribution, that stand in the text. Raises ValueSyntaxError.
+
+    `table_key`: the key under which `word(argument=...)` becomes a table: "name" of an optimizer, "schedule".
+    """
+    reader = _Reader(text, table_key)
     values = reader.separated(",", "end")
     reader.expect("end")
     return values[0] if len(values) == 1 and _is_distribution(values[0]) else values
@@ -98,13 +101,15 @@ def nudged(text: str, place: NumberPlace, step: int) -> str:
     """The text with one of its numbers a little higher (`step` 1) or lower (-1): by its second digit, 0.1 to 0.11."""
     if place.is_integer:
         size = max(1, 10 ** (len(str(abs(int(place.value)))) - 2))
-        new = _number_text(max(1, int(place.value) + step * size))
+        new = _number_text(max(0, int(place.value) + step * size))
     else:
         size = 10.0 ** (math.floor(math.log10(abs(place.value))) - 1) if place.value else 0.001
         moved = place.value + step * size
         # Below a power of ten the second digit is worth a tenth: 0.1 goes down to 0.099, as 0.099 goes up to 0.1.
         if step < 0 and 0 < moved < size * 10 * 0.9999:
             moved = place.value - size / 10
+        if place.value >= 0:
+            moved = max(0.0, moved)  # what begins without a sign never needs one
         new = _number_text(float(f"{moved:.6g}"))
     return f"{text[: place.start]}{new}{text[place.end :]}"
 
@@ -166,7 +171,8 @@ def _tokens(text: str) -> list[_Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            message = f"{text[position]!r} means nothing here"
+            stray = re.match(r"[\w.+-]+|.", text[position:], re.DOTALL)
+            message = f"{stray[0] if stray else text[position]!r} is neither a number nor a word"
             raise ValueSyntaxError(message, position)
         if match.lastgroup != "space":
             tokens.append(_Token(str(match.lastgroup), match[0], position))
@@ -177,8 +183,9 @@ def _tokens(text: str) -> list[_Token]:
 class _Reader:
     """Reads tokens from left to right."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, table_key: str) -> None:
         self._tokens = _tokens(text)
+        self._table_key = table_key
         self._place = 0
 
     @property
@@ -245,7 +252,7 @@ class _Reader:
 
     def _call(self, name: str) -> dict[str, Any]:
         self.expect("(")
-        value: dict[str, Any] = {_head(name): name}
+        value: dict[str, Any] = {self._table_key: name}
         while not self._comes(")"):
             argument = self._take()
             if argument.kind != "word":
@@ -271,18 +278,6 @@ class _Reader:
             self._take()
             choices.append(self._item())
         return choices
-
-
-_SCHEDULE_NAMES = {name.lower() for name in SCHEDULES}
-_OPTIMIZER_NAMES = {name.lower() for name in OPTIMIZERS}
-
-
-def _head(name: str) -> str:
-    """The key under which a table holds its name; names that nobody knows are the engine's to refuse."""
-    is_schedule = name.lower() in _SCHEDULE_NAMES or (
-        name.lower() not in _OPTIMIZER_NAMES and ("decay" in name.lower() or "cosine" in name.lower())
-    )
-    return "schedule" if is_schedule else "name"
 
 
 def _number(token: _Token) -> float | int:

@@ -106,14 +106,15 @@ class DetailScreen(Watching):
 
         heading("parameters")
         varying = set(self._model.params)
+        widest = max(map(len, [*combination.params, "trainer"]))
         for name, value in sorted(combination.params.items()):
             style = "bold" if name in varying else ""
-            text.append(f"  {clean(name):<30} ", style="dim").append(f"{clean(show_value(value))}\n", style=style)
-        text.append(f"  {'trainer':<30} ", style="dim").append(clean(combination.trainer))
+            text.append(f"  {clean(name):<{widest}} ", style="dim").append(f"{clean(show_value(value))}\n", style=style)
+        text.append(f"  {'trainer':<{widest}} ", style="dim").append(clean(combination.trainer))
         text.append(f"  {clean(combination.trainer_reason)}\n", style="dim")
         if combination.same_as is not None:
             text.append(f"  has the same effect as #{combination.same_as}, whose trainings serve it\n")
-        status = f"  {'status':<30} "
+        status = f"  {'status':<{widest}} "
         text.append(status, style="dim").append(f"{combination.status}")
         if combination.dropped:
             text.append(f": {clean(combination.dropped)} {clean(combination.evidence)}")
@@ -122,22 +123,22 @@ class DetailScreen(Watching):
         heading("scores by fold")
         splits = len(combination.fits)
         text.append(
-            f"  {'':<22}" + "".join(f"{f'fold {fold}':>9}" for fold in range(splits)) + "   mean ± std\n", "dim"
+            f"  {'':<12}" + "".join(f"{f'fold {fold}':>8}" for fold in range(splits)) + "   mean ± std\n", "dim"
         )
         for metric, scores in combination.scores.items():
             mean, deviation = mean_and_deviation([score for score in scores if score is not None])
             cells = "".join(
-                f"{numbers.score(score) or str(fit)[:8]:>9}"
+                f"{numbers.score(score) or str(fit)[:7]:>8}"
                 for score, fit in zip(scores, combination.fits, strict=True)
             )
             shown = numbers.with_deviation(mean, deviation) if mean == mean else ""
-            text.append(f"  {clean(metric, longest=21):<22}").append(cells).append(f"   {shown}\n", style="bold")
-        seconds = "".join(f"{numbers.seconds(value) or '·':>9}" for value in combination.seconds)
-        text.append(f"  {'seconds':<22}{seconds}   {numbers.seconds(combination.total_seconds)}\n", style="dim")
+            text.append(f"  {clean(metric, longest=11):<12}").append(cells).append(f"   {shown}\n", style="bold")
+        seconds = "".join(f"{numbers.seconds(value) or '·':>8}" for value in combination.seconds)
+        text.append(f"  {'seconds':<12}{seconds}   {numbers.seconds(combination.total_seconds)}\n", style="dim")
         seeds = live.history.seeds.get(self.combination, {})
-        shown_seeds = "".join(f"{seeds.get(fold, '·'):>9}" for fold in range(splits))
-        if all(len(str(seed)) < 9 for seed in seeds.values()):
-            text.append(f"  {'seed':<22}{shown_seeds}\n", style="dim")
+        shown_seeds = "".join(f"{seeds.get(fold, '·'):>8}" for fold in range(splits))
+        if all(len(str(seed)) < 8 for seed in seeds.values()):
+            text.append(f"  {'seed':<12}{shown_seeds}\n", style="dim")
         else:
             for fold, seed in sorted(seeds.items()):
                 text.append(f"  {f'seed of fold {fold}':<22} {seed}\n", style="dim")

@@ -25,6 +25,7 @@ from tui.widgets.learning_rate_plot import LearningRatePlot, RateLine
 from tui.widgets.log import LogPane
 from tui.widgets.results_table import ResultsTable
 from tui.widgets.search_header import SearchHeader
+from tui.widgets.trends_pane import TrendsPane
 from tui.widgets.workers import WorkersPane
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ PANES = {
     "results": "combinations",
     "rates": "learning rate",
     "curves": "curves",
+    "matters": "means",
     "workers": "workers",
     "log": "log",
 }
@@ -104,6 +106,7 @@ class LiveScreen(LiveActions, Screen[None]):
             with Vertical(id="left", classes="column"):
                 yield Input(placeholder="optimizer=adam mean>0.8 status=running wide", id="filter", compact=True)
                 yield ResultsTable(id="results")
+                yield TrendsPane(id="matters")
                 yield WorkersPane(id="workers")
             with Vertical(id="right", classes="column"):
                 yield LearningRatePlot(id="rates")
@@ -210,7 +213,9 @@ class LiveScreen(LiveActions, Screen[None]):
         arrow = "▾" if order.descending else "▴"
         title = f"combinations {model.rows} · sort {order.sort_key} {arrow}"
         filtered = f"filter {order.filter_text} ({len(order.rows)} shown)" if order.filter_text else ""
-        self._entitle(title, filtered)
+        hidden = table.hidden_columns
+        more = f"{hidden} more column{'s' if hidden > 1 else ''} ← →" if hidden else ""
+        self._entitle(title, " · ".join(part for part in (filtered, more) if part))
         self._fit_columns()
 
     def _entitle(self, title: str, subtitle: str) -> None:
@@ -256,6 +261,7 @@ class LiveScreen(LiveActions, Screen[None]):
             self._plot_timer = None
         self._plots_drawn_at = time.monotonic()
         live, selected = self.live, self._table.cursor
+        self.query_one(TrendsPane).show(self._table.model, live.state.fits_finished)
         known = len(live.state.combinations)
         if selected is None or selected >= known:
             self.query_one(CurvesPlot).show(None, "score", [])
@@ -287,7 +293,8 @@ class LiveScreen(LiveActions, Screen[None]):
 
     def action_next_pane(self, step: int) -> None:
         """Focus the pane after this one."""
-        names = list(PANES)
+        # Means have a place beside the table only in the widest layout, and as a tab in the narrow one.
+        names = [name for name in PANES if name != "matters" or not self.has_class("-normal")]
         focused = self.focused.id if self.focused is not None else None
         place = names.index(focused) if focused in names else names.index(self._shown_pane)
         name = names[(place + step) % len(names)]

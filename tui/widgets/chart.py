@@ -59,7 +59,8 @@ def draw(
         draw_line = plot.scatter if line.dotted else plot.plot
         draw_line(
             list(line.x),
-            list(line.y),
+            # plotext's own logarithmic scale mixes units between limits, ticks and points.
+            [math.log10(y) for y in line.y] if logarithmic and not line.right else list(line.y),
             marker="braille",
             color=line.colour,
             yside="right" if line.right else "left",
@@ -75,20 +76,15 @@ def draw(
         if not values:
             continue
         bottom, top = _limits(values, logarithmic=logarithmic and not is_right)
-        plot.ylim(bottom, top, side)
         if logarithmic and not is_right:
-            plot.yscale("log", side)
+            plot.ylim(math.log10(bottom), math.log10(top), side)
             ticks = _log_ticks(bottom, top)
+            plot.yticks([math.log10(tick) for tick in ticks], [f"{tick:.3g}" for tick in ticks], side)
         else:
+            plot.ylim(bottom, top, side)
             ticks = _round_ticks(bottom, top, max(2, height // 4))
-        plot.yticks(ticks, [_tick_text(tick, top - bottom) for tick in ticks], side)
-    text = Text.from_ansi(plot.build().rstrip("\n"), no_wrap=True, overflow="crop", end="")
-    text.stylize(_foreground(axis_colour), 0, 0)
-    return text
-
-
-def _foreground(colour: tuple[int, int, int] | int) -> str:
-    return f"color({colour})" if isinstance(colour, int) else f"rgb({colour[0]},{colour[1]},{colour[2]})"
+            plot.yticks(ticks, [_tick_text(tick, top - bottom) for tick in ticks], side)
+    return Text.from_ansi(plot.build().rstrip("\n"), no_wrap=True, overflow="crop", end="")
 
 
 def _drawable(line: Line, width: int, logarithmic: bool) -> Line:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from tui.widgets.chart import Line, draw
-from tui.widgets.pane import Pane
+from tui.widgets.pane import Pane, faded
 
 if TYPE_CHECKING:
     from tui.planned_rates import PlannedRates
@@ -61,12 +61,13 @@ class LearningRatePlot(Pane):
         if not self.lines:
             return Text("the schedule of the selected combination is drawn here", style="dim")
         colours = [self.colour(name) for name in _COLOURS]
+        background = self.colour("background")
         drawn: list[Line] = []
         end = 0.0
         for number, line in enumerate(self.lines[: len(colours)]):
-            planned, colour = line.planned, colours[number]
+            planned, faint = line.planned, faded(colours[number], background)
             unit = 1 if self.in_steps else planned.steps_per_epoch
-            drawn.append(Line([step / unit for step in planned.steps], planned.rates, colour, dotted=True))
+            drawn.append(Line([step / unit for step in planned.steps], planned.rates, faint, dotted=True))
             end = max(end, (planned.steps[-1] + 1) / unit)
         for number, line in enumerate(self.lines[: len(colours)]):
             if line.used:

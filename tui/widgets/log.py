@@ -50,6 +50,11 @@ class LogPane(ScrollView, can_focus=True):
         self.cursor: int | None = None  # None: at the end, whatever comes
         self.border_title = safe_content("log")
 
+    @property
+    def _view(self) -> Size:
+        """What is visible, scrollbars left out."""
+        return self.scrollable_content_region.size
+
     def show(self, history: History) -> None:
         """Take over new lines."""
         if history.lines_ever == self._seen:
@@ -64,17 +69,17 @@ class LogPane(ScrollView, can_focus=True):
             self.cursor = max(0, min(self.cursor - dropped, len(self._lines) - 1))
         failures = sum(line.kind == "failed" for line in self._lines)
         self.border_subtitle = safe_content(f"{failures} failed" if failures else "")
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.virtual_size = Size(self._view.width, len(self._lines))
         if self.cursor is None:
             self._to_end()
         self.refresh()
 
     def _to_end(self) -> None:
-        self.scroll_to(y=max(0, len(self._lines) - self.size.height), animate=False, force=True)
+        self.scroll_to(y=max(0, len(self._lines) - self._view.height), animate=False, force=True)
 
     def on_resize(self) -> None:
         """Another width, perhaps another height."""
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.virtual_size = Size(self._view.width, len(self._lines))
         if self.cursor is None:
             self._to_end()
 
@@ -88,7 +93,7 @@ class LogPane(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """A visible line."""
-        width, number = self.size.width, self.scroll_offset.y + y
+        width, number = self._view.width, self.scroll_offset.y + y
         styles = {name: self.get_component_rich_style(f"log--{name}", partial=name != "line") for name in _STYLES}
         base = styles["line"]
         if number >= len(self._lines):
@@ -119,8 +124,8 @@ class LogPane(ScrollView, can_focus=True):
             self._to_end()
         elif self.cursor < self.scroll_offset.y:
             self.scroll_to(y=self.cursor, animate=False, force=True)
-        elif self.cursor >= self.scroll_offset.y + self.size.height:
-            self.scroll_to(y=self.cursor - self.size.height + 1, animate=False, force=True)
+        elif self.cursor >= self.scroll_offset.y + self._view.height:
+            self.scroll_to(y=self.cursor - self._view.height + 1, animate=False, force=True)
         self.refresh()
 
     def action_open(self) -> None:

@@ -61,6 +61,14 @@ class Pane(Widget, can_focus=True):
         return plot_colour(self.app.theme_variables.get(variable, "ansi_default"))
 
 
+def faded(colour: tuple[int, int, int] | int, background: tuple[int, int, int] | int) -> tuple[int, int, int] | int:
+    """Half way to the background; the terminal's own colours stay as they are."""
+    if isinstance(colour, int) or isinstance(background, int):
+        return colour
+    red, green, blue = ((one + other) // 2 for one, other in zip(colour, background, strict=True))
+    return red, green, blue
+
+
 def style_of(app: App[Any], variable: str) -> str:
     """A theme's colour as a Rich style."""
     colour = plot_colour(app.theme_variables.get(variable, "ansi_default"))

@@ -66,6 +66,15 @@ class Cells:
             return next((edge for edge in edges if edge > left), left)
         return next((edge for edge in reversed(edges) if edge < left), 0)
 
+    def hidden(self, width: int, left: int) -> int:
+        """Columns that a part of this width, scrolled by `left`, does not show whole."""
+        edge, hidden = self.frozen, 0
+        for column in self.model.columns[1:]:
+            if edge - left < self.frozen or edge - left + column.width > width:
+                hidden += 1
+            edge += column.width + self.gap
+        return hidden
+
     def column_at(self, x: int, left: int) -> Column | None:
         """The column under a place of the visible part."""
         position = x if x < self.frozen else x + left
@@ -164,8 +173,10 @@ class Cells:
             if epochs:
                 text = f"{numbers.spinner(epoch)} {epoch}/{epochs}"
         elif status is CombinationStatus.PARTIAL:
-            done = sum(fit.is_finished for fit in self.model.fits[row])
-            text = f"{done} of {self.model.splits}"
+            fits = self.model.fits[row]
+            text = f"{sum(fit.is_finished for fit in fits)} of {self.model.splits}"
+            if FitStatus.FAILED in fits:
+                style = self.styles["failed"]
         elif status is CombinationStatus.FAILED:
             style = self.styles["failed"]
         elif status is CombinationStatus.DIVERGED:

@@ -73,6 +73,11 @@ class ResultsTable(ScrollView, can_focus=True):
         self._painted: dict[int, Strip] = {}
         self._ready: dict[int, Strip] = {}
 
+    @property
+    def _view(self) -> Size:
+        """What is visible, scrollbars left out."""
+        return self.scrollable_content_region.size
+
     # What changed
 
     def reset(self) -> None:
@@ -127,7 +132,7 @@ class ResultsTable(ScrollView, can_focus=True):
         self.refresh()
 
     def _repaint_differences(self) -> None:
-        width, height = self.size
+        width, height = self._view
         if not self.is_on_screen or self._size_dirty():
             self._painted.clear()
             self.refresh()
@@ -161,7 +166,7 @@ class ResultsTable(ScrollView, can_focus=True):
             self._cells.styles = {
                 name: self.get_component_rich_style(f"results--{name}", partial=name != "row") for name in STYLES
             }
-        width = self.size.width
+        width = self._view.width
         place = self.scroll_offset.y + y - 1
         if y == 0:
             segments, frozen, style = self._cells.heading(), self._cells.frozen, "heading"
@@ -192,7 +197,7 @@ class ResultsTable(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Lines have another width."""
-        self._cells.fit(self.size.width)
+        self._cells.fit(self._view.width)
         self._everything()
         self._keep_cursor_visible()
 
@@ -203,6 +208,11 @@ class ResultsTable(ScrollView, can_focus=True):
     def on_blur(self) -> None:
         """The cursor's line is faint."""
         self._everything()
+
+    @property
+    def hidden_columns(self) -> int:
+        """Columns that are not, or not wholly, in view."""
+        return self._cells.hidden(self._view.width, self.scroll_offset.x)
 
     # Moving
 
@@ -218,7 +228,7 @@ class ResultsTable(ScrollView, can_focus=True):
 
     def action_page(self, step: int) -> None:
         """By screens."""
-        self._go_to(self._place + step * max(1, self.size.height - 2))
+        self._go_to(self._place + step * max(1, self._view.height - 2))
 
     def action_edge(self, step: int) -> None:
         """To the first or the last row."""
@@ -269,7 +279,7 @@ class ResultsTable(ScrollView, can_focus=True):
         self.post_message(self.CursorMoved(self.cursor))
 
     def _keep_cursor_visible(self) -> None:
-        place, top, shown = self._place, self.scroll_offset.y, self.size.height - 1
+        place, top, shown = self._place, self.scroll_offset.y, self._view.height - 1
         if shown <= 0 or top <= place < top + shown:
             return
         self.scroll_to(y=place if place < top else place - shown + 1, animate=False, force=True)

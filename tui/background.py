@@ -1,0 +1,47 @@
+"""Work away from the drawing loop: in daemon threads, so that a stalled file server freezes neither screen nor exit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+Work = Callable[[], None]
+
+
+def in_background(work: Work, name: str) -> None:
+    """Run something once; it reports by posting messages, which does not block."""
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
+class Latest:
+    """Runs one piece of work at a time; of those asked for meanwhile only the newest is run after it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+        self._waiting: Work | None = None
+        self._is_running = False
+
+    def ask(self, work: Work) -> None:
+        """Run this soon; returns at once."""
+        with self._lock:
+            self._waiting = work
+            if self._is_running:
+                return
+            self._is_running = True
+        in_background(self._run, self._name)
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                work, self._waiting = self._waiting, None
+                if work is None:
+                    self._is_running = False
+                    return
+            try:
+                work()
+            except BaseException:
+                # The thread ends with the error; the next request must find a fresh one.
+                with self._lock:
+                    self._is_running = False
+                raise

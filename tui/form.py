@@ -1,0 +1,255 @@
+"""What stands in the fields of the new-search form, and the spec that it means: texts to values and back, purely."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
+from engine.errors import SpecError, UsageError
+from engine.session import check_identifier
+from engine.spec import SearchSpec
+from tui.value_syntax import ValueSyntaxError, text_of, values_of
+
+# Fields of the whole search, in the order of the form, and what they are when nothing is typed.
+GENERAL: dict[str, str] = {
+    "dataset": "reuters",
+    "num_words": "10000",
+    "subsample": "1.0",
+    "folds": "3",
+    "repeats": "1",
+    "scoring": "accuracy",
+    "strategy": "grid",
+    "seed": "0",
+    "trainer": "auto",
+    "workers": "",
+    "name": "",
+}
+HYPERPARAMETER_NAMES = (
+    "epochs",
+    "batch_size",
+    "hidden_layers",
+    "hidden_units",
+    "activation",
+    "dropout",
+    "l2",
+    "optimizer",
+    "learning_rate",
+)
+DEFAULTS: dict[str, str] = {
+    **{name: text_of(default) for name, (_, default) in HYPERPARAMETERS.items()},
+    "optimizer": DEFAULT_OPTIMIZER,
+    "learning_rate": f"{text_of(OPTIMIZERS[DEFAULT_OPTIMIZER].learning_rate)} or what the optimizer has",
+}
+_START = {"epochs": "5, 10, 20", "batch_size": "128, 512", "hidden_units": "64, 128"}
+_NOT_IN_SPEC = ("workers", "name")
+_INTEGERS = ("num_words", "folds", "repeats", "seed")
+
+
+@dataclass(frozen=True)
+class Form:
+    """The text of every field; `spaces` holds one text for each hyperparameter of each space, none where it is unset.
+
+    A field is named `folds`, or `space.1.epochs` for the epochs of the second space.
+    """
+
+    general: Mapping[str, str] = field(default_factory=lambda: dict(GENERAL))
+    spaces: tuple[Mapping[str, str], ...] = (_START,)
+
+    def text(self, name: str) -> str:
+        """The text of a field."""
+        if name in GENERAL:
+            return self.general.get(name, "")
+        space, hyperparameter = _in_space(name)
+        return self.spaces[space].get(hyperparameter, "")
+
+    def with_text(self, name: str, text: str) -> Form:
+        """The form with another text in a field."""
+        if name in GENERAL:
+            return replace(self, general={**self.general, name: text})
+        space, hyperparameter = _in_space(name)
+        changed = {**self.spaces[space], hyperparameter: text}
+        return replace(self, spaces=(*self.spaces[:space], changed, *self.spaces[space + 1 :]))
+
+    def with_space_added(self, after: int) -> Form:
+        """The form with a copy of a space behind it."""
+        return replace(self, spaces=(*self.spaces[: after + 1], dict(self.spaces[after]), *self.spaces[after + 1 :]))
+
+    def without_space(self, number: int) -> Form:
+        """The form without one of its spaces; the last one stays."""
+        if len(self.spaces) == 1:
+            return self
+        return replace(self, spaces=(*self.spaces[:number], *self.spaces[number + 1 :]))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a form says: a valid spec, or what is wrong with which field; `workers` None: what the machine allows."""
+
+    values: dict[str, Any]
+    spec: SearchSpec | None
+    problems: dict[str, str]
+    workers: int | None = None
+    name: str | None = None
+
+
+def field_of_space(space: int, hyperparameter: str) -> str:
+    """The field of a hyperparameter in a space."""
+    return f"space.{space}.{hyperparameter}"
+
+
+def _in_space(name: str) -> tuple[int, str]:
+    _, space, hyperparameter = name.split(".")
+    return int(space), hyperparameter
+
+
+def read(form: Form) -> Reading:
+    """The spec that a form means, validated by the engine; every field that cannot be read is told."""
+    problems: dict[str, str] = {}
+    values = _general_values(form, problems)
+    spaces = [_space_values(space, number, problems) for number, space in enumerate(form.spaces)]
+    values["space"] = spaces[0] if len(spaces) == 1 else spaces
+    workers, name = _workers(form, problems), _name(form, problems)
+    spec = _judge(values, problems)
+    return Reading(values, None if problems else spec, problems, workers, name)
+
+
+def _judge(values: Mapping[str, Any], problems: dict[str, str]) -> SearchSpec | None:
+    """The spec, if the engine accepts the values; it stops at its first mistake, so that is put aside for the next."""
+    rest = {**values, "space": copy.deepcopy(values["space"])}
+    for _ in range(len(GENERAL) + len(HYPERPARAMETER_NAMES)):
+        try:
+            return SearchSpec.from_values(rest)
+        except SpecError as error:
+            field_name = field_of_place(error.place)
+            problems.setdefault(field_name, message_of(error))
+            if not _put_aside(rest, field_name):
+                break
+    return None
+
+
+def _put_aside(values: dict[str, Any], name: str) -> bool:
+    """Take a field's value out; whether there was one."""
+    if name in GENERAL:
+        known = SearchSpec().to_values()
+        changed = name in values and values[name] != known[name]
+        values[name] = known[name]
+        return changed
+    number, hyperparameter = _in_space(name)
+    spaces = values["space"] if isinstance(values["space"], list) else [values["space"]]
+    return number < len(spaces) and spaces[number].pop(hyperparameter, None) is not None
+
+
+def message_of(error: SpecError) -> str:
+    """The engine's own words, with the place only as far as the field does not say it."""
+    where = re.search(r"\]\.([a-z_0-9]+)", error.place)
+    inside = f"{where[1]}: " if where and where[1] not in HYPERPARAMETER_NAMES else ""
+    value = json.dumps(error.value, default=repr)
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
+    return f"{inside}{shown} is not accepted; accepted: {error.accepted}"
+
+
+def field_of_place(place: str) -> str:
+    """The field that a SpecError's place is about: `space[1].epochs[0]` stands in `space.1.epochs`."""
+    match = re.match(r"space(?:\[(\d+)\])?\.([a-z_0-9]+)", place)
+    if match and match[2] in HYPERPARAMETER_NAMES:
+        return field_of_space(int(match[1] or 0), match[2])
+    head = re.match(r"[a-z_0-9]+", place)
+    name = head[0] if head else ""
+    if name in GENERAL:
+        return name
+    return field_of_space(0, name if name in HYPERPARAMETER_NAMES else HYPERPARAMETER_NAMES[0])
+
+
+def form_of(values: Mapping[str, Any], *, workers: int | None = None) -> Form:
+    """The form that shows a spec, its values as `SearchSpec.to_values` gives them. `name` stays empty."""
+    general = dict(GENERAL)
+    for key in GENERAL:
+        if key in values:
+            general[key] = _general_text(key, values[key])
+    general["workers"] = str(workers) if workers is not None else ""
+    raw = values.get("space", {})
+    spaces = tuple(
+        {name: text_of(space[name]) for name in HYPERPARAMETER_NAMES if name in space}
+        for space in (raw if isinstance(raw, list) else [raw])
+    )
+    return Form(general, spaces or ({},))
+
+
+def _general_text(key: str, value: Any) -> str:
+    if key == "strategy":
+        return f"random {value['random']}" if isinstance(value, Mapping) else str(value)
+    if key == "scoring":
+        return ", ".join(value) if isinstance(value, list) else str(value)
+    return text_of(value) if isinstance(value, int | float) else str(value)
+
+
+def _general_values(form: Form, problems: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for key in GENERAL:
+        text = form.text(key).strip()
+        if key in _NOT_IN_SPEC:
+            continue
+        if not text:
+            text = GENERAL[key]
+        try:
+            values[key] = _general_value(key, text)
+        except ValueSyntaxError as error:
+            problems[key] = str(error)
+    return values
+
+
+def _general_value(key: str, text: str) -> Any:
+    if key == "scoring":
+        return [word.strip() for word in text.split(",") if word.strip()]
+    if key == "strategy":
+        match = re.fullmatch(r"random\s*=?\s*(\d{1,9})", text)
+        return {"random": int(match[1])} if match else text
+    if key == "subsample" and (percent := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text)):
+        return float(percent[1]) / 100
+    if key in _INTEGERS or key == "subsample":
+        plain = text.replace(",", "").replace("_", "") if re.fullmatch(r"\d{1,3}(?:[,_]\d{3})+", text) else text
+        numbers = values_of(plain)
+        if isinstance(numbers, dict) or len(numbers) != 1:
+            message = "one number is wanted here"
+            raise ValueSyntaxError(message, 0)
+        return numbers[0]
+    return text
+
+
+def _space_values(space: Mapping[str, str], number: int, problems: dict[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in HYPERPARAMETER_NAMES:
+        text = space.get(name, "").strip()
+        if not text:
+            continue  # a hyperparameter that is not named has its default
+        try:
+            values[name] = values_of(text, "schedule" if name == "learning_rate" else "name")
+        except ValueSyntaxError as error:
+            problems[field_of_space(number, name)] = f"{error} (character {error.position + 1})"
+    return values
+
+
+def _workers(form: Form, problems: dict[str, str]) -> int | None:
+    text = form.text("workers").strip()
+    if not text or text == "auto":
+        return None
+    if not re.fullmatch(r"\d{1,4}", text) or int(text) < 1:
+        problems["workers"] = f"{json.dumps(text)} is not accepted; accepted: a whole number of at least 1, or nothing"
+        return None
+    return int(text)
+
+
+def _name(form: Form, problems: dict[str, str]) -> str | None:
+    text = form.text("name").strip()
+    if not text:
+        return None
+    try:
+        return check_identifier(text)
+    except UsageError as error:
+        problems["name"] = str(error)
+        return None
