@@ -109,10 +109,15 @@ _RATES: dict[str, Callable[[Mapping[str, Any]], Rate]] = {
 }
 
 
-def learning_rates(schedule: str, arguments: Mapping[str, Any], steps: int) -> list[float]:
-    """The rates of steps 0 to `steps` - 1 of a schedule with Keras' own arguments, those in steps resolved."""
+def rate_of(schedule: str, arguments: Mapping[str, Any]) -> Rate:
+    """The rate of any step of a schedule with Keras' own arguments, those in steps resolved."""
     defaults = {name: default for name, (_, default) in SCHEDULES[schedule].optional.items()}
-    rate = _RATES[schedule]({**defaults, **arguments})
+    return _RATES[schedule]({**defaults, **arguments})
+
+
+def learning_rates(schedule: str, arguments: Mapping[str, Any], steps: int) -> list[float]:
+    """The rates of steps 0 to `steps` - 1, as `rate_of` gives them."""
+    rate = rate_of(schedule, arguments)
     return [rate(step) for step in range(steps)]
 
 
