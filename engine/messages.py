@@ -16,6 +16,13 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
 # From the engine to a worker
 
 
+class Warm(Message, frozen=True):
+    """Import what the named trainers and scorers need, while the engine prepares the rest."""
+
+    trainers: list[str]
+    scoring: list[str]
+
+
 class Prepare(Message, frozen=True):
     """The data of the search: a folder of arrays, the fold of every row, and what to score."""
 
@@ -60,7 +67,7 @@ class Abandon(Message, frozen=True):
     epochs: int = 0
 
 
-ToWorker = Prepare | Train | Refit | Hold | GoOn | Abandon
+ToWorker = Warm | Prepare | Train | Refit | Hold | GoOn | Abandon
 
 
 # From a worker to the engine

@@ -76,7 +76,7 @@ class Pool:
     """
 
     def __init__(self, logs: Path, command: Sequence[str] = WORKER_COMMAND) -> None:
-        self._logs, self._command = logs, tuple(command)
+        self.logs, self._command = logs, tuple(command)
         self._workers: dict[int, _Worker] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -94,7 +94,7 @@ class Pool:
         orders_read, orders_write = os.pipe()
         events_read, events_write = os.pipe()
         try:
-            with (self._logs / f"worker.{number}.log").open("ab") as log:
+            with (self.logs / f"worker.{number}.log").open("ab") as log:
                 process = subprocess.Popen(
                     [*self._command, str(events_write)],
                     stdin=orders_read,

@@ -21,12 +21,13 @@ from engine.space import combinations_of
 from engine.spec import SearchSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from engine.data import Dataset
+    from engine.space import Params
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,14 +50,14 @@ def load_data(spec: SearchSpec, data_dir: Path | None, progress: Callable[[str],
     return data.load(spec.dataset, num_words=spec.num_words, data_dir=data_dir, progress=progress)
 
 
-def prepare(spec: SearchSpec, dataset: Dataset) -> Prepared:
+def prepare(spec: SearchSpec, dataset: Dataset, combinations: Sequence[Params]) -> Prepared:
     """Draw the subsample and the folds, and plan. Raises SpecError where the data do not allow what was asked."""
     labels = np.asarray(dataset.training.labels)
     folds = assign_folds(spec, labels)
     for number, name in enumerate(spec.scoring):
         if SCORERS[name].needs_every_class:
             _check_every_class(spec, labels, folds, dataset, number)
-    return Prepared(spec, dataset, folds, make_plan(spec, combinations_of(spec), fold_rows(spec, folds)))
+    return Prepared(spec, dataset, folds, make_plan(spec, combinations, fold_rows(spec, folds)))
 
 
 def fold_rows(spec: SearchSpec, folds: NDArray[np.int16]) -> list[int]:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from engine import control, events, liveness, messages
 from engine.journal import Curve, JournalWriter, as_json, write_whole
 from engine.machine import gpus
-from engine.pool import WORKER_COMMAND, Died, Pool, Said
+from engine.pool import Died, Pool, Said
 from engine.state import FitStatus, SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from engine.plan import Training
+    from engine.plan import Plan, Training
     from engine.preparing import Prepared
     from engine.session import Session
 
@@ -54,7 +54,8 @@ class _Refit:
 class RunningSearch:
     """A search at work on a session, from `run()` until it returns the outcome.
 
-    `publish` gets every event once it lasts (scores: once they are synced); `pool_of` makes the pool.
+    `pool` has a worker started, by `start_worker`, for each of `devices`; it is closed at the end. `publish` gets every
+    event once it lasts (scores: once they are synced).
     """
 
     def __init__(
@@ -62,10 +63,9 @@ class RunningSearch:
         session: Session,
         prepared: Prepared,
         *,
-        workers: int,
+        pool: Pool,
+        devices: Sequence[str],
         publish: Callable[[events.Event], None],
-        worker_command: Sequence[str] = WORKER_COMMAND,
-        pool: Pool | None = None,
         saves: Sequence[control.Save] = (),
         only_save: bool = False,
         clock: Callable[[], float] = time.time,
@@ -73,8 +73,7 @@ class RunningSearch:
         self.session, self.prepared = session, prepared
         self.state = session.state()
         self._publish, self._clock = publish, clock
-        self._worker_count = workers
-        self._pool = pool or Pool(session.folder, worker_command)
+        self._pool, self._devices = pool, devices
         self._journal = JournalWriter(session.folder, liveness.this_process())
         self._unpublished: list[events.Event] = []
         self._synced_at = 0.0
@@ -93,7 +92,6 @@ class RunningSearch:
         self._at_once = False
         self._message = ""
         self._memory_of: dict[int, int] = {}
-        self._devices = _devices(prepared, workers)
         for save in saves:
             self._inbox.put(save)
 
@@ -127,8 +125,6 @@ class RunningSearch:
         self._outcome_before: Outcome = "stopped" if not before.is_finished else before.value  # type: ignore[assignment]
         spec = self.prepared.spec
         todo = [] if self.only_save else [t for t in plan.trainings if self._missing(t)]
-        if not self._pool.workers:
-            self.start_workers()
         self._emit(
             events.SearchStarted(
                 time=self._clock(),
@@ -140,7 +136,7 @@ class RunningSearch:
                 classes=self.prepared.dataset.training.classes,
                 splits=spec.splits,
                 scoring=spec.scoring,
-                workers=self._worker_count,
+                workers=len(self._devices),
                 trainings=len(todo),
                 cost=sum(t.cost for t in todo),
                 host=self.session.record.host if self._journal.segment == 1 else liveness.this_process().host,
@@ -151,15 +147,8 @@ class RunningSearch:
             self._emit(events.CombinationsAdded(time=self._clock(), combinations=list(plan.combinations)))
         self._pending.extend(todo)
 
-    def start_workers(self) -> None:
-        """Start all workers; they get ready while other things are done."""
-        for number in range(self._worker_count):
-            self._start_worker(number)
-
     def _start_worker(self, number: int) -> None:
-        device = self._devices[number]
-        environment = {"CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1"}
-        self._pool.start(number, environment)
+        start_worker(self._pool, number, self._devices[number], self.prepared.plan, self.prepared.spec.scoring)
 
     def _turn(self) -> None:
         for happened in self._pool.wait(self._patience()):
@@ -601,12 +590,19 @@ def _training_started(work: _Work, worker: int, begun: messages.Begun, now: floa
     )
 
 
-def _devices(prepared: Prepared, workers: int) -> list[str]:
+def devices(plan: Plan, workers: int) -> list[str]:
     """The device of each worker: GPUs dealt out in turn where Keras trains, the CPU where only the kernel does."""
-    if all(training.trainer == "kernel" for training in prepared.plan.trainings):
+    if all(training.trainer == "kernel" for training in plan.trainings):
         return ["cpu"] * workers
     found = gpus()
     return [f"gpu:{found[number % len(found)].index}" if found else "cpu" for number in range(workers)]
+
+
+def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list[str]) -> None:
+    """Start a worker on its device, and let it import what the plan will ask of it."""
+    pool.start(number, {"CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1"})
+    trainers = sorted({training.trainer for training in plan.trainings})
+    pool.send(number, messages.Warm(trainers=trainers, scoring=scoring))
 
 
 def _record_of_best(session: Session, state: SearchState, index: int) -> dict[str, Any]:

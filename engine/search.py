@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from engine import control, events, results
 from engine.errors import SessionHeldError, UsageError
 from engine.plan import make_plan
-from engine.pool import WORKER_COMMAND
+from engine.pool import WORKER_COMMAND, Pool
 from engine.session import (
     Session,
+    SessionDraft,
     check_identifier,
-    make_private_folder,
     new_identifier,
     open_session,
     sessions_folder,
@@ -184,9 +184,7 @@ class Search:
         self._thread.start()
 
     def _assemble(self, saves: Sequence[control.Save], *, only_save: bool) -> RunningSearch:
-        """Everything that can be refused is refused here, before anything is written; workers warm up meanwhile."""
-        from engine import machine
-        from engine.pool import Pool
+        """Everything that can be refused is refused here, before anything is written for good."""
         from engine.preparing import load_data, make_record, prepare, prepare_again
         from engine.running import RunningSearch
 
@@ -196,26 +194,52 @@ class Search:
                 message = f"{self.session.id}: {now.owner} works on this session; watch it with: foldwatch attach"
                 raise SessionHeldError(message)
             prepared = prepare_again(self.session, self._data_dir, self._progress)
+            pool, devices = self._start_workers(prepared.plan, self.session.folder, only_save=only_save)
         else:
-            prepared = prepare(self.spec, load_data(self.spec, self._data_dir, self._progress))
-        plan = prepared.plan
-        trainings = 1 if only_save else len(plan.trainings)
-        uses_keras = only_save or any(training.trainer == "keras" for training in plan.trainings)
-        workers = 1 if only_save else self._workers or machine.default_workers(trainings, uses_keras=uses_keras)
-        if self.session is None:
-            make_private_folder(self._sessions)
+            dataset = load_data(self.spec, self._data_dir, self._progress)
+            combinations = combinations_of(self.spec)
             name = self._name or new_identifier(self._sessions, self.spec.dataset)
-            record = make_record(prepared, name, workers=self._workers, data_dir=self._data_dir)
-            self.session = Session.create(self._sessions, record, prepared.folds)
+            draft = SessionDraft(self._sessions, name)
+            try:
+                # Workers first: they import what they need while scikit-learn is imported here.
+                pool, devices = self._start_workers(make_plan(self.spec, combinations), draft.folder)
+                try:
+                    prepared = prepare(self.spec, dataset, combinations)
+                    record = make_record(prepared, name, workers=self._workers, data_dir=self._data_dir)
+                    self.session = draft.finish(record, prepared.folds)
+                except BaseException:
+                    pool.close()
+                    raise
+            except BaseException:
+                draft.discard()
+                raise
+            pool.logs = self.session.folder
         return RunningSearch(
             self.session,
             prepared,
-            workers=workers,
+            pool=pool,
+            devices=devices,
             publish=self._publish,
-            pool=Pool(self.session.folder, self._worker_command),
             saves=saves,
             only_save=only_save,
         )
+
+    def _start_workers(self, plan: Plan, logs: Path, *, only_save: bool = False) -> tuple[Pool, list[str]]:
+        """A pool with as many workers as were asked for, or as the machine allows; and the device of each."""
+        from engine import machine
+        from engine.running import devices, start_worker
+
+        uses_keras = only_save or any(training.trainer == "keras" for training in plan.trainings)
+        allowed = machine.default_workers(len(plan.trainings), uses_keras=uses_keras)
+        chosen = devices(plan, 1 if only_save else self._workers or allowed)
+        pool = Pool(logs, self._worker_command)
+        try:
+            for number, device in enumerate(chosen):
+                start_worker(pool, number, device, plan, self.spec.scoring)
+        except BaseException:
+            pool.close()
+            raise
+        return pool, chosen
 
     def _work(self) -> None:
         assert self._running is not None

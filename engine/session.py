@@ -128,38 +128,13 @@ class Session:
 
     @classmethod
     def create(cls, sessions: Path, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
-        """Make the folder of a new session, whole or not at all.
-
-        `folds` (repeats, rows) int16: for each repeat the fold in which a row is validated, -1 where a row is not
-        part of the search. Raises UsageError if the name is taken, CannotCreateError if the place cannot be written.
-        """
-        import numpy as np
-
-        check_identifier(record.id)
-        target = sessions / record.id
-        building = sessions / f".new-{record.id}-{os.getpid()}"
+        """Make the folder of a new session, whole or not at all; as `SessionDraft`, in one go."""
+        draft = SessionDraft(sessions, record.id)
         try:
-            make_private_folder(sessions)
-            building.mkdir(mode=0o700)
-            try:
-                (building / "control").mkdir(mode=0o700)
-                journal.write_whole(building / "search.json", journal.as_json(record))
-                with (building / "folds.npy").open("wb") as file:
-                    np.save(file, folds, allow_pickle=False)
-                    file.flush()
-                    os.fsync(file.fileno())
-                if target.exists():
-                    message = _taken(record.id)
-                    raise UsageError(message)
-                building.rename(target)
-                journal.sync_folder(sessions)
-            except BaseException:
-                shutil.rmtree(building, ignore_errors=True)
-                raise
-        except OSError as error:
-            message = f"{target}: cannot create the session: {error.strerror}"
-            raise CannotCreateError(message) from error
-        return cls(target, record)
+            return draft.finish(record, folds)
+        except BaseException:
+            draft.discard()
+            raise
 
     def folds(self) -> NDArray[np.int16]:
         """The folds that `create` was given, checked against their hash."""
@@ -217,6 +192,53 @@ class Session:
         except OSError as error:
             message = f"{self.folder}: cannot be deleted: {error.strerror}"
             raise InputOutputError(message) from error
+
+
+class SessionDraft:
+    """A session's folder before it is one, under a name that no list shows; workers may log into it already."""
+
+    def __init__(self, sessions: Path, identifier: str) -> None:
+        """Raises UsageError if the name is taken, CannotCreateError if the place cannot be written."""
+        check_identifier(identifier)
+        self._target = sessions / identifier
+        self.folder = sessions / f".new-{identifier}-{os.getpid()}"
+        if self._target.exists():
+            raise UsageError(_taken(identifier))
+        try:
+            make_private_folder(sessions)
+            self.folder.mkdir(mode=0o700)
+            (self.folder / "control").mkdir(mode=0o700)
+        except OSError as error:
+            raise self._cannot_create(error) from error
+
+    def finish(self, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
+        """Make it a session, whole.
+
+        `folds` (repeats, rows) int16: for each repeat the fold in which a row is validated, -1 where a row is not
+        part of the search. Raises as the constructor does.
+        """
+        import numpy as np
+
+        try:
+            journal.write_whole(self.folder / "search.json", journal.as_json(record))
+            with (self.folder / "folds.npy").open("wb") as file:
+                np.save(file, folds, allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            if self._target.exists():
+                raise UsageError(_taken(record.id))
+            self.folder.rename(self._target)
+            journal.sync_folder(self._target.parent)
+        except OSError as error:
+            raise self._cannot_create(error) from error
+        return Session(self._target, record)
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _cannot_create(self, error: OSError) -> CannotCreateError:
+        return CannotCreateError(f"{self._target}: cannot create the session: {error.strerror}")
 
 
 def _status(status: SearchStatus, *, alive: bool) -> str:

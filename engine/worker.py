@@ -51,7 +51,9 @@ class Orders:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self.work: queue.SimpleQueue[messages.Prepare | messages.Train | messages.Refit] = queue.SimpleQueue()
+        self.work: queue.SimpleQueue[messages.Warm | messages.Prepare | messages.Train | messages.Refit] = (
+            queue.SimpleQueue()
+        )
         self.may_run = threading.Event()
         self.may_run.set()
         self.abandoned: dict[int, int] = {}  # training -> epochs that are still wanted
@@ -94,12 +96,23 @@ class Worker:
         while True:
             order = self._orders.work.get()
             match order:
+                case messages.Warm():
+                    self._warm(order)
                 case messages.Prepare():
                     self._prepare(order)
                 case messages.Train():
                     self._train(order)
                 case messages.Refit():
                     self._refit(order)
+
+    def _warm(self, order: messages.Warm) -> None:
+        from engine.training import scoring
+
+        for name in order.trainers:
+            warm_up = getattr(self._trainer(name), "warm_up", None)
+            if warm_up is not None:
+                warm_up()
+        scoring.warm_up(order.scoring)
 
     def _prepare(self, order: messages.Prepare) -> None:
         import numpy as np
