@@ -218,6 +218,7 @@ class SearchState:
         self._paused_at: float | None = None
         self._paused_seconds = 0.0
         self._test_looks: dict[int, int] = {}
+        self._best: CombinationState | None = None
 
     # What readers ask
 
@@ -260,8 +261,7 @@ class SearchState:
     @property
     def best(self) -> CombinationState | None:
         """The complete combination with the highest mean of the first metric; the first of several."""
-        ranked = self.ranked()
-        return ranked[0][1] if ranked else None
+        return self._best
 
     def test_looks(self, combination: int) -> int:
         """How often the test set was looked at for this combination."""
@@ -367,6 +367,8 @@ class SearchState:
         combination.taken_from[event.fold] = event.taken_from
         self._set_fit(event.combination, event.fold, FitStatus.DIVERGED if event.diverged else FitStatus.SCORED)
         self._end_training_if_served(event.training)
+        if combination.status is CombinationStatus.COMPLETE:
+            self._compare_with_best(combination)
 
     def _on_fit_failed(self, event: events.FitFailed) -> None:
         self.combinations[event.combination].errors[event.fold] = event.error, event.traceback
@@ -422,6 +424,15 @@ class SearchState:
         self.fits_finished += status.is_finished - before.is_finished
         self.fits_failed += (status is FitStatus.FAILED) - (before is FitStatus.FAILED)
         self.changed.add(index)
+
+    def _compare_with_best(self, combination: CombinationState) -> None:
+        """A complete combination never changes again, so the best need not be looked for among all."""
+        metric = self.scoring[0]
+        mean = combination.mean(metric)[0]
+        best = self._best
+        best_mean = best.mean(metric)[0] if best else -math.inf
+        if best is None or mean > best_mean or (mean == best_mean and combination.index < best.index):
+            self._best = combination
 
     def _end_training_if_served(self, number: int) -> None:
         training = self.trainings.get(number)

@@ -38,7 +38,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, rig
     cells = [list(head), *(list(row) for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     fitting = len(head)
-    while fitting > 1 and sum(widths[:fitting]) + 2 * (fitting - 1) > width:
+    while fitting > 1 and _total(widths[:fitting]) > width:
         fitting -= 1
     lines = []
     for number, row in enumerate(cells):
@@ -48,6 +48,10 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, rig
         if number and rest:
             lines += _folded(rest, width)
     return "\n".join(lines)
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def _folded(pieces: Sequence[str], width: int) -> list[str]:
@@ -69,7 +73,7 @@ def varying(combinations: Sequence[CombinationState]) -> list[str]:
 
 
 def results_table(state: SearchState, width: int, most: int | None = None) -> str:
-    """Combinations, the best first, then those without a rank; at most `most`."""
+    """Combinations, the best first, then those without a rank; at most `most`; folds where there is room for all."""
     metric = state.scoring[0] if state.scoring else ""
     ranked = state.ranked()
     placed = {combination.index for _, combination in ranked}
@@ -80,8 +84,14 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
     names = varying(state.combinations)
     shown = ordered[:most]
     head = ["rank", "#", metric, "seconds", "status", *(short_name(name) for name in names)]
-    head += [f"fold {split}" for split in range(state.splits)]
     rows = [_row(rank, combination, names, metric) for rank, combination in shown]
+    used = _total([max(len(row[i]) for row in [head, *rows]) for i in range(len(head))])
+    if used + state.splits * len("  0.0000") <= width:
+        head += [f"fold {split}" for split in range(state.splits)]
+        rows = [
+            row + ["" if score is None else f"{score:.4f}" for score in combination.scores[metric]]
+            for row, (_, combination) in zip(rows, shown, strict=True)
+        ]
     text = table(head, rows, width, right=[True, True, True, True, False, *[True] * (len(head) - 5)])
     left = len(ordered) - len(shown)
     return f"{text}\n{'':4}  and {left} more" if left > 0 else text
@@ -96,7 +106,6 @@ def _row(rank: int | None, combination: CombinationState, names: Sequence[str], 
         f"{combination.total_seconds:.1f}",
         str(combination.status),
         *(show_value(combination.params[name]) if name in combination.params else "" for name in names),
-        *("" if score is None else f"{score:.4f}" for score in combination.scores[metric]),
     ]
 
 
