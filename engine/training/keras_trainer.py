@@ -1,0 +1,193 @@
+"""Trains any described network with Keras on TensorFlow, and to the last bit the same whether built anew or reused."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from engine.training.interface import Epoch
+from engine.training.keras_batches import Evaluation, coordinates, dense_batch, forget_custom_gradients, targets
+from engine.training.keras_network import build_network, build_optimizer, compile_network
+from engine.training.randomness import batch_order, dropout_seed, initial_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from engine.rows import Rows
+    from engine.training.interface import NetworkDescription, TrainingRequest
+
+_MODELS_KEPT = 4
+
+
+class BuiltNetwork:
+    """A model, its optimizer and its traced epoch, for every training that differs only in what variables hold."""
+
+    def __init__(self, request: TrainingRequest) -> None:
+        self.network: NetworkDescription = request.network
+        self.model = build_network(request.network)
+        self.optimizer = build_optimizer(request.optimizer, request.optimizer_arguments, 0.001)
+        compile_network(self.model, request.network, self.optimizer)
+        self.evaluate = Evaluation(self.model, request.network)
+        self._dropouts = [layer for layer in self.model.layers if hasattr(layer, "seed_generator")]
+        self._optimizer_start = [_compact(variable.numpy()) for variable in self.optimizer.variables]
+        # Traced here, once, for any number of rows and any batch size; a call can never trace again.
+        self.traced_epoch = tf.function(self._epoch, autograph=False).get_concrete_function(
+            tf.TensorSpec((None, 2), tf.int32),
+            tf.TensorSpec((None,), tf.int64),
+            tf.TensorSpec((None,), tf.int32),
+            tf.TensorSpec((None,), tf.float32),
+            tf.TensorSpec((), tf.int32),
+        )
+
+    def reset(self, weights: Sequence[NDArray[np.float32]], seed: int) -> None:
+        """Bring every variable to where a newly built model with these weights and this seed would start."""
+        self.model.set_weights(weights)
+        for variable, start in zip(self.optimizer.variables, self._optimizer_start, strict=True):
+            variable.assign(start)
+        for layer, dropout in enumerate(self._dropouts):
+            dropout.seed_generator.state.assign([dropout_seed(layer, seed), 0])
+
+    def train_epoch(self, rows: Rows, learning_rates: NDArray[np.float32], batch_size: int) -> float:
+        """Train on the rows in their order, one rate for each batch; the mean loss of the rows while trained."""
+        loss = self.traced_epoch(
+            tf.constant(coordinates(rows, batch_size)),
+            tf.constant(rows.indptr),
+            tf.constant(rows.labels),
+            tf.constant(learning_rates),
+            tf.constant(batch_size),
+        )
+        return float(loss)
+
+    def weights(self) -> list[NDArray[np.float32]]:
+        """Copies of kernel and bias of every dense layer, first to last."""
+        return [np.array(variable) for variable in self.model.get_weights()]
+
+    def _epoch(self, positions: Any, indptr: Any, labels: Any, learning_rates: Any, batch_size: Any) -> Any:
+        rows = tf.shape(labels)[0]
+
+        def step(number: Any, total: Any) -> tuple[Any, Any]:
+            first = number * batch_size
+            last = tf.minimum(first + batch_size, rows)
+            ones = positions[indptr[first] : indptr[last]]
+            loss = self._step(ones, labels[first:last], learning_rates[number])
+            return number + 1, total + tf.cast(loss, tf.float64) * tf.cast(last - first, tf.float64)
+
+        # One iteration at a time: each step reads the weights that the one before it wrote.
+        _, total = tf.while_loop(
+            lambda number, _: number < tf.shape(learning_rates)[0],
+            step,
+            (tf.constant(0), tf.constant(0.0, tf.float64)),
+            parallel_iterations=1,
+        )
+        return total / tf.cast(rows, tf.float64)
+
+    def _step(self, positions: Any, labels: Any, learning_rate: Any) -> Any:
+        """One batch, as `keras.Model.train_step` does it."""
+        self.optimizer.learning_rate.assign(learning_rate)
+        dense = dense_batch(positions, tf.shape(labels)[0], self.network.width)
+        expected = targets(labels, self.network)
+        with tf.GradientTape() as tape:
+            outputs = self.model(dense, training=True)
+            loss = self.model.compute_loss(x=dense, y=expected, y_pred=outputs, training=True)
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.model.trainable_variables
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
+        forget_custom_gradients()
+        return loss
+
+
+class KerasTrainer:
+    """The trainer that defines what is right: Keras' own layers, losses and optimizers, on a CPU or a GPU.
+
+    It keeps the last few models it built (`models_kept`), because building and tracing one takes longer than many an
+    epoch; a model in use by an unfinished training is nobody else's. The same request on the same rows gives the
+    same bits on a CPU with one thread (`pool.ONE_THREAD`).
+    """
+
+    name = "keras"
+
+    def __init__(self, models_kept: int = _MODELS_KEPT) -> None:
+        self._models_kept = models_kept
+        self._idle: OrderedDict[Hashable, BuiltNetwork] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def refusal(self, request: TrainingRequest) -> str | None:
+        """None: Keras covers every network that can be described."""
+        del request
+        return None
+
+    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
+        """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
+
+        Raises `ValueError` if `request.learning_rates` does not hold one rate for every step, and `UsageError` for
+        an optimizer that Keras does not accept.
+        """
+        steps = -(-len(training) // request.batch_size)
+        if len(request.learning_rates) != steps * request.epochs:
+            message = f"{len(request.learning_rates)} learning rates for {request.epochs} epochs of {steps} steps each"
+            raise ValueError(message)
+        rates = request.learning_rates.reshape(request.epochs, steps)
+        key = _what_is_traced(request)
+        built = self._take(key) or BuiltNetwork(request)
+        try:
+            built.reset(initial_weights(request.network, request.seed), request.seed)
+            for number in range(1, request.epochs + 1):
+                order = batch_order(len(training), number, request.seed)
+                loss = built.train_epoch(training.take(order), rates[number - 1], request.batch_size)
+                yield _epoch(built, number, loss, validation)
+        finally:
+            self._keep(key, built)
+
+    def predict(
+        self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
+    ) -> NDArray[np.float32]:
+        """Probabilities (rows, classes) after a training as requested that ended in these weights."""
+        key = _what_is_traced(request)
+        built = self._take(key) or BuiltNetwork(request)
+        try:
+            built.model.set_weights(weights)
+            return built.evaluate(rows)[0]
+        finally:
+            self._keep(key, built)
+
+    def _take(self, key: Hashable) -> BuiltNetwork | None:
+        with self._lock:
+            return self._idle.pop(key, None)
+
+    def _keep(self, key: Hashable, built: BuiltNetwork) -> None:
+        with self._lock:
+            self._idle[key] = built
+            self._idle.move_to_end(key)
+            dropped = [self._idle.popitem(last=False) for _ in range(len(self._idle) - self._models_kept)]
+        if dropped:
+            # Models and their graphs hold each other in cycles; without this, they pile up until chance collects them.
+            dropped.clear()
+            gc.collect()
+
+
+def _what_is_traced(request: TrainingRequest) -> Hashable:
+    return request.network, request.optimizer, tuple(sorted(request.optimizer_arguments.items()))
+
+
+def _epoch(built: BuiltNetwork, number: int, loss: float, validation: Rows | None) -> Epoch:
+    if validation is None:
+        probabilities = np.empty((0, built.network.classes), np.float32)
+        validation_loss = None
+    else:
+        probabilities, validation_loss = built.evaluate(validation)
+    rate = float(built.optimizer.learning_rate.numpy())
+    return Epoch(number, loss, validation_loss, probabilities, rate, built.weights)
+
+
+def _compact(values: NDArray[Any]) -> NDArray[Any]:
+    """The same values, in the memory of one where all are equal, as optimizers' states are at their start."""
+    if values.size and np.all(values == values.flat[0]):
+        return np.broadcast_to(values.flat[0], values.shape)
+    return values
