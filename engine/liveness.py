@@ -25,6 +25,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine says of itself every few seconds, so that a list of sessions need not read every record.
 
     `journal_bytes`: length of its segment when it said so; a reader that finds another length reads the record.
+    `ended`: it was the last one; the process may live on.
     """
 
     owner: Owner
@@ -39,6 +40,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     best_score: float | None
     best_combination: int | None
     seconds: float
+    ended: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,13 +111,15 @@ def liveness(folder: Path, now: Callable[[], float] = time.time) -> Liveness:
         return Liveness(alive=False, owner="nobody")
     owner = header.owner
     name = f"pid {owner.pid} on {owner.host}"
+    beat = read_heartbeat(folder)
+    if beat is not None and beat.ended and beat.segment == numbers[-1]:
+        return Liveness(alive=False, owner=name, same_host=owner.host == socket.gethostname())
     if owner.host == socket.gethostname():
         alive = owner.boot == boot_id() and process_started(owner.pid) == owner.process_started
         return Liveness(alive=alive, owner=name)
     try:
         # The age by the file server's clock, compared with a file touched there, would be better still; the
         # time written in the heartbeat is what both hosts can read without writing.
-        beat = read_heartbeat(folder)
         age = now() - (beat.time if beat else segment_mtime(folder, numbers[-1]))
     except OSError:
         age = float("inf")

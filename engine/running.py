@@ -9,15 +9,16 @@ from __future__ import annotations
 import math
 import queue
 import time
-from collections import defaultdict, deque
+from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine import control, events, liveness, messages
+from engine.agenda import Agenda
 from engine.journal import Curve, JournalWriter, as_json, write_whole
 from engine.machine import gpus
+from engine.model_record import model_record
 from engine.pool import Died, Pool, Said
-from engine.state import FitStatus, SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 SYNC_SECONDS = 0.1
 _REQUEST_SECONDS = 0.2
-_RETRIES = 1
 _STARTS_IN_VAIN = 3  # workers in a row that die before they are ready: then something is wrong with all of them
 _WORKER_MEMORY_GROWTH = 1 << 30
 
@@ -80,13 +80,12 @@ class RunningSearch:
         self._beat_at = -math.inf
         self._requests_at = 0.0
         self._inbox: queue.SimpleQueue[control.AnyRequest] = queue.SimpleQueue()
-        self._pending: deque[Training] = deque()
+        self._agenda = Agenda(prepared.plan, self.state)
         self.only_save = only_save
         self._work: dict[int, _Work] = {}
         self._refitting: dict[int, _Refit] = {}
         self._refits: deque[_Refit] = deque()
         self._idle: set[int] = set()
-        self._attempts: dict[int, int] = defaultdict(int)
         self._vain_starts = 0
         self._ending: Outcome | None = None
         self._at_once = False
@@ -120,11 +119,11 @@ class RunningSearch:
         return outcome
 
     def _begin(self) -> None:
-        plan = self.prepared.plan
         before = self.state.status
         self._outcome_before: Outcome = "stopped" if not before.is_finished else before.value  # type: ignore[assignment]
         spec = self.prepared.spec
-        todo = [] if self.only_save else [t for t in plan.trainings if self._missing(t)]
+        if not self.only_save:
+            self._agenda.fill()
         self._emit(
             events.SearchStarted(
                 time=self._clock(),
@@ -137,15 +136,15 @@ class RunningSearch:
                 splits=spec.splits,
                 scoring=spec.scoring,
                 workers=len(self._devices),
-                trainings=len(todo),
-                cost=sum(t.cost for t in todo),
+                trainings=len(self._agenda),
+                cost=self._agenda.cost,
                 host=self.session.record.host if self._journal.segment == 1 else liveness.this_process().host,
                 pid=liveness.this_process().pid,
             )
         )
         if not self.state.combinations:
-            self._emit(events.CombinationsAdded(time=self._clock(), combinations=list(plan.combinations)))
-        self._pending.extend(todo)
+            planned = list(self.prepared.plan.combinations)
+            self._emit(events.CombinationsAdded(time=self._clock(), combinations=planned))
 
     def _start_worker(self, number: int) -> None:
         start_worker(self._pool, number, self._devices[number], self.prepared.plan, self.prepared.spec.scoring)
@@ -175,7 +174,7 @@ class RunningSearch:
         if self._at_once:
             return True
         busy = self._work or self._refitting or self._refits
-        return not busy and (self._ending is not None or not self._pending) and self._inbox.empty()
+        return not busy and (self._ending is not None or not self._agenda) and self._inbox.empty()
 
     def _finish(self) -> Outcome:
         outcome: Outcome = self._ending or "completed"
@@ -183,7 +182,7 @@ class RunningSearch:
             outcome = self._outcome_before if self.only_save else "stopped"
         self._emit(events.SearchFinished(time=self._clock(), outcome=outcome, message=self._message))
         self._flush()
-        self._beat()
+        self._beat(ended=True)
         return outcome
 
     # Events
@@ -204,7 +203,7 @@ class RunningSearch:
         for event in unpublished:
             self._publish(event)
 
-    def _beat(self) -> None:
+    def _beat(self, *, ended: bool = False) -> None:
         self._beat_at = time.monotonic()
         if self._journal.overtaken:
             self._ending, self._at_once = "failed", True
@@ -225,21 +224,11 @@ class RunningSearch:
             best_score=best.mean(state.scoring[0])[0] if best else None,
             best_combination=best.index if best else None,
             seconds=state.elapsed(self._clock()),
+            ended=ended,
         )
         write_whole(self.session.folder / "heartbeat", as_json(beat), lasting=False)
 
     # Work
-
-    def _missing(self, training: Training) -> list[events.ServedFit]:
-        """The fits that a training still has to serve, ascending in their epochs."""
-        if not self.state.combinations:
-            return list(training.fits)
-        missing = []
-        for fit in training.fits:
-            combination = self.state.combinations[fit.combination]
-            if combination.fits[training.fold] is FitStatus.WAITING and not combination.dropped:
-                missing.append(fit)
-        return missing
 
     def _dispatch(self) -> None:
         """Give every idle worker something to do: refits that somebody waits for first."""
@@ -252,13 +241,10 @@ class RunningSearch:
     def _start_training(self) -> bool:
         if self._ending or self.state.status.value == "paused":
             return False
-        while self._pending:
-            training = self._pending.popleft()
-            fits = self._missing(training)
-            if fits:
-                break
-        else:
+        taken = self._agenda.take()
+        if taken is None:
             return False
+        training, fits = taken
         worker = self._idle.pop()
         epochs = sorted({fit.epochs for fit in fits})
         empty = Curve(training=training.number, loss=[], validation_loss=[], validation_score=[], learning_rate=[])
@@ -286,7 +272,7 @@ class RunningSearch:
                 trainer=combination.trainer,
                 params=combination.params,
                 path=refit.path,
-                record=_record_of_best(self.session, self.state, refit.combination),
+                record=model_record(self.session, self.state, refit.combination),
             ),
         )
 
@@ -473,14 +459,15 @@ class RunningSearch:
         if self._vain_starts >= _STARTS_IN_VAIN:
             self._ending, self._at_once = "failed", True
             self._message = f"workers die before they are ready ({how}); see: foldwatch logs {self.session.id}"
-        elif self._pending or self._refits or self._ending is None:
+        elif self._agenda or self._refits or self._ending is None:
             self.state.workers.pop(died.worker, None)
             self._start_worker(died.worker)
 
     def _take_back(self, work: _Work, reason: str) -> None:
-        self._attempts[work.training.number] += 1
         unserved = self._unserved(work)
-        if self._attempts[work.training.number] > _RETRIES:
+        if not unserved:
+            return
+        if not self._agenda.take_back(work.training):
             self._give_up(work, f"{reason}, for the second time", "")
             return
         for fit in unserved:
@@ -493,8 +480,6 @@ class RunningSearch:
                     reason=reason,
                 )
             )
-        if unserved:
-            self._pending.appendleft(work.training)
 
     # Requests
 
@@ -532,12 +517,7 @@ class RunningSearch:
                 self._skip(request.combination)
             case control.Retry() if request.combination in known:
                 self._emit(events.CombinationRestored(time=now, combination=request.combination))
-                self._pending.extend(
-                    training
-                    for training in self.prepared.plan.trainings
-                    if any(fit.combination == request.combination for fit in self._missing(training))
-                    and training not in self._pending
-                )
+                self._agenda.restore(request.combination)
             case control.Save():
                 self._ask_for_refit(request)
             case _:
@@ -559,16 +539,12 @@ class RunningSearch:
 
     def _ask_for_refit(self, request: control.Save) -> None:
         best = self.state.best
-        index = request.combination if request.combination is not None else best.index if best else None
-        combination = self.state.combinations[index] if index in range(len(self.state.combinations)) else None  # type: ignore[index]
+        index = request.combination if request.combination is not None else best.index if best else -1
+        combination = self.state.combinations[index] if index in range(len(self.state.combinations)) else None
         if combination is None or combination.status.value != "complete":
-            which = "no combination" if index is None else f"combination {index}"
-            error = f"{which} is complete on every fold" if index is None else f"{which} is not complete on every fold"
-            self._emit(
-                events.SaveFailed(
-                    time=self._clock(), combination=-1 if index is None else index, path=request.path, error=error
-                )
-            )
+            which = "no combination is" if index < 0 else f"combination {index} is not"
+            error = f"{which} complete on every fold"
+            self._emit(events.SaveFailed(time=self._clock(), combination=index, path=request.path, error=error))
             return
         self._refits.append(_Refit(combination.index, request.path))
 
@@ -603,38 +579,3 @@ def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list
     pool.start(number, {"CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1"})
     trainers = sorted({training.trainer for training in plan.trainings})
     pool.send(number, messages.Warm(trainers=trainers, scoring=scoring))
-
-
-def _record_of_best(session: Session, state: SearchState, index: int) -> dict[str, Any]:
-    """What is written beside a saved model, before its test score is known."""
-    combination = state.combinations[index]
-    record = session.record
-    scores = {}
-    for metric in state.scoring:
-        mean, deviation = combination.mean(metric)
-        scores[metric] = {"folds": combination.scores[metric], "mean": mean, "std": deviation}
-    return {
-        "session": session.id,
-        "combination": index,
-        "params": combination.params,
-        "trainer": combination.trainer,
-        "cross_validation": scores,
-        "data": {
-            "dataset": record.spec["dataset"],
-            "num_words": record.spec.get("num_words", 10_000),
-            "synthetic": record.data.synthetic,
-            "source_sha256": record.data.source_sha256,
-            "digest": record.data.digest,
-        },
-        "seed": record.spec.get("seed", 0),
-        "versions": record.versions,
-        "command": f"foldwatch save {session.id} --combination {index} --to best.keras",
-        "notes": steps_kept(combination.params),
-    }
-
-
-def steps_kept(params: dict[str, Any]) -> list[str]:
-    """A warning where a schedule counts steps: the refit's epochs have more of them than a fold's."""
-    counted = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
-    kept = [name for name in counted if f"learning_rate__{name}" in params]
-    return [f"{name} was kept as written, although an epoch of the refit has more steps" for name in kept]

@@ -289,7 +289,7 @@ class Search:
 
     def save_warnings(self, request: control.Save) -> list[str]:
         """What whoever saves should know of the refit's schedule."""
-        from engine.running import steps_kept
+        from engine.model_record import steps_kept
 
         assert request.combination is not None
         return steps_kept(self.state.combinations[request.combination].params)

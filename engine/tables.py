@@ -65,11 +65,12 @@ def _folded(pieces: Sequence[str], width: int) -> list[str]:
 
 
 def varying(combinations: Sequence[CombinationState]) -> list[str]:
-    """The parameters that are not the same in all combinations, in order of their names."""
-    names = sorted({name for combination in combinations for name in combination.params})
-    return [
-        name for name in names if len({show_value(combination.params.get(name)) for combination in combinations}) > 1
-    ]
+    """The parameters that have more than one value among the combinations that have them, in order of their names."""
+    values: dict[str, set[str]] = {}
+    for combination in combinations:
+        for name, value in combination.params.items():
+            values.setdefault(name, set()).add(show_value(value))
+    return sorted(name for name, found in values.items() if len(found) > 1)
 
 
 def results_table(state: SearchState, width: int, most: int | None = None) -> str:
@@ -83,7 +84,7 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
     ]
     names = varying(state.combinations)
     shown = ordered[:most]
-    head = ["rank", "#", metric, "seconds", "status", *(short_name(name) for name in names)]
+    head = ["rank", "#", metric, "seconds", *(short_name(name) for name in names)]
     rows = [_row(rank, combination, names, metric) for rank, combination in shown]
     used = _total([max(len(row[i]) for row in [head, *rows]) for i in range(len(head))])
     if used + state.splits * len("  0.0000") <= width:
@@ -92,7 +93,10 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
             row + ["" if score is None else f"{score:.4f}" for score in combination.scores[metric]]
             for row, (_, combination) in zip(rows, shown, strict=True)
         ]
-    text = table(head, rows, width, right=[True, True, True, True, False, *[True] * (len(head) - 5)])
+    if len(ranked) < len(ordered):
+        head.append("status")
+        rows = [[*row, str(combination.status)] for row, (_, combination) in zip(rows, shown, strict=True)]
+    text = table(head, rows, width, right=[True] * len(head))
     left = len(ordered) - len(shown)
     return f"{text}\n{'':4}  and {left} more" if left > 0 else text
 
@@ -104,7 +108,6 @@ def _row(rank: int | None, combination: CombinationState, names: Sequence[str], 
         str(combination.index),
         "" if math.isnan(mean) else f"{mean:.4f} ± {deviation:.4f}",
         f"{combination.total_seconds:.1f}",
-        str(combination.status),
         *(show_value(combination.params[name]) if name in combination.params else "" for name in names),
     ]
 

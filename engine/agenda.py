@@ -1,0 +1,75 @@
+"""What is still to be trained, and what is to be tried again: the order of a plan against the state of its search."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING
+
+from engine.state import FitStatus
+
+if TYPE_CHECKING:
+    from engine.events import ServedFit
+    from engine.plan import Plan, Training
+    from engine.state import SearchState
+
+_RETRIES = 1
+
+
+class Agenda:
+    """Hands out trainings in the plan's order, each with the fits that it still has to serve."""
+
+    def __init__(self, plan: Plan, state: SearchState) -> None:
+        self._plan, self._state = plan, state
+        self._pending: deque[Training] = deque()
+        self._attempts: dict[int, int] = defaultdict(int)
+
+    def __len__(self) -> int:
+        """Trainings that wait; some may turn out to have nothing left to serve."""
+        return len(self._pending)
+
+    @property
+    def cost(self) -> float:
+        """Expected seconds of what waits, on one core."""
+        return sum(training.cost for training in self._pending)
+
+    def fill(self) -> None:
+        """Put everything on it that is missing now."""
+        self._pending = deque(training for training in self._plan.trainings if self.missing(training))
+
+    def missing(self, training: Training) -> list[ServedFit]:
+        """The fits that a training still has to serve, ascending in their epochs."""
+        combinations = self._state.combinations
+        if not combinations:
+            return list(training.fits)
+        return [
+            fit
+            for fit in training.fits
+            if combinations[fit.combination].fits[training.fold] is FitStatus.WAITING
+            and not combinations[fit.combination].dropped
+        ]
+
+    def take(self) -> tuple[Training, list[ServedFit]] | None:
+        """The next training with the fits it is to serve; None if nothing is left."""
+        while self._pending:
+            training = self._pending.popleft()
+            fits = self.missing(training)
+            if fits:
+                return training, fits
+        return None
+
+    def take_back(self, training: Training) -> bool:
+        """Put a training first whose worker died; False if it has been tried often enough."""
+        self._attempts[training.number] += 1
+        if self._attempts[training.number] > _RETRIES:
+            return False
+        self._pending.appendleft(training)
+        return True
+
+    def restore(self, combination: int) -> None:
+        """Put on what a combination misses after it was dropped, or after it failed; it may be tried afresh."""
+        waiting = {training.number for training in self._pending}
+        for training in self._plan.trainings:
+            if any(fit.combination == combination for fit in self.missing(training)):
+                self._attempts[training.number] = 0
+                if training.number not in waiting:
+                    self._pending.append(training)

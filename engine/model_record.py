@@ -1,0 +1,44 @@
+"""What is written beside a saved model: where it comes from, and what it scored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.session import Session
+    from engine.state import SearchState
+
+
+def model_record(session: Session, state: SearchState, index: int) -> dict[str, Any]:
+    """The facts of a combination's model, but for what its refit and the test set add."""
+    combination = state.combinations[index]
+    record = session.record
+    scores = {}
+    for metric in state.scoring:
+        mean, deviation = combination.mean(metric)
+        scores[metric] = {"folds": combination.scores[metric], "mean": mean, "std": deviation}
+    return {
+        "session": session.id,
+        "combination": index,
+        "params": combination.params,
+        "trainer": combination.trainer,
+        "cross_validation": scores,
+        "data": {
+            "dataset": record.spec["dataset"],
+            "num_words": record.spec["num_words"],
+            "synthetic": record.data.synthetic,
+            "source_sha256": record.data.source_sha256,
+            "digest": record.data.digest,
+        },
+        "seed": record.spec["seed"],
+        "versions": record.versions,
+        "command": f"foldwatch save {session.id} --combination {index} --to best.keras",
+        "notes": steps_kept(combination.params),
+    }
+
+
+def steps_kept(params: dict[str, Any]) -> list[str]:
+    """A warning where a schedule counts steps: the refit's epochs have more of them than a fold's."""
+    counted = ("decay_steps", "first_decay_steps", "warmup_steps", "boundaries")
+    kept = [name for name in counted if f"learning_rate__{name}" in params]
+    return [f"{name} was kept as written, although an epoch of the refit has more steps" for name in kept]
