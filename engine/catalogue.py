@@ -6,6 +6,7 @@ The tests hold them against the pinned libraries.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,10 +28,9 @@ class Number:
             return self.optional
         if isinstance(value, bool) or not isinstance(value, int if self.integer else int | float):
             return False
-        number = float(value)
-        above = number > self.low if self.low_open else number >= self.low
-        below = number < self.high if self.high_open else number <= self.high
-        return math.isfinite(number) and above and below
+        above = value > self.low if self.low_open else value >= self.low
+        below = value < self.high if self.high_open else value <= self.high
+        return abs(value) <= sys.float_info.max and above and below
 
     def __str__(self) -> str:
         kind = "a whole number" if self.integer else "a number"
@@ -235,9 +235,10 @@ DEFAULT_OPTIMIZER = "rmsprop"
 
 @dataclass(frozen=True)
 class Scorer:
-    """A scikit-learn scorer: whether it is for two classes only, and undefined where a class has no row."""
+    """A scikit-learn scorer: for two classes only, for more than two only, undefined where a class has no row."""
 
     two_classes_only: bool = False
+    many_classes_only: bool = False
     needs_every_class: bool = False
 
 
@@ -253,5 +254,6 @@ SCORERS: dict[str, Scorer] = {
     **dict.fromkeys(("f1", "precision", "recall", "jaccard"), _TWO),
     "roc_auc": Scorer(two_classes_only=True, needs_every_class=True),
     **dict.fromkeys(("roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted"), _EVERY),
-    **dict.fromkeys(("neg_log_loss", "neg_brier_score", "top_k_accuracy", "average_precision"), _EVERY),
+    **dict.fromkeys(("neg_log_loss", "neg_brier_score", "average_precision"), _EVERY),
+    "top_k_accuracy": Scorer(many_classes_only=True, needs_every_class=True),
 }  # fmt: skip

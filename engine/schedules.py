@@ -22,10 +22,12 @@ def _float32(value: float) -> float:
 
 def _exponential(a: Mapping[str, Any]) -> Rate:
     """initial x decay_rate ^ (step / decay_steps); the exponent in whole numbers if staircase."""
+    # A power multiplies the rounding of its base, so the base is rounded as in Keras.
+    decay_rate = _float32(a["decay_rate"])
 
     def rate(step: int) -> float:
         exponent = step // a["decay_steps"] if a["staircase"] else step / a["decay_steps"]
-        return float(a["initial_learning_rate"] * a["decay_rate"] ** exponent)
+        return float(a["initial_learning_rate"] * decay_rate**exponent)
 
     return rate
 
@@ -132,20 +134,19 @@ def in_steps(schedule: str, arguments: Mapping[str, Any], epoch_steps: int, epoc
     `epoch_steps`: steps in an epoch; "all" stretches to the end of a training of `epochs` epochs, after its warm-up.
     """
     resolved = dict(arguments)
-    warmup_steps = 0
     # Warm-up first: a decay over the whole training begins after it.
     for in_steps_name, in_epochs_name in sorted(SCHEDULES[schedule].in_epochs.items(), reverse=True):
         if in_epochs_name not in resolved:
             continue
         value = resolved.pop(in_epochs_name)
         if value == WHOLE_TRAINING:
+            # Without a target Keras has no warm-up.
+            warmup_steps = resolved.get("warmup_steps", 0) if resolved.get("warmup_target") is not None else 0
             resolved[in_steps_name] = max(1, epoch_steps * epochs - warmup_steps)
         elif isinstance(value, list | tuple):
             resolved[in_steps_name] = [max(1, round(epoch_steps * item)) for item in value]
         else:
             resolved[in_steps_name] = max(1, round(epoch_steps * value))
-        if in_steps_name == "warmup_steps":
-            warmup_steps = resolved[in_steps_name]
     return resolved
 
 
