@@ -38,6 +38,9 @@ ONE_THREAD = dict.fromkeys(
     "1",
 )
 
+# Keras may be set up for another backend in the user's own configuration; searches are defined on TensorFlow.
+_ENVIRONMENT = {**ONE_THREAD, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
 
 @dataclass(frozen=True)
 class Said:
@@ -101,7 +104,7 @@ class Pool:
                     stdout=log,
                     stderr=log,
                     pass_fds=(events_write,),
-                    env={**os.environ, **ONE_THREAD, **environment},
+                    env={**os.environ, **_ENVIRONMENT, **environment},
                     start_new_session=True,  # ctrl-C in a terminal is the engine's to answer
                 )
         except BaseException:

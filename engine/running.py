@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine import control, events, liveness, messages
 from engine.agenda import Agenda
+from engine.data.cache_folder import private_folder
 from engine.journal import Curve, JournalWriter, as_json, write_whole
 from engine.machine import gpus
 from engine.model_record import model_record
@@ -576,6 +577,11 @@ def devices(plan: Plan, workers: int) -> list[str]:
 
 def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list[str]) -> None:
     """Start a worker on its device, and let it import what the plan will ask of it."""
-    pool.start(number, {"CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1"})
+    environment = {
+        "CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1",
+        # Not the user's own, nor /tmp/.keras, where anybody can plant files.
+        "KERAS_HOME": str(private_folder(None) / "keras"),
+    }
+    pool.start(number, environment)
     trainers = sorted({training.trainer for training in plan.trainings})
     pool.send(number, messages.Warm(trainers=trainers, scoring=scoring))

@@ -1,4 +1,4 @@
-"""What a combination's flat parameters mean: the network, the optimizer and the rate of every step."""
+"""What a combination's flat parameters mean, every default filled in: network, optimizer, rate of every step."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from engine.schedules import depends_on_epochs, in_steps, learning_rates, steps_
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from engine.training.interface import TrainingRequest
 
 
 @dataclass(frozen=True)
@@ -82,26 +80,4 @@ def settings_of(params: Mapping[str, Any]) -> Settings:
         learning_rate=None if schedule else float(learning_rate),
         schedule=schedule,
         schedule_arguments=_arguments(params, "learning_rate__", SCHEDULES[schedule].optional if schedule else {}),
-    )
-
-
-def training_request(
-    params: Mapping[str, Any], *, training_rows: int, width: int, classes: int, seed: int
-) -> TrainingRequest:
-    """What a trainer is asked for, from flat parameters and the fold's size; `seed` from `training_seed`."""
-    import numpy as np
-
-    from engine.training.interface import NetworkDescription, TrainingRequest
-
-    settings = settings_of(params)
-    return TrainingRequest(
-        network=NetworkDescription(
-            width, classes, settings.hidden_units, settings.activation, settings.dropout, settings.l2
-        ),
-        optimizer=settings.optimizer,
-        optimizer_arguments=dict(settings.optimizer_arguments),
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        learning_rates=np.asarray(settings.rates(training_rows), np.float32),
-        seed=seed,
     )

@@ -201,6 +201,8 @@ def _validate_scoring(spec: SearchSpec) -> None:
             raise SpecError(place, name, unknown("a scorer", str(name), list(SCORERS)))
         if SCORERS[name].two_classes_only and classes != 2:
             raise SpecError(place, name, f"a scorer for {classes} classes, such as accuracy, f1_macro or roc_auc_ovr")
+        if SCORERS[name].many_classes_only and classes == 2:
+            raise SpecError(place, name, "a scorer for two classes, such as accuracy, f1 or roc_auc")
         if name in spec.scoring[:i]:
             raise SpecError(place, name, "each scorer once")
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 from engine import messages
 from engine.errors import FoldwatchError
 from engine.events import finite
-from engine.settings import training_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -163,6 +162,7 @@ class Worker:
         self._orders.abandoned.pop(order.training, None)
 
     def _train_and_score(self, order: messages.Train) -> None:
+        from engine.training.requests import training_request
         from engine.training.scoring import scores
 
         assert self._prepared is not None

@@ -13,11 +13,11 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
 from engine.rows import Rows
-from engine.settings import training_request
 from engine.training.keras_batches import trained_model
 from engine.training.keras_network import build_optimizer
 from engine.training.keras_trainer import KerasTrainer
 from engine.training.randomness import training_seed
+from engine.training.requests import training_request
 from engine.training.scoring import predicted_classes
 
 if TYPE_CHECKING:

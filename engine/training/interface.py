@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,7 +40,7 @@ class NetworkDescription:
     def layer_shapes(self) -> tuple[tuple[int, int], ...]:
         """(inputs, units) of every dense layer, the output layer last."""
         sizes = (self.width, *self.hidden_units, self.outputs)
-        return tuple(zip(sizes[:-1], sizes[1:], strict=True))
+        return tuple(itertools.pairwise(sizes))
 
 
 @dataclass(frozen=True, eq=False)

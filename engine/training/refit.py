@@ -9,8 +9,8 @@ import numpy as np
 
 from engine.errors import TrainingRefusedError
 from engine.journal import as_json, write_whole
-from engine.settings import training_request
 from engine.training.randomness import training_seed
+from engine.training.requests import training_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
