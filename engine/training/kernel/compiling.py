@@ -1,0 +1,115 @@
+"""Compiles kernel functions with numba, cached in a writable folder that is named after all that shapes the code."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import llvmlite  # type: ignore[import-untyped]
+import llvmlite.binding  # type: ignore[import-untyped]
+import numba
+import numba.core.cgutils
+import numba.extending
+import numpy as np
+import platformdirs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+# numba describes neither its settings nor its tools for generating instructions to a type checker.
+_settings: Any = numba.config
+cgutils: Any = numba.core.cgutils
+
+# Reordering, contraction and reciprocals, but nothing that assumes away NaN or infinity: a diverged loss must show.
+_FAST_MATH = {"contract", "reassoc", "nsz", "arcp"}
+
+
+def compiled(function: _Function) -> _Function:
+    """The function, compiled on its first call for each combination of argument types, without the GIL.
+
+    The floating-point error model is NumPy's: division by zero gives infinity instead of an exception, without
+    which loops with a division would not be vectorised.
+    """
+    # numba reads the folder when it decorates; others in this process keep theirs.
+    before, _settings.CACHE_DIR = _settings.CACHE_DIR, str(cache_folder())
+    try:
+        decorated = numba.njit(error_model="numpy", fastmath=_FAST_MATH, nogil=True, cache=True)(function)
+    finally:
+        _settings.CACHE_DIR = before
+    return cast("_Function", decorated)
+
+
+def intrinsic(generator: Callable[..., Any]) -> Any:
+    """A function written in the compiler's own instructions: `numba.extending.intrinsic`."""
+    return numba.extending.intrinsic(generator)
+
+
+def specialised(template: _Function, name: str, **parts: Callable[..., Any]) -> _Function:
+    """A compiled copy of `template` in which the global names `parts` mean the given compiled functions.
+
+    numba never finds closures again in its file cache, but finds module-level code by its name: hence a copy of
+    the function with other globals and a name of its own.
+    """
+    copy = FunctionType(template.__code__, {**template.__globals__, **parts}, f"{template.__name__}_{name}")
+    copy.__qualname__ = copy.__name__
+    copy.__module__ = template.__module__
+    return compiled(cast("_Function", copy))
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Where compiled code lies: `$FOLDWATCH_CACHE`, else the user's cache folder, else a private temporary one.
+
+    Its name holds a hash of the kernel's sources, the versions that matter and the CPU, because numba's cache does
+    not see an edited helper in another file.
+    """
+    named = os.environ.get("FOLDWATCH_CACHE")
+    for parent in (named, platformdirs.user_cache_dir("foldwatch")):
+        if parent:
+            folder = Path(parent) / f"kernel-{_fingerprint()}"
+            if _is_writable(folder):
+                return folder
+    return Path(tempfile.mkdtemp(prefix="foldwatch-kernel-"))
+
+
+def _fingerprint() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    cpu = llvmlite.binding.get_host_cpu_name() + llvmlite.binding.get_host_cpu_features().flatten()
+    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
+    digest.update(repr((versions, cpu)).encode())
+    return digest.hexdigest()[:16]
+
+
+def _is_writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def compiling_alone() -> Iterator[None]:
+    """Holds a lock among all processes that share the cache, so that they compile once and never mix up files.
+
+    numba replaces files whole, but two processes that add different types of one function at the same moment
+    could each claim the same file. Where the file system has no locks, this does nothing.
+    """
+    import fcntl
+
+    with (cache_folder() / "lock").open("w") as lock:
+        with contextlib.suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

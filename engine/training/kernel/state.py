@@ -1,0 +1,127 @@
+"""What a training keeps: weights with their optimizer state, batches seen word by word, and work space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine.training import randomness
+from engine.training.kernel import batches
+from engine.training.kernel.memory import Arena
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike, NDArray
+
+    from engine.rows import Rows
+    from engine.training.interface import NetworkDescription
+
+    Array = NDArray[Any]
+
+_SLOTS = 3
+
+
+def arrays_of(network: NetworkDescription, ones: int, slots: int, real: DTypeLike) -> Arena:
+    """Memory for the large arrays: the first kernel with its slots, and the transposes of all and of an epoch."""
+    kernels = [(network.layer_shapes[0], real)] * (1 + slots)
+    return Arena([*kernels, *[((ones,), np.int32)] * 4])
+
+
+class Weights:
+    """All weights and their slots of optimizer state, at their initial values.
+
+    `kernel` (width, units): the first layer's; `rest`: all others in one vector; `layout`: see `layers`;
+    `slots`, `rest_slots`: always three, those that the rule does not use have no rows.
+    """
+
+    def __init__(
+        self,
+        arena: Arena,
+        network: NetworkDescription,
+        seed: int,
+        slots: int,
+        initial_slot: float,
+        real: type[np.floating[Any]],
+    ) -> None:
+        kernel, *rest = randomness.initial_weights(network, seed)
+        self.layout = _layout(network)
+        self.kernel = arena.zeros(kernel.shape, real)
+        self.kernel[:] = kernel
+        self.rest = np.concatenate([part.ravel() for part in rest]).astype(real)
+        used = [arena.zeros(kernel.shape, real) for _ in range(slots)]
+        rest_used = [np.zeros_like(self.rest) for _ in range(slots)]
+        if slots:
+            used[0][:] = initial_slot
+            rest_used[0][:] = initial_slot
+        self.slots = _padded(used, np.zeros((0, kernel.shape[1]), real))
+        self.rest_slots = _padded(rest_used, np.zeros(0, real))
+        self.gradient = np.zeros_like(self.rest)
+
+    def parameters(self) -> list[Array]:
+        """Kernel and bias of each layer, in Keras' order, as views."""
+        parts = [self.kernel]
+        for layer, (inputs, units, kernel_at, bias_at, _) in enumerate(self.layout):
+            if layer > 0:
+                parts.append(self.rest[kernel_at : kernel_at + inputs * units].reshape(inputs, units))
+            parts.append(self.rest[bias_at : bias_at + units])
+        return parts
+
+
+class EpochBatches:
+    """The batches of one epoch, seen word by word; see `batches`."""
+
+    def __init__(self, arena: Arena, rows: Rows, data: tuple[Array, Array, Array], batch_size: int) -> None:
+        self.batch_size = batch_size
+        self._indptr = data[1]
+        ones = len(rows.indices)
+        members, self._row_begins = batches.rows_of_words(data[0], data[1], rows.width)
+        self._row_members = arena.zeros((ones,), np.int32)
+        self._row_members[:] = members
+        self._starts, self._counts = np.zeros((2, -(-len(rows) // batch_size)), np.int64)
+        self._words, self._ends, self._members = (arena.zeros((ones,), np.int32) for _ in range(3))
+
+    def arrange(self, order: NDArray[np.int64]) -> None:
+        """Transpose the batches of an epoch that visits the rows in this order."""
+        batches.transpose_batches(
+            self._row_members,
+            self._row_begins,
+            self._indptr,
+            order,
+            self.batch_size,
+            self._starts,
+            self._counts,
+            self._words,
+            self._ends,
+            self._members,
+        )
+
+    def batch(self, number: int) -> tuple[Array, Array, Array]:
+        """Words, ends and members of a batch, counted from 0."""
+        begin, count = self._starts[number], self._counts[number]
+        return self._words[begin : begin + count], self._ends[begin : begin + count], self._members[begin:]
+
+
+def frozen(rows: Rows) -> tuple[Array, Array, Array]:
+    """`indices`, `indptr` and `labels` as read-only views: mapped files and plain arrays are then one type."""
+    views = []
+    for part, kind in ((rows.indices, np.int32), (rows.indptr, np.int64), (rows.labels, np.int32)):
+        view = np.require(part, kind, ["C", "A"]).view(np.ndarray)[:]
+        view.flags.writeable = False
+        views.append(view)
+    indices, indptr, labels = views
+    return indices, indptr, labels
+
+
+def _padded(used: list[Array], unused: Array) -> tuple[Array, Array, Array]:
+    first, second, third = [*used, *[unused] * (_SLOTS - len(used))]
+    return first, second, third
+
+
+def _layout(network: NetworkDescription) -> NDArray[np.int64]:
+    places = []
+    at = units_before = 0
+    for layer, (inputs, units) in enumerate(network.layer_shapes):
+        kernel_at, bias_at = at, at + (inputs * units if layer > 0 else 0)
+        places.append((inputs, units, kernel_at, bias_at, units_before))
+        at, units_before = bias_at + units, units_before + units
+    return np.array(places, np.int64)

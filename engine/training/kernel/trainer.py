@@ -1,0 +1,38 @@
+"""The kernel trainer: multi-hot multilayer perceptrons on the CPU, by Keras' rules, without TensorFlow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.training.kernel import coverage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from engine.rows import Rows
+    from engine.training.interface import Epoch, TrainingRequest
+
+
+class KernelTrainer:
+    """A `Trainer` that runs compiled code; asking it for a refusal imports nothing heavy."""
+
+    name = "kernel"
+
+    def refusal(self, request: TrainingRequest) -> str | None:
+        """Why this trainer does not cover the request, in a few words; None if it does."""
+        return coverage.refusal(request)
+
+    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
+        """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
+
+        Raises `TrainingRefusedError` for a request that `refusal` names.
+        """
+        from engine.training.kernel.training import Training
+
+        reason = self.refusal(request)
+        if reason is not None:
+            from engine.errors import TrainingRefusedError
+
+            message = f"the kernel trainer does not cover {reason}"
+            raise TrainingRefusedError(message)
+        yield from Training(request, training, validation).epochs()

@@ -1,0 +1,273 @@
+"""One training, step by step: which stage runs when."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  the BLAS that compiled code calls, loaded so that it can be limited
+import threadpoolctl  # type: ignore[import-untyped]
+
+from engine.rows import Rows
+from engine.training import randomness
+from engine.training.interface import Epoch
+from engine.training.kernel import clipping, denormals, dropout, layers
+from engine.training.kernel.compiling import compiling_alone
+from engine.training.kernel.coverage import activation_code, full_arguments
+from engine.training.kernel.optimizers import can_drift, rule_for
+from engine.training.kernel.rules import DRIFT_COLUMNS
+from engine.training.kernel.state import EpochBatches, Weights, arrays_of, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from engine.training.interface import TrainingRequest
+
+    Array = NDArray[Any]
+
+_PREDICTED_AT_ONCE = 256
+_CLIPS = {
+    clipping.BY_NORM: "clipnorm",
+    clipping.BY_GLOBAL_NORM: "global_clipnorm",
+    clipping.BY_VALUE: "clipvalue",
+}
+
+# What this process has compiled or loaded: only to ask once, never to choose.
+_COMPILED: set[tuple[object, ...]] = set()
+
+
+class Training:
+    """The state of one training; `epochs()` runs it.
+
+    `real` is float32; float64 serves the proof that the update rules are Keras'.
+    """
+
+    def __init__(
+        self,
+        request: TrainingRequest,
+        training: Rows,
+        validation: Rows | None,
+        real: type[np.floating[Any]] = np.float32,
+    ) -> None:
+        network = request.network
+        arguments = full_arguments(request)
+        self.request = request
+        self.real = real
+        self.rule = rule_for(request)
+        self.data = frozen(training)
+        self.validation = None if validation is None else frozen(validation)
+        self.activation = activation_code(network.activation)
+        # L2(w) = l2 w² has the gradient 2 l2 w; Keras rounds l2 to float32.
+        self.penalty: Any = real(2 * real(np.float32(network.l2)) if network.hidden_units else 0)
+        self.numbers = self.rule.numbers(arguments, request.learning_rates.astype(real), real)
+        self.steps_per_epoch = -(-len(training) // request.batch_size)
+        self.clipping: tuple[int, Any] = next(
+            ((kind, real(bound)) for kind, name in _CLIPS.items() if (bound := arguments[name])), (0, real(0))
+        )
+
+        slots = self.rule.slots
+        arena = arrays_of(network, len(training.indices), slots, real)
+        initial_slot = float(arguments.get("initial_accumulator_value") or 0.0)
+        self.weights = Weights(arena, network, request.seed, slots, initial_slot, real)
+        self.batches = EpochBatches(arena, training, self.data, request.batch_size)
+
+        self.capacity = max(min(request.batch_size, len(training)), _PREDICTED_AT_ONCE)
+        units = self.capacity * sum(units for _, units in network.layer_shapes)
+        self.work = (np.zeros(units, real), np.zeros(units, real), np.zeros(units, real))
+        hidden = self.capacity * sum(network.hidden_units) if network.dropout > 0 else 0
+        self.masks = np.zeros(hidden, real)
+        self.gradient_row = np.zeros(self.weights.kernel.shape[1], real)
+        self.limits = np.array([1, 0], real)
+
+        decays = bool(arguments["weight_decay"])
+        self.drifts = np.zeros((self.steps_per_epoch + 1, DRIFT_COLUMNS))
+        self.last = np.full(network.width, 0 if decays else -1, np.int32)
+        self.catches_up_late = self.rule.rests and not decays
+        self.never_drifts = self.rule.stateless and not decays
+        self.leaves_rows_alone = can_drift(request) and (
+            self.catches_up_late or self._share_touched() < self.rule.worth
+        )
+
+    def epochs(self) -> Iterator[Epoch]:
+        """Train epoch after epoch; yield after each."""
+        self._compile()
+        for number in range(1, self.request.epochs + 1):
+            with _one_blas_thread(), denormals.flushed():
+                loss = self._train_epoch(number)
+                validation_loss, probabilities = self._validate()
+            rate = float(self.request.learning_rates[number * self.steps_per_epoch - 1])
+            yield Epoch(number, loss, validation_loss, probabilities, rate, self._copied_weights)
+
+    def draw_masks(self, step: int, count: int) -> None:
+        """Fill the dropout masks of a step, counted from 0, for a batch of `count` rows."""
+        for layer, units in enumerate(self.request.network.hidden_units):
+            begin = int(self.weights.layout[layer, 4]) * self.capacity
+            mask = self.masks[begin : begin + count * units]
+            dropout.fill_mask(mask, self.request.network.dropout, self._dropout_seeds[layer], step)
+
+    @functools.cached_property
+    def _dropout_seeds(self) -> list[int]:
+        hidden = range(len(self.request.network.hidden_units))
+        return [randomness.dropout_seed(layer, self.request.seed) for layer in hidden]
+
+    def _copied_weights(self) -> list[NDArray[np.float32]]:
+        return [part.astype(np.float32) for part in self.weights.parameters()]
+
+    def _compile(self) -> None:
+        """Compile all that this training will call, or load it, by running a tiny training the same way."""
+        network = self.request.network
+        path = (
+            self.real,
+            self.rule.name,
+            self.leaves_rows_alone,
+            bool(network.dropout),
+            bool(network.l2),
+            bool(self.clipping[0]),
+        )
+        if path in _COMPILED:
+            return
+        rows = Rows(np.array([0, 1], np.int32), np.array([0, 1, 2]), np.array([0, 1], np.int32), 2, 3)
+        hidden = (1,) * len(network.hidden_units[:2])
+        request = replace(
+            self.request,
+            network=replace(network, width=2, classes=3, hidden_units=hidden),
+            batch_size=1,
+            epochs=1,
+            learning_rates=np.zeros(2, np.float32),
+        )
+        with compiling_alone(), denormals.flushed():
+            tiny = Training(request, rows, rows, self.real)
+            tiny.leaves_rows_alone = self.leaves_rows_alone
+            tiny._train_epoch(1)
+            tiny._validate()
+        _COMPILED.add(path)
+
+    def _train_epoch(self, number: int) -> float:
+        """Train; return the mean over the rows of the loss of their batch."""
+        order = randomness.batch_order(len(self.data[2]), number, self.request.seed)
+        self.batches.arrange(order)
+        self._restart_drifts()
+        batch_size = self.request.batch_size
+        losses = 0.0
+        for within in range(self.steps_per_epoch):
+            rows = order[within * batch_size : (within + 1) * batch_size]
+            losses += self._step((number - 1) * self.steps_per_epoch + within, within + 1, rows)
+        self._settle()
+        return losses / max(len(order), 1)
+
+    def _step(self, step: int, within: int, rows: NDArray[np.int64]) -> float:
+        """One step; `within` counts from 1 in the epoch. Returns the batch's mean loss times its rows."""
+        weights, numbers = self.weights, self.numbers[step]
+        batch = self.batches.batch(within - 1)
+        if self.leaves_rows_alone and not self.catches_up_late:
+            self.rule.catch_up(weights.kernel, weights.slots, batch[0], self.last, within - 1, self.drifts, numbers)
+        if len(self.masks):
+            self.draw_masks(step, len(rows))
+        penalty_loss = self._penalty_loss()
+        loss = layers.propagate(
+            weights.kernel,
+            weights.rest,
+            weights.gradient,
+            weights.layout,
+            self.activation,
+            self.penalty,
+            self.data,
+            rows,
+            self.capacity,
+            self.work,
+            self.masks,
+        )
+        units = weights.kernel.shape[1]
+        deltas = self.work[2][: len(rows) * units].reshape(len(rows), units)
+        if self.clipping[0]:
+            clipping.clip(
+                *self.clipping,
+                weights.kernel,
+                weights.gradient,
+                weights.layout,
+                deltas,
+                batch,
+                self.penalty,
+                self.gradient_row,
+                self.limits,
+            )
+        shared = (
+            weights.kernel,
+            weights.slots,
+            weights.rest,
+            weights.rest_slots,
+            weights.gradient,
+            deltas,
+            batch,
+            self.last,
+            numbers,
+            self.limits,
+            self.gradient_row,
+        )
+        if self.leaves_rows_alone:
+            self.rule.update_touched(*shared, within, self.drifts)
+        else:
+            self.rule.update_all(*shared, self.penalty)
+        return loss + penalty_loss * len(rows)
+
+    def _restart_drifts(self) -> None:
+        """Every row is current: one that has missed no step keeps its weights, and its slots times one."""
+        self.drifts[0] = 0.0
+        self.drifts[0, 1:3] = 1.0
+
+    def _settle(self) -> None:
+        """Catch every row up at the end of an epoch, so that the weights can be read and drifts restart."""
+        if not self.leaves_rows_alone or self.never_drifts:
+            return
+        every = np.arange(len(self.last), dtype=np.int32)
+        steps, numbers = self.steps_per_epoch, self.numbers[0]
+        self.rule.catch_up(self.weights.kernel, self.weights.slots, every, self.last, steps, self.drifts, numbers)
+        np.minimum(self.last, 0, out=self.last)
+
+    def _validate(self) -> tuple[float | None, NDArray[np.float32]]:
+        classes = self.request.network.classes
+        if self.validation is None or len(self.validation[2]) == 0:
+            return None, np.zeros((0, classes), np.float32)
+        weights = self.weights
+        probabilities = np.empty((len(self.validation[2]), classes), np.float32)
+        loss = layers.predict(
+            weights.kernel,
+            weights.rest,
+            weights.layout,
+            self.activation,
+            self.validation,
+            self.capacity,
+            self.work,
+            self.masks[:0],
+            probabilities,
+        )
+        return loss / len(probabilities) + self._penalty_loss(), probabilities
+
+    def _penalty_loss(self) -> float:
+        """L2 of the hidden kernels."""
+        if not self.penalty:
+            return 0.0
+        hidden_kernels = self.weights.parameters()[0:-2:2]
+        squares = sum(layers.sum_of_squares(kernel.reshape(-1)) for kernel in hidden_kernels)
+        return float(self.penalty) / 2 * squares
+
+    def _share_touched(self) -> float:
+        """The share of all words that occur in the first batch."""
+        order = randomness.batch_order(len(self.data[2]), 1, self.request.seed)[: self.request.batch_size]
+        indices, indptr, _ = self.data
+        occurring = [indices[indptr[row] : indptr[row + 1]] for row in order]
+        return len(np.unique(np.concatenate(occurring))) / len(self.last)
+
+
+@functools.cache
+def _blas() -> Any:
+    return threadpoolctl.ThreadpoolController()
+
+
+def _one_blas_thread() -> Any:
+    """A context: one thread, because the number of threads changes float32 products."""
+    return _blas().limit(limits=1, user_api="blas")
