@@ -218,6 +218,7 @@ class SearchState:
         self._paused_at: float | None = None
         self._paused_seconds = 0.0
         self._test_looks: dict[int, int] = {}
+        self._unplaced: list[events.Event] = []
         self._best: CombinationState | None = None
 
     # What readers ask
@@ -270,8 +271,15 @@ class SearchState:
     # The reducer
 
     def apply(self, event: events.Event) -> None:
-        """Take one event into account; events come in the order of the record."""
-        _RULES[type(event)](self, event)
+        """Take one event into account; events come in the order of the record.
+
+        What is said of combinations that a damaged record no longer announces waits until they are announced again.
+        """
+        try:
+            _RULES[type(event)](self, event)
+        except IndexError:
+            if isinstance(event, _LASTING):
+                self._unplaced.append(event)
         # Clocks jump; what has been seen is never un-seen.
         self.last_time = max(self.last_time, event.time)
 
@@ -282,12 +290,21 @@ class SearchState:
         self.status, self.message = SearchStatus.RUNNING, ""
         self._paused_at, self._paused_seconds = None, 0.0
         self.last_time = event.time
-        self.cost_done = 0.0
         self.workers.clear()
         for training in list(self.trainings.values()):
             self._release(training.training)
+        self.cost_done = 0.0
+        self._place()
+
+    def _place(self) -> None:
+        unplaced, self._unplaced = self._unplaced, []
+        for event in unplaced:
+            self.apply(event)
 
     def _on_combinations_added(self, event: events.CombinationsAdded) -> None:
+        if self.started is None:
+            self._unplaced.append(event)
+            return
         metrics, splits = self.scoring, self.splits
         for planned in event.combinations:
             self.combinations.append(
@@ -305,11 +322,18 @@ class SearchState:
                 )
             )
             self.changed.add(planned.index)
+        self._place()
 
     def _on_combination_dropped(self, event: events.CombinationDropped) -> None:
         combination = self.combinations[event.combination]
         combination.dropped, combination.evidence = event.reason, event.evidence
         self.changed.add(event.combination)
+        # Its worker leaves the training without a further word, unless others are served by it too.
+        for training in list(self.trainings.values()):
+            if any(fit.combination == event.combination for fit in training.fits):
+                if combination.fits[training.fold] is FitStatus.RUNNING:
+                    self._set_fit(event.combination, training.fold, FitStatus.WAITING)
+                self._end_training_if_served(training.training)
 
     def _on_combination_restored(self, event: events.CombinationRestored) -> None:
         combination = self.combinations[event.combination]
@@ -333,6 +357,8 @@ class SearchState:
                 self._release(worker.training)
 
     def _on_training_started(self, event: events.TrainingStarted) -> None:
+        for fit in event.fits:
+            self._set_fit(fit.combination, event.fold, FitStatus.RUNNING)
         self.trainings[event.training] = TrainingState(
             event.training,
             event.worker,
@@ -346,8 +372,6 @@ class SearchState:
         )
         if event.worker in self.workers:
             self.workers[event.worker].training = event.training
-        for fit in event.fits:
-            self._set_fit(fit.combination, event.fold, FitStatus.RUNNING)
 
     def _on_epoch_ended(self, event: events.EpochEnded) -> None:
         training = self.trainings.get(event.training)
@@ -360,6 +384,9 @@ class SearchState:
 
     def _on_fit_scored(self, event: events.FitScored) -> None:
         combination = self.combinations[event.combination]
+        if combination.fits[event.fold] is FitStatus.SCORED:
+            self._end_training_if_served(event.training)
+            return  # the first score counts, whoever sends another
         for metric in combination.scores:
             combination.scores[metric][event.fold] = event.scores.get(metric)
         combination.seconds[event.fold] = event.seconds
@@ -444,15 +471,20 @@ class SearchState:
             self._release(number)
 
     def _release(self, number: int) -> None:
-        """The training runs no more; fits it still owed wait again."""
+        """The training runs no more; fits it still owed wait again, and the work on them is to be done again."""
         training = self.trainings.pop(number)
-        for fit in training.fits:
-            if self.combinations[fit.combination].fits[training.fold] is FitStatus.RUNNING:
-                self._set_fit(fit.combination, training.fold, FitStatus.WAITING)
+        owed = [f for f in training.fits if self.combinations[f.combination].fits[training.fold] is FitStatus.RUNNING]
+        for fit in owed:
+            self._set_fit(fit.combination, training.fold, FitStatus.WAITING)
+        if owed:
+            self.cost_done -= training.cost * training.epoch / training.epochs
         worker = self.workers.get(training.worker)
         if worker is not None and worker.training == number:
             worker.training = None
 
+
+# What still holds when it is placed late; a training that was said to begin does not.
+_LASTING = events.CombinationDropped | events.CombinationRestored | events.FitScored | events.FitFailed
 
 _RULES: dict[type[events.Event], Callable[[SearchState, Any], None]] = {
     events.SearchStarted: SearchState._on_search_started,
