@@ -1,0 +1,339 @@
+"""The reducer: what each event makes of a search, and numbers equal to NumPy's and scikit-learn's to the last bit."""
+
+from __future__ import annotations
+
+import math
+import typing
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import events
+from engine.events import PlannedCombination, ServedFit
+from engine.state import _RULES, CombinationStatus, FitStatus, SearchState, SearchStatus, mean_and_deviation, ranks
+
+NOON = 1000.0
+
+
+def _started(time: float = NOON, segment: int = 1, **changes: Any) -> events.SearchStarted:
+    values: dict[str, Any] = {
+        "session": "a",
+        "dataset": "sample",
+        "synthetic": True,
+        "rows": 100,
+        "classes": 46,
+        "splits": 2,
+        "scoring": ["accuracy", "f1_macro"],
+        "workers": 2,
+        "trainings": 4,
+        "cost": 40.0,
+        "host": "here",
+        "pid": 1,
+    }
+    return events.SearchStarted(time=time, segment=segment, **{**values, **changes})
+
+
+def _added(count: int = 3) -> events.CombinationsAdded:
+    planned = [PlannedCombination(index=i, params={"epochs": i + 1}, trainer="kernel") for i in range(count)]
+    return events.CombinationsAdded(time=NOON, combinations=planned)
+
+
+def _training(number: int, fits: list[tuple[int, int]], *, fold: int = 0, worker: int = 0) -> events.TrainingStarted:
+    return events.TrainingStarted(
+        time=NOON + 1,
+        training=number,
+        worker=worker,
+        fold=fold,
+        fits=[ServedFit(*fit) for fit in fits],
+        epochs=max(epochs for _, epochs in fits),
+        steps_per_epoch=10,
+        cost=10.0,
+        trainer="kernel",
+        seed=7,
+    )
+
+
+def _epoch(training: int, epoch: int) -> events.EpochEnded:
+    return events.EpochEnded(
+        time=NOON + 1 + epoch,
+        training=training,
+        epoch=epoch,
+        loss=1.0,
+        validation_loss=1.0,
+        validation_score=0.5,
+        learning_rate=0.1,
+    )
+
+
+def _scored(combination: int, fold: int, score: float | None, training: int = 0, **changes: Any) -> events.FitScored:
+    values: dict[str, Any] = {"scores": {"accuracy": score, "f1_macro": score}, "seconds": 2.0, "epochs": 1}
+    return events.FitScored(
+        time=NOON + 5, combination=combination, fold=fold, training=training, **{**values, **changes}
+    )
+
+
+def _worker(number: int = 0) -> events.WorkerStarted:
+    return events.WorkerStarted(time=NOON, worker=number, pid=100 + number, device="cpu")
+
+
+def _state(*happened: events.Event) -> SearchState:
+    state = SearchState()
+    for event in (_started(), _added(), *happened):
+        state.apply(event)
+    return state
+
+
+def _failed(combination: int, fold: int, training: int = 0) -> events.FitFailed:
+    return events.FitFailed(
+        time=NOON + 6, combination=combination, fold=fold, training=training, error="it broke", traceback="where"
+    )
+
+
+def test_there_is_a_rule_for_every_event() -> None:
+    assert set(_RULES) == set(typing.get_args(events.AnyEvent))
+
+
+def test_a_new_search_waits() -> None:
+    state = _state()
+    assert state.status is SearchStatus.RUNNING
+    assert [combination.status for combination in state.combinations] == [CombinationStatus.WAITING] * 3
+    assert (state.fits_finished, state.fits_failed, state.fits_total) == (0, 0, 6)
+    assert state.best is None
+    assert state.changed == {0, 1, 2}
+    assert math.isnan(state.combinations[0].mean("accuracy")[0])
+
+
+def test_a_training_runs_its_fits_until_each_is_scored() -> None:
+    state = _state(_worker(), _training(0, [(0, 1), (1, 3)]))
+    assert [combination.fits[0] for combination in state.combinations] == ["running", "running", "waiting"]
+    assert state.workers[0].training == 0
+    state.apply(_epoch(0, 1))
+    state.apply(_scored(0, 0, 0.5))
+    assert state.cost_done == pytest.approx(10 / 3)
+    assert state.combinations[0].status is CombinationStatus.PARTIAL
+    assert state.trainings[0].epoch == 1
+    state.apply(_epoch(0, 1))  # an epoch that is seen again
+    state.apply(_epoch(0, 3))
+    state.apply(_scored(1, 0, 0.75))
+    assert state.cost_done == pytest.approx(10)
+    assert state.trainings == {}
+    assert state.workers[0].training is None
+    assert state.fits_finished == 2
+
+
+def test_a_combination_is_complete_when_every_fold_is_scored() -> None:
+    state = _state(_scored(1, 0, 0.5), _scored(1, 1, 0.75), _scored(0, 0, 1.0))
+    assert state.combinations[1].status is CombinationStatus.COMPLETE
+    assert state.combinations[1].mean("accuracy") == (0.625, 0.125)
+    assert state.combinations[1].total_seconds == 4.0
+    assert state.best is state.combinations[1]
+    assert state.ranked() == [(1, state.combinations[1])]
+
+
+def test_the_first_of_equals_is_best_in_whatever_order_they_end() -> None:
+    happened = [_scored(i, fold, 0.5) for i in (2, 0, 1) for fold in (0, 1)]
+    state = _state(*happened)
+    assert state.best is state.combinations[0]
+    assert [(rank, one.index) for rank, one in state.ranked()] == [(1, 0), (1, 1), (1, 2)]
+
+
+def test_best_is_always_the_first_of_the_ranking() -> None:
+    generator = np.random.default_rng(3)
+    state = SearchState()
+    state.apply(_started())
+    state.apply(_added(40))
+    for index in generator.permutation(40):
+        for fold in (0, 1):
+            score = float(generator.choice([0.25, 0.5, 0.75]))
+            state.apply(_scored(int(index), fold, score, diverged=score == 0.25 and fold == 0))
+            ranked = state.ranked()
+            assert state.best is (ranked[0][1] if ranked else None)
+
+
+def test_a_score_that_counts_is_never_taken_back_or_changed() -> None:
+    state = _state(_scored(0, 0, 0.5), _scored(0, 0, 0.9), _scored(0, 0, None, diverged=True), _failed(0, 0))
+    assert state.combinations[0].scores["accuracy"] == [0.5, None]
+    assert state.combinations[0].fits[0] is FitStatus.SCORED
+    assert (state.fits_finished, state.fits_failed) == (1, 0)
+
+
+def test_divergence_is_finished_but_not_failed_and_never_best() -> None:
+    state = _state(_scored(0, 0, None, diverged=True), _scored(0, 1, 0.5))
+    assert state.combinations[0].status is CombinationStatus.DIVERGED
+    assert (state.fits_finished, state.fits_failed) == (2, 0)
+    assert state.best is None
+    assert state.combinations[0].mean("accuracy") == (0.5, 0.0)
+
+
+def test_a_failed_fit_is_retried_on_request() -> None:
+    state = _state(_failed(0, 0), _scored(0, 1, 0.5))
+    combination = state.combinations[0]
+    assert combination.status is CombinationStatus.FAILED
+    assert combination.errors == {0: ("it broke", "where")}
+    assert (state.fits_finished, state.fits_failed) == (2, 1)
+    state.apply(events.CombinationRestored(time=NOON + 7, combination=0))
+    assert combination.fits == [FitStatus.WAITING, FitStatus.SCORED]
+    assert combination.errors == {}
+    assert (state.fits_finished, state.fits_failed) == (1, 0)
+    state.apply(_scored(0, 0, 0.5))
+    assert combination.status is CombinationStatus.COMPLETE
+
+
+@pytest.mark.parametrize("how", ["died", "recycled", "retried", "new engine", "finished"])
+def test_fits_of_a_training_that_is_lost_wait_again(how: str) -> None:
+    lost: dict[str, events.Event] = {
+        "died": events.WorkerDied(time=NOON + 9, worker=0, pid=100, signal="SIGKILL", training=0),
+        "recycled": events.WorkerRecycled(time=NOON + 9, worker=0, pid=100, reason="memory"),
+        "retried": events.FitRetried(time=NOON + 9, combination=1, fold=0, training=0, reason="it died"),
+        "new engine": _started(NOON + 9, segment=2),
+        "finished": events.SearchFinished(time=NOON + 9, outcome="interrupted"),
+    }
+    state = _state(_worker(), _training(0, [(0, 1), (1, 3)]), _epoch(0, 1), _scored(0, 0, 0.5), lost[how])
+    assert [combination.fits[0] for combination in state.combinations] == ["scored", "waiting", "waiting"]
+    assert state.trainings == {}
+    assert all(worker.training is None for worker in state.workers.values())
+
+
+def test_work_that_was_lost_is_not_counted_as_done() -> None:
+    dead = events.WorkerDied(time=NOON + 9, worker=0, pid=100, exit_code=1, training=0)
+    state = _state(_worker(), _training(0, [(1, 4)]), _epoch(0, 3), dead)
+    assert state.cost_done == 0
+    for event in (_worker(), _training(0, [(1, 4)]), _epoch(0, 4), _scored(1, 0, 0.5)):
+        state.apply(event)
+    assert state.cost_done == pytest.approx(10)
+
+
+def test_a_dropped_combination_counts_no_more_and_can_be_restored() -> None:
+    dropped = events.CombinationDropped(time=NOON + 6, combination=1, reason="asked", evidence="seen")
+    state = _state(_worker(), _training(0, [(0, 1), (1, 3)]), dropped)
+    combination = state.combinations[1]
+    assert combination.status is CombinationStatus.DROPPED
+    assert (combination.dropped, combination.evidence) == ("asked", "seen")
+    assert state.fits_total == 4
+    assert combination.fits == [FitStatus.WAITING] * 2
+    assert state.combinations[0].fits[0] is FitStatus.RUNNING
+    state.apply(_scored(0, 0, 0.5))
+    assert state.trainings == {}
+    state.apply(events.CombinationRestored(time=NOON + 7, combination=1))
+    assert combination.status is CombinationStatus.WAITING
+    assert state.fits_total == 6
+
+
+def test_dropping_all_that_a_training_serves_frees_its_worker() -> None:
+    dropped = events.CombinationDropped(time=NOON + 6, combination=1, reason="asked")
+    state = _state(_worker(), _training(0, [(1, 3)]), dropped)
+    assert state.trainings == {}
+    assert state.workers[0].training is None
+
+
+def test_dropping_a_complete_combination_leaves_it_complete() -> None:
+    dropped = events.CombinationDropped(time=NOON + 6, combination=0, reason="asked")
+    state = _state(_scored(0, 0, 0.5), _scored(0, 1, 0.5), dropped)
+    assert state.combinations[0].status is CombinationStatus.COMPLETE
+    assert (state.fits_total, state.best) == (6, state.combinations[0])
+
+
+def test_time_leaves_pauses_out_and_adds_up_over_engines() -> None:
+    state = _state()
+    assert state.elapsed(NOON + 5) == 5
+    state.apply(events.SearchPaused(time=NOON + 10))
+    assert state.status is SearchStatus.PAUSED
+    assert state.elapsed(NOON + 50) == 10
+    state.apply(events.SearchResumed(time=NOON + 60))
+    assert state.elapsed(NOON + 65) == 15
+    state.apply(events.SearchFinished(time=NOON + 70, outcome="interrupted", message="why"))
+    assert (state.status, state.message) == (SearchStatus.INTERRUPTED, "why")
+    assert state.elapsed(NOON + 999) == state.elapsed() == 20
+    state.apply(_started(NOON + 10_000, segment=2))
+    assert state.status is SearchStatus.RUNNING
+    assert state.elapsed(NOON + 10_003) == 23
+    state.apply(events.SearchPaused(time=NOON + 10_005))
+    # Killed while it was paused; the pause counts for nothing.
+    state.apply(_started(NOON + 20_000, segment=3))
+    assert state.elapsed(NOON + 20_001) == 26
+
+
+@pytest.mark.parametrize("jump", [-86_400.0, 86_400.0])
+def test_a_clock_that_jumps_makes_no_negative_time(jump: float) -> None:
+    state = _state(events.SearchPaused(time=NOON + 10), events.SearchResumed(time=NOON + 10 + jump))
+    assert state.elapsed(NOON + 11 + jump) >= 0
+    state.apply(events.SearchFinished(time=NOON + 20 + jump, outcome="completed"))
+    assert state.elapsed() >= 0
+    state.apply(_started(NOON + jump, segment=2))
+    assert state.elapsed(NOON + jump) >= 0
+
+
+def test_a_refit_from_first_epoch_to_test_score() -> None:
+    state = _state(
+        events.RefitEpochEnded(time=NOON, combination=1, epoch=1, epochs=2, loss=0.5),
+        events.RefitEpochEnded(time=NOON, combination=1, epoch=2, epochs=2, loss=0.25),
+    )
+    assert state.refit is not None
+    assert (state.refit.epoch, state.refit.loss, state.refit.path) == (2, 0.25, "")
+    state.apply(events.ModelSaved(time=NOON, combination=1, path="/a.keras", sha256="ab"))
+    state.apply(events.TestScored(time=NOON, combination=1, scores={"accuracy": 0.75}, rows=10))
+    assert [(one.path, one.test_scores, one.test_rows) for one in state.saved] == [
+        ("/a.keras", {"accuracy": 0.75}, 10)
+    ]
+    assert (state.test_looks(1), state.test_looks(0)) == (1, 0)
+    state.apply(events.SaveFailed(time=NOON, combination=1, path="/b.keras", error="full"))
+    assert state.refit is not None
+    assert state.refit.error == "full"
+    assert len(state.saved) == 1
+
+
+def test_scores_whose_combinations_a_damaged_record_lost_count_once_they_are_known_again() -> None:
+    state = SearchState()
+    for event in (_started(), _scored(0, 0, 0.5), _training(3, [(1, 2)], fold=1), _failed(2, 1)):
+        state.apply(event)
+    assert state.combinations == []
+    state.apply(_started(NOON + 50, segment=2))
+    state.apply(_added())
+    assert state.combinations[0].scores["accuracy"] == [0.5, None]
+    assert state.combinations[2].fits == [FitStatus.WAITING, FitStatus.FAILED]
+    # A training that an engine of the past had begun is not running.
+    assert state.combinations[1].fits == [FitStatus.WAITING] * 2
+    assert (state.fits_finished, state.fits_failed, state.fits_total) == (2, 1, 6)
+
+
+def test_a_record_that_lost_its_start_is_whole_with_the_next_engine() -> None:
+    state = SearchState()
+    for event in (_added(), _scored(0, 0, 0.5), events.SearchFinished(time=NOON, outcome="interrupted")):
+        state.apply(event)
+    assert (state.combinations, state.fits_total, state.elapsed()) == ([], 0, 0.0)
+    state.apply(_started(NOON + 50, segment=2))
+    assert len(state.combinations) == 3
+    assert state.combinations[0].scores["accuracy"] == [0.5, None]
+
+
+def test_means_and_deviations_are_numpys_to_the_last_bit() -> None:
+    generator = np.random.default_rng(0)
+    for splits in [*range(1, 41), 127, 128, 129, 136, 200, 300]:
+        for _ in range(20):
+            # Scores as they are: so many right of so many rows.
+            scores = generator.integers(0, 3000, splits) / 2994
+            array = scores[np.newaxis]
+            mean = np.average(array, axis=1)
+            deviation = np.sqrt(np.average((array - mean[:, np.newaxis]) ** 2, axis=1))
+            assert mean_and_deviation(scores.tolist()) == (float(mean[0]), float(deviation[0]))
+
+
+@pytest.mark.parametrize("splits", [3, 5, 8, 10, 40])
+def test_ranks_are_scikit_learns(splits: int) -> None:
+    from scipy.stats import rankdata
+
+    generator = np.random.default_rng(splits)
+    for _ in range(20):
+        scores = generator.integers(10, 13, (60, splits)) / 13
+        scores[generator.random(60) < 0.1] = np.nan
+        means = np.average(scores, axis=1)
+        filled = np.where(np.isnan(means), np.nanmin(means) - 1, means)
+        ours = ranks([mean_and_deviation(row)[0] for row in scores.tolist()])
+        assert ours == rankdata(-filled, method="min").astype(int).tolist()
+        assert len(set(ours)) < 60
+
+
+def test_ranks_of_nothing_but_nan_are_all_first() -> None:
+    assert ranks([math.nan, math.nan]) == [1, 1]
+    assert ranks([]) == []
