@@ -15,6 +15,8 @@ from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.errors import SpecError, UsageError
 
 _LARGEST_FILE = 1 << 20
+# What the parser raises: numbers of thousands of digits are a bare ValueError, thousands of brackets a recursion.
+_NOT_TOML = (ValueError, RecursionError)
 TRAINERS = ("auto", "kernel", "keras")
 
 
@@ -61,7 +63,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
 
         try:
             values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except _NOT_TOML as error:
             raise SpecError(source, str(error), "a TOML document") from error
         return cls.from_values(values)
 
@@ -79,7 +81,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
             raise SpecError(str(path), "a larger file", "a TOML document of up to 1 MiB")
         try:
             values = tomllib.loads(content.decode())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except _NOT_TOML as error:
             raise SpecError(str(path), str(error), "a TOML document") from error
         for override in overrides:
             _override(values, override)
@@ -144,7 +146,7 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise SpecError("--set", override, "key=value, such as space.epochs=[5,10]")
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except _NOT_TOML:
         value = text
     *parents, last = path.strip().split(".")
     table = values
