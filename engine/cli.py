@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 
 from engine import control, session
@@ -27,6 +26,9 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
 )
+
+# The base of what the parser raises: click's, or that of the copy of click which newer Typers bring.
+_CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to search.")]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list")]
@@ -47,13 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
     except FoldwatchError as error:
         _complain(str(error))
         return error.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
+    except _CommandLineError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()
+        else:
+            _complain(error.format_message())
         return 2
-    except click.ClickException as error:
-        _complain(error.format_message())
-        return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain once more at its exit.
