@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from engine.state import FitStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from engine.events import ServedFit
     from engine.plan import Plan, Training
     from engine.state import SearchState
@@ -32,9 +34,13 @@ class Agenda:
         """Expected seconds of what waits, on one core."""
         return sum(training.cost for training in self._pending)
 
-    def fill(self) -> None:
-        """Put everything on it that is missing now."""
-        self._pending = deque(training for training in self._plan.trainings if self.missing(training))
+    def fill(self, known: Container[tuple[int, int]] = ()) -> None:
+        """Put everything on it that is missing now, but for fits, by combination and fold, that are known already."""
+        self._pending = deque(
+            training
+            for training in self._plan.trainings
+            if any((fit.combination, training.fold) not in known for fit in self.missing(training))
+        )
 
     def missing(self, training: Training) -> list[ServedFit]:
         """The fits that a training still has to serve, ascending in their epochs."""

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -158,6 +159,7 @@ def run(
     workers: Workers = None,
     sessions: Sessions = None,
     data_dir: DataDir = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run fits again that earlier sessions have scored.")] = False,
     detach: Detach = False,
     notify: Notify = None,
     as_json: AsJson = False,
@@ -178,6 +180,7 @@ def run(
         chosen = name or session.new_identifier(folder, read.dataset)
         arguments = ["run", str(spec.absolute()), "--name", chosen]
         arguments += [part for override in set_ or [] for part in ("--set", override)]
+        arguments += ["--fresh"] if fresh else []
         start_detached(arguments, folder, chosen, workers=workers, data_dir=data_dir, notify=notify)
         _print(chosen)
         return 0
@@ -376,10 +379,8 @@ def show(
         _print_json(as_values(state, found.id, status))
         return
     best = state.best
-    trainers: dict[str, int] = {}
-    for combination in state.combinations:
-        why = f"{combination.trainer} ({combination.trainer_reason})"
-        trainers[why] = trainers.get(why, 0) + 1
+    trainers = Counter(f"{one.trainer} ({one.trainer_reason})" for one in state.combinations)
+    taken = Counter(name for combination in state.combinations for name in combination.taken_from if name)
     synthetic = " (synthetic)" if found.record.data.synthetic else ""
     _print(
         facts(
@@ -388,6 +389,7 @@ def show(
                 ("state", f"{status}{': ' + state.message if state.message else ''}"),
                 ("data", f"{found.record.spec['dataset']}{synthetic}, {found.record.data.rows} rows"),
                 ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
+                *(("taken over", f"{count} fits from {name}") for name, count in sorted(taken.items())),
                 ("took", in_words(state.elapsed(time.time() if found.liveness().alive else None))),
                 *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),

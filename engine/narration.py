@@ -77,9 +77,10 @@ def _scored(event: events.FitScored, state: SearchState) -> str | None:
     combination = state.combinations[event.combination]
     if not all(fit.is_finished for fit in combination.fits):
         return None
+    taken = f", taken over from {event.taken_from}" if event.taken_from else ""
     mean, deviation = combination.mean(state.scoring[0])
     lead = "best so far: " if state.best is combination else ""
     return (
         f"{lead}combination {event.combination} {state.scoring[0]} {mean:.4f} ± {deviation:.4f} "
-        f"({in_short(combination.params)})"
+        f"({in_short(combination.params)}){taken}"
     )

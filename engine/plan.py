@@ -81,7 +81,7 @@ def make_plan(spec: SearchSpec, combinations: Sequence[dict[str, Any]], fold_row
     first_of: dict[Settings, int] = {}
     planned: list[PlannedCombination] = []
     for index, (params, one) in enumerate(zip(combinations, settings, strict=True)):
-        first = first_of.setdefault(_in_steps(one, rows), index)
+        first = first_of.setdefault(effective(one, rows), index)
         trainer, reason = trainer_of(one, spec.trainer)
         same_as = first if first != index else None
         planned.append(
@@ -89,7 +89,7 @@ def make_plan(spec: SearchSpec, combinations: Sequence[dict[str, Any]], fold_row
         )
     groups: dict[Settings, list[int]] = defaultdict(list)
     for index, one in enumerate(settings):
-        groups[_shared(_in_steps(one, rows))].append(index)
+        groups[_shared(effective(one, rows))].append(index)
     trainings = _trainings(spec, planned, settings, list(groups.values()), rows)
     return Plan(
         combinations=tuple(planned),
@@ -100,8 +100,8 @@ def make_plan(spec: SearchSpec, combinations: Sequence[dict[str, Any]], fold_row
     )
 
 
-def _in_steps(settings: Settings, rows: tuple[int, ...]) -> Settings:
-    """The same with a schedule in steps, where folds agree on them: two spellings of one schedule become equal."""
+def effective(settings: Settings, rows: tuple[int, ...]) -> Settings:
+    """The same with its schedule in steps, where folds of so many `rows` agree on them: equal effects become equal."""
     if settings.schedule is None:
         return settings
     arguments = dict(settings.schedule_arguments)

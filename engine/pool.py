@@ -97,7 +97,8 @@ class Pool:
         orders_read, orders_write = os.pipe()
         events_read, events_write = os.pipe()
         try:
-            with (self.logs / f"worker.{number}.log").open("ab") as log:
+            path = self.logs / f"worker.{number}.log"
+            with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as log:
                 process = subprocess.Popen(
                     [*self._command, str(events_write)],
                     stdin=orders_read,

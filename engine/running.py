@@ -22,11 +22,12 @@ from engine.model_record import model_record
 from engine.pool import Died, Pool, Said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from engine.plan import Plan, Training
     from engine.preparing import Prepared
     from engine.session import Session
+    from engine.takeover import KnownFit
 
 SYNC_SECONDS = 0.1
 _REQUEST_SECONDS = 0.2
@@ -56,7 +57,7 @@ class RunningSearch:
     """A search at work on a session, from `run()` until it returns the outcome.
 
     `pool` has a worker started, by `start_worker`, for each of `devices`; it is closed at the end. `publish` gets every
-    event once it lasts (scores: once they are synced).
+    event once it lasts (scores: once they are synced). `known`: fits to take over, by combination and fold.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class RunningSearch:
         pool: Pool,
         devices: Sequence[str],
         publish: Callable[[events.Event], None],
+        known: Mapping[tuple[int, int], KnownFit] | None = None,
         saves: Sequence[control.Save] = (),
         only_save: bool = False,
         clock: Callable[[], float] = time.time,
@@ -83,6 +85,7 @@ class RunningSearch:
         self._inbox: queue.SimpleQueue[control.AnyRequest] = queue.SimpleQueue()
         self._agenda = Agenda(prepared.plan, self.state)
         self.only_save = only_save
+        self._known = known or {}
         self._work: dict[int, _Work] = {}
         self._refitting: dict[int, _Refit] = {}
         self._refits: deque[_Refit] = deque()
@@ -124,7 +127,7 @@ class RunningSearch:
         self._outcome_before: Outcome = "stopped" if not before.is_finished else before.value  # type: ignore[assignment]
         spec = self.prepared.spec
         if not self.only_save:
-            self._agenda.fill()
+            self._agenda.fill(self._known)
         self._emit(
             events.SearchStarted(
                 time=self._clock(),
@@ -146,6 +149,27 @@ class RunningSearch:
         if not self.state.combinations:
             planned = list(self.prepared.plan.combinations)
             self._emit(events.CombinationsAdded(time=self._clock(), combinations=planned))
+        for training in self.prepared.plan.trainings:
+            for fit in training.fits:
+                known = self._known.get((fit.combination, training.fold))
+                if known is not None:
+                    self._take_over(training, fit, known)
+
+    def _take_over(self, training: Training, fit: events.ServedFit, known: KnownFit) -> None:
+        self._emit(
+            events.FitScored(
+                time=self._clock(),
+                combination=fit.combination,
+                fold=training.fold,
+                training=training.number,
+                epochs=fit.epochs,
+                scores=known.scores,
+                seconds=known.seconds,
+                diverged=known.diverged,
+                curve=self._journal.append_curve(known.curve) if known.curve else None,
+                taken_from=known.session,
+            )
+        )
 
     def _start_worker(self, number: int) -> None:
         start_worker(self._pool, number, self._devices[number], self.prepared.plan, self.prepared.spec.scoring)

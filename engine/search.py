@@ -50,6 +50,7 @@ class Search:
         name: str | None = None,
         sessions: str | Path | None = None,
         data_dir: str | Path | None = None,
+        fresh: bool = False,
         progress: Callable[[str], None] | None = None,
         worker_command: Sequence[str] = WORKER_COMMAND,
         **values: Any,
@@ -59,6 +60,7 @@ class Search:
             message = f"workers: {workers} is not accepted; accepted: a whole number of at least 1"
             raise UsageError(message)
         self._workers, self._progress, self._worker_command = workers, progress, worker_command
+        self._fresh = fresh
         self._sessions = sessions_folder(Path(sessions) if sessions is not None else None)
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._name = check_identifier(name) if name is not None else None
@@ -187,7 +189,9 @@ class Search:
         """Everything that can be refused is refused here, before anything is written for good."""
         from engine.preparing import load_data, make_record, prepare, prepare_again
         from engine.running import RunningSearch
+        from engine.takeover import KnownFit, known_fits
 
+        known: dict[tuple[int, int], KnownFit] = {}
         if self.session is not None:
             now = self.session.liveness()
             if now.alive:
@@ -214,12 +218,14 @@ class Search:
                 draft.discard()
                 raise
             pool.logs = self.session.folder
+            known = {} if self._fresh else known_fits(prepared, self.session)
         return RunningSearch(
             self.session,
             prepared,
             pool=pool,
             devices=devices,
             publish=self._publish,
+            known=known,
             saves=saves,
             only_save=only_save,
         )

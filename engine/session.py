@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -221,10 +222,9 @@ class SessionDraft:
 
         try:
             journal.write_whole(self.folder / "search.json", journal.as_json(record))
-            with (self.folder / "folds.npy").open("wb") as file:
-                np.save(file, folds, allow_pickle=False)
-                file.flush()
-                os.fsync(file.fileno())
+            content = io.BytesIO()
+            np.save(content, folds, allow_pickle=False)
+            journal.write_whole(self.folder / "folds.npy", content.getvalue())
             if self._target.exists():
                 raise UsageError(_taken(record.id))
             self.folder.rename(self._target)
@@ -316,13 +316,18 @@ def new_identifier(folder: Path, stem: str) -> str:
     return f"{stem}-{number:02}"
 
 
-def list_sessions(folder: Path) -> list[SessionSummary]:
-    """All sessions of a folder, newest first; those that cannot be read say why."""
+def list_names(folder: Path) -> list[str]:
+    """Names of the sessions in a folder, in no order; none where there is no folder."""
     try:
         names = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
-    summaries = [summarise(folder / name) for name in names if _IDENTIFIER.fullmatch(name)]
+    return [name for name in names if _IDENTIFIER.fullmatch(name)]
+
+
+def list_sessions(folder: Path) -> list[SessionSummary]:
+    """All sessions of a folder, newest first; those that cannot be read say why."""
+    summaries = [summarise(folder / name) for name in list_names(folder)]
     return sorted(summaries, key=lambda summary: (-summary.created, summary.id))
 
 

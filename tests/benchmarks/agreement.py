@@ -1,6 +1,6 @@
 """How far the kernel's scores are from the keras trainer's over the reference grid, both run here.
 
-python tests/benchmarks/agreement.py [--data reuters|imdb|sample] [--data-dir D] [--grid reference]
+python -m tests.benchmarks.agreement [--data reuters|imdb|sample] [--data-dir D] [--grid reference]
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from grids import SPACES
-from measuring import at_hand, foldwatch, measure, report, scores_of
+from tests.benchmarks.grids import SPACES
+from tests.benchmarks.measuring import at_hand, foldwatch, measure, report, scores_of
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Seconds from the command to the first score, warm and the very first time (compiling), on the sample.
 
-python tests/benchmarks/first_score.py [--runs 5]
+python -m tests.benchmarks.first_score [--runs 5]
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from grids import QUICK
-from measuring import foldwatch, median_of, report
+from tests.benchmarks.grids import QUICK
+from tests.benchmarks.measuring import foldwatch, median_of, report
 
 
 def seconds_to_first_score(folder: Path, environment: dict[str, str]) -> float:

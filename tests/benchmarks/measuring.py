@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SAMPLE_SECONDS = 0.1
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,19 @@ def foldwatch(spec: dict[str, Any], folder: Path, *options: str) -> list[str]:
     path = folder / "spec.toml"
     path.write_text(tomli_w.dumps(spec))
     sessions = folder / f"sessions-{time.monotonic_ns()}"
-    return [sys.executable, "-P", "-m", "engine", "run", str(path), "--sessions", str(sessions), "--json", *options]
+    return [
+        sys.executable,
+        "-P",
+        "-m",
+        "engine",
+        "run",
+        str(path),
+        "--sessions",
+        str(sessions),
+        "--fresh",
+        "--json",
+        *options,
+    ]
 
 
 def scores_of(output: str) -> dict[int, list[float]]:

@@ -1,6 +1,6 @@
 """What the engine itself costs a fit: events, journal and reducer over thousands of fits that train nothing.
 
-python tests/benchmarks/overhead.py [--runs 3]
+python -m tests.benchmarks.overhead [--runs 3]
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from measuring import median_of, report
 
 from engine.events import SearchFinished, TrainingStarted
 from engine.search import Search
 from engine.training.interface import Epoch
 from engine.worker import main as work
+from tests.benchmarks.measuring import median_of, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,8 @@ def seconds_of(fits: int, folder: Path) -> float:
         space={"epochs": [1], "batch_size": [64], "hidden_units": [1], "hidden_layers": [1], "l2": values},
         workers=1,
         sessions=folder,
-        worker_command=(sys.executable, __file__, "worker"),
+        fresh=True,
+        worker_command=(sys.executable, "-m", "tests.benchmarks.overhead", "worker"),
     )
     times = [event.time for event in search.run() if isinstance(event, TrainingStarted | SearchFinished)]
     return times[-1] - times[0]

@@ -1,6 +1,6 @@
 """What users run today, one search from start to end: prints a line of JSON with its best score.
 
-python tests/benchmarks/peer.py gridsearchcv --grid reference --data reuters [--data-dir D] [--jobs 2]
+python -m tests.benchmarks.peer gridsearchcv --grid reference --data reuters [--data-dir D] [--jobs 2]
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
-from grids import PARAMETER_GRIDS
+
+from tests.benchmarks.grids import PARAMETER_GRIDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,6 +1,6 @@
 """What a search costs as rows, words, combinations and workers grow: each row a ratio to the first of its kind.
 
-python tests/benchmarks/scaling.py words|rows|combinations|workers [--data reuters] [--data-dir D] [--runs 3]
+python -m tests.benchmarks.scaling words|rows|combinations|workers [--data reuters] [--data-dir D] [--runs 3]
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from measuring import at_hand, foldwatch, measure, median_of, report
+from tests.benchmarks.measuring import at_hand, foldwatch, measure, median_of, report
 
 OPTIMIZERS: dict[str, Any] = {
     "rmsprop": "rmsprop",

@@ -1,6 +1,6 @@
 """How much faster than a peer a whole search is, both run here, in turn: a ratio in one run.
 
-python tests/benchmarks/speed.py [--grid reference|decay|quick] [--data reuters|imdb|sample] [--data-dir D]
+python -m tests.benchmarks.speed [--grid reference|decay|quick] [--data reuters|imdb|sample] [--data-dir D]
     [--peer gridsearchcv|optuna|keras-tuner] [--runs 3] [--peer-runs 1]
 """
 
@@ -13,9 +13,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from grids import SPACES
-from measuring import HERE, Measured, at_hand, foldwatch, measure, median_of, report, scores_of
-from peer import PEERS
+from tests.benchmarks.grids import SPACES
+from tests.benchmarks.measuring import Measured, at_hand, foldwatch, measure, median_of, report, scores_of
+from tests.benchmarks.peer import PEERS
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     folder_options = ["--data-dir", str(options.data_dir)] if options.data_dir and name != "sample" else []
     peer_command = [
-        sys.executable, str(HERE / "peer.py"), options.peer,
+        sys.executable, "-m", "tests.benchmarks.peer", options.peer,
         "--grid", options.grid, "--data", name, "--jobs", str(cores), *folder_options,
     ]  # fmt: skip
     spec = {"dataset": name, "space": SPACES[options.grid], "trainer": options.trainer}
