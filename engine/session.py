@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import contextlib
 import os
 import re
 import shutil
@@ -205,6 +206,7 @@ class SessionDraft:
         self.folder = sessions / f".new-{identifier}-{os.getpid()}"
         if self._target.exists():
             raise UsageError(_taken(identifier))
+        self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
         try:
             make_private_folder(sessions)
             self.folder.mkdir(mode=0o700)
@@ -234,8 +236,11 @@ class SessionDraft:
         return Session(self._target, record)
 
     def discard(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind, nor the folders that were made to hold it, unless somebody uses them by now."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
 
     def _cannot_create(self, error: OSError) -> CannotCreateError:
         return CannotCreateError(f"{self._target}: cannot create the session: {error.strerror}")
