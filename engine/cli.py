@@ -185,7 +185,15 @@ def run(
         _print(chosen)
         return 0
     console = Console()
-    search = Search(read, workers=workers, name=name, sessions=folder, data_dir=data_dir, progress=console.say)
+    search = Search(
+        read,
+        workers=workers,
+        name=name,
+        sessions=folder,
+        data_dir=data_dir,
+        fresh=fresh,
+        progress=console.say,
+    )
     return _watch(search, console, as_json=as_json, notify=notify)
 
 
