@@ -1,8 +1,12 @@
-"""How many rows each class of a data set has, where that is known without reading it."""
+"""What is known of a data set without reading it: where it is, and how many rows each class has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from engine.data.facts import DatasetFacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,19 @@ def class_sizes(dataset: str, rows: int, folds: int) -> ClassSizes:
     return ClassSizes(
         tuple(size for size, _ in pairs), tuple(name for _, name in pairs), sum(size < folds for size, _ in pairs)
     )
+
+
+@dataclass(frozen=True)
+class DataView:
+    """A data set as the form shows it; `problem`: why it is not at hand."""
+
+    facts: DatasetFacts
+    whereabouts: str
+    is_at_hand: bool
+    rows: int
+    folds: int
+    sizes: ClassSizes
+    problem: str = ""
 
 
 _EIGHTHS = " ▁▂▃▄▅▆▇█"

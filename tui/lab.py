@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from engine.axes import Distribution
 from engine.catalogue import HYPERPARAMETERS
 from engine.narration import show_value
-from engine.schedules import depends_on_epochs, steps_per_epoch
-from tui.planned_rates import PlannedRates, planned_rates
+from engine.schedules import depends_on_epochs, in_steps, rate_of, steps_per_epoch
+from engine.settings import settings_of
+from tui.planned_rates import PlannedRates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from engine.spec import SearchSpec
 
 MOST_CURVES = 12
-MOST_STEPS = 500_000  # of a longer training only the beginning is worked out: a step costs a microsecond
+_POINTS = 600
 _ZERO_SHARE = 1e-3  # a rate below this share of its highest trains no more
 _EARLY = 0.9
 _HARDLY = 0.01
@@ -60,34 +61,56 @@ def lab_of(spec: SearchSpec, batch_number: int = 0) -> Lab:
             chosen.setdefault(repr(params), (label, {**params, "batch_size": size}))
     curves = []
     for label, params in itertools.islice(chosen.values(), MOST_CURVES):
-        epoch_steps = steps_per_epoch(rows, size)
-        params["epochs"] = max(1, min(params["epochs"], MOST_STEPS // epoch_steps))
-        rates = planned_rates(params, epoch_steps)
+        rates = sampled_rates(params, steps_per_epoch(rows, size))
         remark, is_odd = remark_on(params, rates)
         curves.append(LabCurve(label, rates, remark, is_odd))
     return Lab(tuple(curves), max(0, len(chosen) - MOST_CURVES), size, sizes, rows)
+
+
+def sampled_rates(params: Mapping[str, Any], epoch_steps: int) -> PlannedRates:
+    """The rates at some steps of the whole training: typing redraws them, however long the training is."""
+    settings = settings_of(params)
+    last = epoch_steps * settings.epochs - 1
+    stride = max(1, last // _POINTS)
+    steps = [*range(0, last, stride), last]
+    if settings.schedule is None:
+        assert settings.learning_rate is not None
+        rates = [settings.learning_rate] * len(steps)
+    else:
+        arguments = in_steps(settings.schedule, dict(settings.schedule_arguments), epoch_steps, settings.epochs)
+        rate = rate_of(settings.schedule, arguments)
+        rates = [rate(step) for step in steps]
+    return PlannedRates(steps, rates, epoch_steps, settings.epochs)
 
 
 def remark_on(params: Mapping[str, Any], rates: PlannedRates) -> tuple[str, bool]:
     """What the rates do, and whether that is likely a mistake."""
     first, last, highest = rates.rates[0], rates.rates[-1], max(rates.rates)
     if not isinstance(params.get("learning_rate"), str):
-        return f"constant {show_value(first)}", False
-    course = f"{show_value(first)} → {show_value(last)}"
+        return f"{_rate(first)}, constant", False
+    course = f"{_rate(first)} → {_rate(last)}"
     if highest <= 0:
         return "is zero from the first step: nothing is learned", True
     lowest = min(rates.rates)
     if highest - lowest <= _HARDLY * highest:
         steps = params.get("learning_rate__decay_steps") or params.get("learning_rate__first_decay_steps")
-        why = f"; {steps} steps are {steps / rates.steps_per_epoch:.3g} epochs" if steps else ""
+        why = f"; {steps:,} steps are {_count(steps / rates.steps_per_epoch)} epochs" if steps else ""
         return f"never decays: {course} in {rates.epochs} epochs{why}", True
     end = _zero_from(rates, highest)
     if end is not None and end < _EARLY * rates.epochs:
-        return f"reaches zero at epoch {end:.3g} of {rates.epochs}: the rest learns nothing", True
+        return f"reaches zero at epoch {_count(end)} of {rates.epochs}: the rest learns nothing", True
     still = _still_from(rates)
     if still is not None and still < 0.5 * rates.epochs and last < first:
-        return f"{course}, unchanged from epoch {still:.3g} of {rates.epochs} on", False
+        return f"{course}, unchanged from epoch {_count(still)} of {rates.epochs} on", False
     return course, False
+
+
+def _rate(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
 
 
 def _zero_from(rates: PlannedRates, highest: float) -> float | None:

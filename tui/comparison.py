@@ -1,0 +1,170 @@
+"""Two sessions side by side: what was asked of each, which combinations they share, and how their scores differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from engine.narration import in_short, show_value
+from engine.session import open_session
+from engine.state import CombinationStatus
+from tui.notes import read_note
+
+if TYPE_CHECKING:
+    from engine.session import SearchRecord, SessionSummary
+    from engine.state import CombinationState, SearchState
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A combination that both searches finished: its indices, means and deviations in each, and second less first."""
+
+    params: str
+    first_index: int
+    second_index: int
+    first: tuple[float, float]
+    second: tuple[float, float]
+
+    @property
+    def difference(self) -> float:
+        """Positive where the second session is better."""
+        return self.second[0] - self.first[0]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One session; text from outside."""
+
+    id: str
+    summary: SessionSummary
+    facts: tuple[tuple[str, str], ...]
+    best: str
+    note: str
+    combinations: int
+    only_here: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Both sides; `metric` is the one compared, None where they have none in common; `caveats` in whole sentences."""
+
+    sides: tuple[Side, Side]
+    metric: str | None
+    shared: tuple[Shared, ...]
+    unfinished: int
+    caveats: tuple[str, ...]
+
+
+def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
+    """Read both sessions. Raises FoldwatchError and OSError if one cannot be read."""
+    sessions = [open_session(summary.id, summary.folder.parent) for summary in (first, second)]
+    states = [session.state() for session in sessions]
+    records = [session.record for session in sessions]
+    metric = next((name for name in states[0].scoring if name in states[1].scoring), None)
+    by_params = [{_key(c.params): c for c in state.combinations} for state in states]
+    both = [key for key in by_params[0] if key in by_params[1]]
+    pairs = [(by_params[0][key], by_params[1][key]) for key in both]
+    finished = [pair for pair in pairs if all(c.status is CombinationStatus.COMPLETE for c in pair)]
+    names = _varying([a.params for a, _ in finished])
+    shared = (
+        []
+        if metric is None
+        else [
+            Shared(
+                in_short({name: value for name, value in a.params.items() if name in names}) or in_short(a.params),
+                a.index,
+                b.index,
+                a.mean(metric),
+                b.mean(metric),
+            )
+            for a, b in finished
+        ]
+    )
+    sides = [
+        Side(
+            id=summary.id,
+            summary=summary,
+            facts=_facts(record, state),
+            best=_best(state),
+            note=read_note(summary.folder),
+            combinations=len(state.combinations),
+            only_here=len(state.combinations) - len(both),
+        )
+        for summary, record, state in zip((first, second), records, states, strict=True)
+    ]
+    return Comparison(
+        sides=(sides[0], sides[1]),
+        metric=metric,
+        shared=tuple(shared),
+        unfinished=len(pairs) - len(finished),
+        caveats=tuple(_caveats(records, metric)),
+    )
+
+
+def ordered(shared: Sequence[Shared], *, by_difference: bool) -> list[Shared]:
+    """The largest difference first, or the best of either session first."""
+    if by_difference:
+        return sorted(shared, key=lambda one: (-abs(one.difference), one.first_index))
+    return sorted(shared, key=lambda one: (-max(one.first[0], one.second[0]), one.first_index))
+
+
+def _key(params: dict[str, Any]) -> str:
+    return json.dumps(params, sort_keys=True)
+
+
+def _varying(params: list[dict[str, Any]]) -> set[str]:
+    """The parameters that set the combinations apart."""
+    names = {name for one in params for name in one}
+    return {name for name in names if len({json.dumps(one.get(name)) for one in params}) > 1}
+
+
+def _best(state: SearchState) -> str:
+    best: CombinationState | None = state.best
+    if best is None:
+        return ""
+    mean, deviation = best.mean(state.scoring[0])
+    return f"{mean:.4f} ± {deviation:.4f}  #{best.index}: {in_short(best.params)}"
+
+
+def _facts(record: SearchRecord, state: SearchState) -> tuple[tuple[str, str], ...]:
+    spec = record.spec
+    repeats = spec.get("repeats", 1)
+    strategy = spec.get("strategy", "grid")
+    trainers = sorted({combination.trainer for combination in state.combinations})
+    return (
+        ("data", f"{spec.get('dataset')}{' (synthetic)' if record.data.synthetic else ''}"),
+        ("rows", f"{record.data.rows:,}"),
+        ("words", show_value(spec.get("num_words"))),
+        ("folds", f"{spec.get('folds')}{f' x {repeats}' if repeats != 1 else ''}"),
+        ("scoring", ", ".join(state.scoring)),
+        ("strategy", f"random {strategy['random']}" if isinstance(strategy, dict) else str(strategy)),
+        ("seed", show_value(spec.get("seed"))),
+        ("trainer", ", ".join(trainers)),
+        ("host", record.host),
+        ("versions", _versions(record)),
+    )
+
+
+def _versions(record: SearchRecord) -> str:
+    names = ("foldwatch", "keras", "tensorflow")
+    return ", ".join(f"{name} {record.versions[name]}" for name in names if name in record.versions)
+
+
+def _caveats(records: list[SearchRecord], metric: str | None) -> list[str]:
+    """What makes a difference of scores mean less than it seems."""
+    a, b = records
+    caveats = []
+    if metric is None:
+        caveats.append("they have no metric in common, so no scores can be compared")
+    if a.data.digest != b.data.digest:
+        caveats.append("they were trained on different data")
+    elif a.data.folds_sha256 != b.data.folds_sha256:
+        caveats.append("their folds differ: part of every difference is the split's doing")
+    if a.spec.get("seed") != b.spec.get("seed"):
+        caveats.append("their seeds differ: part of every difference is chance")
+    changed = sorted(name for name in {*a.versions, *b.versions} if a.versions.get(name) != b.versions.get(name))
+    if changed:
+        caveats.append(f"versions differ: {', '.join(changed)}")
+    return caveats

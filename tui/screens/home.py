@@ -1,0 +1,269 @@
+"""The home screen: every session, newest first, live ones as they go; the place from which all others are reached."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.binding import Binding
+from textual.containers import Container
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, Static
+
+from engine.errors import FoldwatchError
+from tui.about_session import About, about
+from tui.background import Latest, in_background
+from tui.keys import Key
+from tui.safe_text import clean, safe_content
+from tui.screens.home_actions import HomeActions
+from tui.sessions_reader import SessionsReader
+from tui.widgets.about_pane import AboutPane
+from tui.widgets.control_panel import ControlPanel
+from tui.widgets.sessions_table import SessionsTable
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.binding import BindingType
+
+    from engine.session import SessionSummary
+    from tui.engine_process import EngineCommand
+
+REFRESH_SECONDS = 1.0
+LOW_BANDWIDTH = 5
+
+
+class HomeScreen(HomeActions, Screen[None]):
+    """All sessions of the app's folder."""
+
+    DEFAULT_CSS = """
+    HomeScreen #home-title { height: 1; padding: 0 1; }
+    HomeScreen #home-filter { height: 1; padding: 0 1; background: $panel; }
+    HomeScreen #home-body { height: 1fr; layout: vertical; }
+    HomeScreen #about { height: 10; }
+    HomeScreen.-short #about { height: 6; }
+    HomeScreen.-wide #home-body { layout: horizontal; }
+    HomeScreen.-wide SessionsTable { width: 2fr; height: 100%; }
+    HomeScreen.-wide #about { width: 1fr; height: 100%; }
+    HomeScreen #welcome { display: none; height: 1fr; content-align: center middle; text-align: center; }
+    HomeScreen.-empty #home-body { display: none; }
+    HomeScreen.-empty #welcome { display: block; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (170, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *HomeActions.ACTION_BINDINGS,
+        Binding("f,slash", "filter", "Filter as you type", show=False),
+        Binding("escape", "back", "Clear filter and marks", show=False),
+        Binding("question_mark", "app.keys", "Keys", show=False),
+        Binding("q", "app.quit", "Quit; searches go on", show=False),
+    ]
+    KEYS: ClassVar[dict[str, list[Key]]] = {
+        "Sessions": [
+            Key("enter o", "open: watch it, or look at what it found", "foldwatch attach ID"),
+            Key("n", "new search; what was left unfinished in the form is still there", "foldwatch run SPEC.toml"),
+            Key("d", "duplicate: a new search with the same settings"),
+            Key("r", "resume: go on after a pause, or start an engine for what is missing", "foldwatch resume ID"),
+            Key("x", "delete it with all its results (asked once)", "foldwatch delete ID"),
+            Key("e", "note: write down what it was for"),
+            Key("D", "the demo: a small search on made-up newswires", "foldwatch demo"),
+        ],
+        "The list": [
+            Key("f /", "filter as you type: part of a name, data, state or host"),
+            Key("m", "mark, to compare"),
+            Key("c", "compare two marked sessions, or the marked one with the one under the cursor"),
+            Key("y", "copy the command shown last (over SSH and in tmux too)"),
+            Key("up down j k", "by lines"),
+            Key("page up, page down, ctrl+u, ctrl+d, space", "by pages"),
+            Key("home end g G", "first and last"),
+            Key("escape", "clear the filter, then the marks"),
+        ],
+        "The app": [
+            Key("?", "these keys; type to search"),
+            Key("ctrl+p", "command palette: themes and everything else by name"),
+            Key("q", "quit: searches go on"),
+        ],
+    }
+
+    @dataclass
+    class SessionsRead(Message):
+        """The folder was read."""
+
+        summaries: list[SessionSummary]
+
+    @dataclass
+    class AboutRead(Message):
+        """One session was read."""
+
+        about: About
+
+    @dataclass
+    class Said(Message):
+        """Something in the background is done, or went wrong."""
+
+        text: str
+        problem: bool = False
+
+    def compose(self) -> ComposeResult:
+        """Title, filter, table, the session under the cursor, keys."""
+        yield Static(id="home-title")
+        yield Input(placeholder="part of a name, data, state or host", id="home-filter", compact=True)
+        with Container(id="home-body"):
+            yield SessionsTable(id="sessions")
+            yield AboutPane(id="about")
+        yield Static(id="welcome")
+        yield ControlPanel(id="controls")
+
+    def on_mount(self) -> None:
+        """Read at once, then about once a second while the screen is on top."""
+        app: Any = self.app
+        self._panel = self.query_one(ControlPanel)
+        self._table = self.query_one(SessionsTable)
+        self._reader = SessionsReader(app.sessions)
+        self._reading = Latest("home: sessions")
+        self._about_reading = Latest("home: session")
+        self._engines: list[EngineCommand] = []
+        self._has_read = False
+        self.query_one("#home-filter").display = False
+        self.query_one("#welcome", Static).update(_welcome(read_only=app.read_only))
+        self._draw_frame()
+        self._table.focus()
+        self.set_interval(REFRESH_SECONDS * (LOW_BANDWIDTH if app.low_bandwidth else 1), self._refresh)
+        self._refresh()
+
+    def on_screen_resume(self) -> None:
+        """Whatever was done on another screen shows at once."""
+        if self.is_mounted:
+            self._refresh()
+
+    # Reading, in a thread
+
+    def _refresh(self) -> None:
+        self._look_after_engines()
+        if self.is_current:
+            self._reading.ask(self._read)
+
+    def _read(self) -> None:
+        try:
+            self.post_message(self.SessionsRead(self._reader.read()))
+        except OSError as error:
+            self.post_message(self.Said(f"{self._reader.folder}: cannot be read: {error.strerror}", problem=True))
+
+    @on(SessionsRead)
+    def _when_read(self, message: SessionsRead) -> None:
+        self._has_read = True
+        if message.summaries != self._table.summaries:
+            self._table.show(message.summaries)
+            self._ask_about()
+        self.set_class(not message.summaries, "-empty")
+        self._draw_frame()
+
+    @on(SessionsTable.CursorMoved)
+    def _ask_about(self) -> None:
+        summary = self._table.cursor
+        if summary is None:
+            self.query_one(AboutPane).show(None)
+            return
+
+        def read() -> None:
+            self.post_message(self.AboutRead(about(summary)))
+
+        self._about_reading.ask(read)
+
+    @on(SessionsTable.Opened)
+    def _when_opened(self) -> None:
+        self.action_open()
+
+    @on(AboutRead)
+    def _when_about_read(self, message: AboutRead) -> None:
+        if self._table.cursor is not None and self._table.cursor.id == message.about.id:
+            self.query_one(AboutPane).show(message.about)
+
+    @on(Said)
+    def _when_said(self, message: Said) -> None:
+        self._panel.say(message.text, problem=message.problem)
+        self._refresh()
+
+    # Drawing
+
+    def _draw_frame(self) -> None:
+        table, app = self._table, self.app
+        running = sum(summary.alive and summary.status in ("running", "paused") for summary in table.summaries)
+        count = f"{len(table.summaries)} session{'s' if len(table.summaries) != 1 else ''}"
+        title = Text(no_wrap=True, overflow="ellipsis", end="")
+        title.append(" foldwatch ", style="bold reverse").append("  ")
+        title.append(count if self._has_read else "reading …", style="bold")
+        if running:
+            title.append(f" · {running} running", style="bold")
+        if getattr(app, "read_only", False):
+            title.append(" · read-only", style="bold")
+        title.append(f"   {clean(str(self._reader.folder))}", style="dim")
+        self.query_one("#home-title", Static).update(title)
+        filtered = f" · {len(table.shown)} with {clean(table.filter_text)!r}" if table.filter_text else ""
+        marked = f" · {len(table.marked)} marked" if table.marked else ""
+        table.border_title = safe_content(f"sessions · newest first{filtered}")
+        table.border_subtitle = safe_content(marked.removeprefix(" · "))
+        self._panel.show_keys(self.keys_now())
+
+    # The filter
+
+    def action_filter(self) -> None:
+        """Type a filter; lines follow while you type."""
+        box = self.query_one("#home-filter", Input)
+        box.display = True
+        box.focus()
+
+    @on(Input.Changed, "#home-filter")
+    def _when_typed(self, event: Input.Changed) -> None:
+        self._table.filter_by(event.value)
+        self._draw_frame()
+
+    @on(Input.Submitted, "#home-filter")
+    def _when_entered(self) -> None:
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        box = self.query_one("#home-filter", Input)
+        box.display = bool(box.value)
+        self._table.focus()
+
+    def action_back(self) -> None:
+        """Out of the filter, then of the marks."""
+        box = self.query_one("#home-filter", Input)
+        if box.display:
+            box.value = ""
+            self._close_filter()
+        else:
+            self._table.clear_marks()
+        self._draw_frame()
+
+    def in_background(self, work: Any, done: str) -> None:
+        """Do something with the disk in a thread; what came of it is said."""
+
+        def run() -> None:
+            try:
+                work()
+            except FoldwatchError as error:
+                self.post_message(self.Said(str(error), problem=True))
+            else:
+                self.post_message(self.Said(done))
+
+        in_background(run, f"home: {done}")
+
+
+@functools.cache
+def _welcome(*, read_only: bool) -> Text:
+    """What an empty home says."""
+    text = Text(justify="center")
+    text.append("No searches here yet.\n\n", style="bold")
+    if read_only:
+        return text.append("They will show here as somebody starts them.", style="dim")
+    text.append("Press ").append(" D ", style="bold reverse").append(" to watch a small one on made-up newswires:\n")
+    text.append("it takes under a minute, downloads nothing, and ends with a saved model.\n\n", style="dim")
+    text.append("Press ").append(" n ", style="bold reverse").append(" to set up your own.\n")
+    return text.append(
+        "A search runs on when you close this terminal; it will be here when you come back.", style="dim"
+    )
