@@ -47,7 +47,9 @@ class ResultsModel:
         self.fits: list[list[FitStatus]] = []
         self.statuses: list[CombinationStatus] = []
         self.running: dict[tuple[int, int], TrainingState] = {}  # by (combination, fold)
-        self._complete: list[float] = []  # minus the means of complete combinations, ascending
+        self.complete: set[int] = set()  # rows with a score on every fold
+        self.last: set[int] = set()  # rows that go after all others in any order: failed, diverged, dropped
+        self._ranking: list[tuple[float, int]] = []  # (minus the mean, row) of the complete ones, ascending
 
     def update(self, state: SearchState) -> set[int]:
         """Take the state's changes over; returns the rows that changed. The caller clears `state.changed`."""
@@ -62,26 +64,14 @@ class ResultsModel:
 
     def rank(self, row: int) -> int | None:
         """1 for the highest mean of all complete combinations, ties sharing it; None while it is not complete."""
-        if self.statuses[row] is not CombinationStatus.COMPLETE:
+        if row not in self.complete:
             return None
-        return bisect_left(self._complete, -round(self.values["mean"][row], 12)) + 1
+        return bisect_left(self._ranking, (-round(self.values["mean"][row], 12), -1)) + 1
 
     @property
     def best(self) -> int | None:
         """The row with the highest mean among the complete ones, the first of several."""
-        if not self._complete:
-            return None
-        top = -self._complete[0]
-        means = self.values["mean"]
-        return next(
-            row
-            for row, status in enumerate(self.statuses)
-            if status is CombinationStatus.COMPLETE and round(means[row], 12) == top
-        )
-
-    def is_last(self, row: int) -> bool:
-        """Whether it goes after all others in any order: failed, diverged or dropped."""
-        return self.statuses[row] in LAST
+        return self._ranking[0][1] if self._ranking else None
 
     def _rebuild(self, state: SearchState) -> None:
         self.rows, self.splits = len(state.combinations), state.splits
@@ -102,7 +92,8 @@ class ResultsModel:
         self.values["combination"] = list(range(self.rows))
         self.fits = [[] for _ in range(self.rows)]
         self.statuses = [CombinationStatus.WAITING] * self.rows
-        self._complete = []
+        self.complete, self.last = set(), set()
+        self._ranking = []
         self.columns = self._layout(folds)
         self._note_running(state, set())
         for row, combination in enumerate(state.combinations):
@@ -136,10 +127,9 @@ class ResultsModel:
     def _refresh(self, row: int, combination: CombinationState) -> None:
         metric = next(iter(combination.scores))
         status = combination.status
-        was_complete = self.statuses[row] is CombinationStatus.COMPLETE
-        if was_complete:
-            before = -round(self.values["mean"][row], 12)
-            del self._complete[bisect_left(self._complete, before)]
+        if row in self.complete:
+            self.complete.discard(row)
+            del self._ranking[bisect_left(self._ranking, (-round(self.values["mean"][row], 12), row))]
         mean, deviation = combination.mean(metric)
         values = self.values
         for fold, score in enumerate(combination.scores[metric]):
@@ -151,8 +141,11 @@ class ResultsModel:
         values["trainer"][row] = combination.trainer
         self.statuses[row] = status
         self.fits[row] = combination.fits
-        if status is CombinationStatus.COMPLETE:
-            insort(self._complete, -round(mean, 12))
+        (self.last.add if status in LAST else self.last.discard)(row)
+        # A metric that a fold cannot define leaves a complete combination without a mean, and so without a rank.
+        if status is CombinationStatus.COMPLETE and not math.isnan(mean):
+            self.complete.add(row)
+            insort(self._ranking, (-round(mean, 12), row))
 
 
 def varying(combinations: list[CombinationState]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tui.row_filter import compile_filter
+from tui.row_filter import FilterError, compile_filter
 
 if TYPE_CHECKING:
     from tui.results_model import ResultsModel
@@ -21,6 +21,7 @@ class RowOrder:
         self.pinned: set[int] = set()
         self.frozen = False
         self.filter_text = ""
+        self.problem = ""  # why the filter cannot be applied to what is there
         self.rows: list[int] = []
         self.places: dict[int, int] = {}
         self._keeps: Predicate | None = None
@@ -38,7 +39,7 @@ class RowOrder:
     def filter_by(self, text: str) -> None:
         """Keep rows for which the filter holds. Raises FilterError, and then keeps the filter it had."""
         self._keeps = compile_filter(text, self.model.values)
-        self.filter_text = text.strip()
+        self.filter_text, self.problem = text.strip(), ""
 
     def toggle_pin(self, row: int) -> bool:
         """Hold a row at the top, or let it go; returns whether it is held now."""
@@ -50,7 +51,10 @@ class RowOrder:
         model = self.model
         if self.filter_text:
             # The model may have been rebuilt: its columns are other lists then.
-            self._keeps = compile_filter(self.filter_text, model.values)
+            try:
+                self._keeps, self.problem = compile_filter(self.filter_text, model.values), ""
+            except FilterError as error:  # a record read anew may lack the column, or not have it yet
+                self._keeps, self.problem = None, str(error)
         keeps = self._keeps
         if self.frozen and not whatever_frozen:
             shown = [row for row in self.rows if row < model.rows]
@@ -76,26 +80,20 @@ class RowOrder:
         column = model.values.get(key)
         if column is None:
             return list(rows)
-        present: list[int] = []
-        missing: list[int] = []
-        last: list[int] = []
-        for row in rows:
-            if model.is_last(row):
-                last.append(row)
-            elif column[row] is None:
-                missing.append(row)
-            else:
-                present.append(row)
+        # Comprehensions, because this runs over every row a few times a second.
+        last_rows, complete = model.last, model.complete
+        last = [row for row in rows if row in last_rows] if last_rows else []
+        present = [row for row in rows if column[row] is not None and row not in last_rows]
+        missing = [row for row in rows if column[row] is None and row not in last_rows]
         try:
             present.sort(key=column.__getitem__, reverse=descending)
         except TypeError:  # a hyperparameter that is a number here and a name there
             present.sort(key=lambda row: _either(column[row]), reverse=descending)
         if key == "mean":
             # What is complete ranks; a mean over fewer folds does not, and comes after.
-            complete = [row for row in present if model.rank(row) is not None]
-            if len(complete) != len(present):
-                ranked = set(complete)
-                present = complete + [row for row in present if row not in ranked]
+            partial = [row for row in present if row not in complete]
+            if partial:
+                present = [row for row in present if row in complete] + partial
         return present + missing + last
 
 

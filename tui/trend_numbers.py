@@ -9,10 +9,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.state import CombinationStatus, mean_and_deviation
+from engine.state import mean_and_deviation
 
 if TYPE_CHECKING:
     from tui.results_model import ResultsModel
+
+MOST_VALUES = 12  # more numbers than this are gathered into ranges
+RANGES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ class TopCombination:
 
 def complete_rows(model: ResultsModel) -> list[int]:
     """Combinations with a score on every fold."""
-    return [row for row, status in enumerate(model.statuses) if status is CombinationStatus.COMPLETE]
+    return sorted(model.complete)
 
 
 def parameter_trends(model: ResultsModel) -> list[ParameterTrend]:
@@ -85,17 +88,16 @@ def _explained(values: list[ValueTrend], count: int, spread: float) -> float:
 def pair_means(model: ResultsModel, down: str, across: str) -> tuple[list[str], list[str], list[list[float | None]]]:
     """Values down, values across, and the mean of the complete combinations with both; None where there is none."""
     rows = complete_rows(model)
-    down_values, across_values = list(_groups(model, down, rows)), list(_groups(model, across, rows))
-    cells: dict[tuple[str, str], list[float]] = {}
+    down_groups, across_groups = _groups(model, down, rows), _groups(model, across, rows)
     means = model.values.get("mean", [])
-    for row in rows:
-        place = model.texts[down][row] or "—", model.texts[across][row] or "—"
-        cells.setdefault(place, []).append(means[row])
+    across_of = {row: value for value, members in across_groups.items() for row in members}
     table: list[list[float | None]] = []
-    for first in down_values:
-        scores = (cells.get((first, second)) for second in across_values)
-        table.append([mean_and_deviation(found)[0] if found else None for found in scores])
-    return down_values, across_values, table
+    for members in down_groups.values():
+        cells: dict[str, list[float]] = {}
+        for row in members:
+            cells.setdefault(across_of[row], []).append(means[row])
+        table.append([mean_and_deviation(cells[value])[0] if value in cells else None for value in across_groups])
+    return list(down_groups), list(across_groups), table
 
 
 def top_combinations(model: ResultsModel, count: int) -> list[TopCombination]:
@@ -125,14 +127,38 @@ def paired_error(first: list[float], second: list[float]) -> float:
 
 
 def _groups(model: ResultsModel, name: str, rows: list[int]) -> dict[str, list[int]]:
-    """Rows by value, values in order, `—` for combinations that have none."""
+    """Rows by value, values in order, `—` for combinations that have none; many numbers by ranges of equal counts."""
+    column, texts = model.values[name], model.texts[name]
     groups: dict[str, list[int]] = {}
     keys: dict[str, Any] = {}
     for row in rows:
-        text = model.texts[name][row] or "—"
+        text = texts[row] or "—"
         groups.setdefault(text, []).append(row)
-        keys.setdefault(text, model.values[name][row])
+        keys.setdefault(text, column[row])
+    if len(groups) > MOST_VALUES and all(isinstance(key, int | float) for key in keys.values() if key is not None):
+        return _ranges(groups, keys)
     return dict(sorted(groups.items(), key=lambda item: _place(keys[item[0]])))
+
+
+def _ranges(groups: dict[str, list[int]], keys: dict[str, Any]) -> dict[str, list[int]]:
+    """Values that were drawn, not listed: gathered into ranges that hold about as many rows each."""
+    ordered = sorted((text for text in groups if keys[text] is not None), key=lambda text: float(keys[text]))
+    total = sum(len(groups[text]) for text in ordered)
+    gathered: list[list[str]] = [[]]
+    held = 0
+    for text in ordered:
+        if held >= total * len(gathered) / RANGES and gathered[-1]:
+            gathered.append([])
+        gathered[-1].append(text)
+        held += len(groups[text])
+    ranges: dict[str, list[int]] = {}
+    for texts in gathered:
+        first, last = keys[texts[0]], keys[texts[-1]]
+        label = texts[0] if first == last else f"{first:.2g}..{last:.2g}"
+        ranges.setdefault(label, []).extend(row for text in texts for row in groups[text])
+    if "—" in groups:
+        ranges["—"] = groups["—"]
+    return ranges
 
 
 def _place(value: Any) -> tuple[int, float, str]:

@@ -186,7 +186,7 @@ class Script:
             complete,
             0,
             "ResourceExhaustedError: out of memory",
-            "Traceback (most recent call last):\n  File \"kernel.py\", line 7, in train\nMemoryError",
+            'Traceback (most recent call last):\n  File "kernel.py", line 7, in train\nMemoryError',
         )
         training, begun = self.begin(complete + 1, 0)
         made += [

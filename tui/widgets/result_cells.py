@@ -108,7 +108,7 @@ class Cells:
         rank = model.rank(row)
         best = rank == 1
         plain = styles["best"] if best else None
-        if status is CombinationStatus.WAITING or model.is_last(row):
+        if status is CombinationStatus.WAITING or row in model.last:
             plain = styles["dim"]
         gap = Segment(" " * self.gap, None)
         for column in model.columns:

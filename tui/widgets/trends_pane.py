@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from tui.results_model import ResultsModel
 
 
+_REST = 30  # so many times as long as it took
+
+
 class TrendsPane(Pane):
     """Worked out anew only while it is in view and combinations were completed."""
 
@@ -21,11 +25,14 @@ class TrendsPane(Pane):
         super().__init__(id=id)
         self._model: ResultsModel | None = None
         self._seen: tuple[int, int] = (0, 0)
+        self._due = 0.0
         self.entitle("mean by value")
 
     def show(self, model: ResultsModel, finished: int) -> None:
         """The model as it is now; `finished` fits tell whether it is another one."""
-        if self._model is not model or self._seen != (finished, model.rows):
+        # Thousands of combinations take a tenth of a second: never more than a small share of the loop's time.
+        is_due = time.monotonic() >= self._due or self._model is not model
+        if is_due and (self._model is not model or self._seen != (finished, model.rows)):
             self._model, self._seen = model, (finished, model.rows)
             self.changed()
 
@@ -33,7 +40,9 @@ class TrendsPane(Pane):
         """As much as there is room for."""
         if self._model is None or not complete_rows(self._model):
             return Text("shown when combinations are complete on every fold", style="dim")
+        began = time.monotonic()
         text = values_text(self._model, width, lambda variable: style_of(self.app, variable))
+        self._due = time.monotonic() + _REST * (time.monotonic() - began)
         lines = list(text.split("\n"))
         if len(lines) > height:
             lines = [*lines[: height - 1], Text("… t shows all", style="dim")]

@@ -1,0 +1,143 @@
+"""The results table's columns and their order, without a screen."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from scripted_search import Script
+
+from engine.events import CombinationDropped
+from engine.state import SearchState, ranks
+from tui.results_model import ResultsModel, short_titles
+from tui.row_order import RowOrder
+
+
+def state_of(script: Script) -> SearchState:
+    state = SearchState()
+    for event in script.half_way():
+        state.apply(event)
+    return state
+
+
+@pytest.fixture
+def state() -> SearchState:
+    return state_of(Script())
+
+
+@pytest.fixture
+def model(state: SearchState) -> ResultsModel:
+    model = ResultsModel()
+    model.update(state)
+    state.changed.clear()
+    return model
+
+
+def test_only_hyperparameters_that_vary_are_columns(model: ResultsModel) -> None:
+    assert model.params == ["batch_size", "epochs", "hidden_units", "optimizer"]
+    assert model.fixed["learning_rate__decay_rate"] == 0.8
+    assert [column.title for column in model.columns][:5] == ["rank", "batch", "epochs", "units", "optimizer"]
+
+
+def test_ranks_are_those_of_scikit_learn(model: ResultsModel, state: SearchState) -> None:
+    complete = sorted(model.complete)
+    expected = ranks([state.combinations[row].mean("accuracy")[0] for row in complete])
+    assert [model.rank(row) for row in complete] == expected
+    assert state.best is not None
+    assert model.best == state.best.index
+
+
+def test_ranks_follow_every_update() -> None:
+    script, state, model = Script(), SearchState(), ResultsModel()
+    for event in script.everything():
+        state.apply(event)
+        model.update(state)
+        state.changed.clear()
+    assert [model.rank(row) for row in range(model.rows)] == ranks([c.mean("accuracy")[0] for c in state.combinations])
+
+
+def test_best_first_then_partial_then_missing_then_failed(model: ResultsModel, state: SearchState) -> None:
+    state.apply(CombinationDropped(time=1.0, combination=0, reason="skipped"))  # was complete before: stays
+    state.apply(CombinationDropped(time=1.0, combination=20, reason="skipped"))
+    model.update(state)
+    order = RowOrder(model)
+    order.arrange()
+    places = order.places
+    assert order.rows[0] == model.best
+    assert places[15] > max(places[row] for row in model.complete)  # runs: has a mean over fewer folds
+    assert order.rows[-1] == 20
+    for descending in (True, False):
+        order.sort_by("seconds", descending=descending)
+        order.arrange()
+        assert order.rows[-1] == 20
+        assert order.rows[-2] not in model.complete
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("key", ["rank", "batch_size", "optimizer", "fold 1", "mean", "seconds", "status"])
+def test_missing_values_come_last_in_either_direction(model: ResultsModel, key: str, descending: bool) -> None:
+    order = RowOrder(model)
+    order.sort_by(key, descending=descending)
+    order.arrange()
+    assert sorted(order.rows) == list(range(model.rows))
+    column = model.values["mean" if key == "rank" else key]
+    present = [column[row] is not None for row in order.rows if row not in model.last]
+    assert present == sorted(present, reverse=True)
+
+
+def test_a_column_of_numbers_and_names_sorts(model: ResultsModel) -> None:
+    values = [0.1, "CosineDecay", None, 0.01] * 6
+    model.values["batch_size"] = list(values)
+    order = RowOrder(model)
+    order.sort_by("batch_size", descending=False)
+    order.arrange()
+    assert [values[row] for row in order.rows[:2]] == [0.01, 0.01]
+
+
+def test_pinned_rows_stand_on_top(model: ResultsModel) -> None:
+    order = RowOrder(model)
+    order.toggle_pin(23)
+    order.arrange()
+    assert order.rows[0] == 23
+    order.filter_by("optimizer=adam")
+    order.arrange()
+    assert order.rows[0] == 23  # what was pinned stays, whatever the filter says
+    assert all(model.values["optimizer"][row] == "adam" for row in order.rows[1:])
+    order.toggle_pin(23)
+    order.arrange()
+    assert 23 not in order.rows
+
+
+def test_a_frozen_order_keeps_rows_where_they_are(model: ResultsModel) -> None:
+    order = RowOrder(model)
+    order.arrange()
+    order.frozen = True
+    before = list(order.rows)
+    shuffled = list(model.values["mean"])
+    random.Random(0).shuffle(shuffled)
+    model.values["mean"][:] = shuffled
+    assert not order.arrange()
+    assert order.rows == before
+    order.frozen = False
+    assert order.arrange()
+
+
+def test_a_filter_survives_a_new_model(state: SearchState) -> None:
+    model = ResultsModel()
+    order = RowOrder(model)
+    order.filter_text = "optimizer=adam"
+    order.arrange()
+    assert order.rows == []
+    assert order.problem
+    model.update(state)
+    order.arrange()
+    assert len(order.rows) == 12
+    assert not order.problem
+
+
+def test_titles_are_short_and_different() -> None:
+    assert short_titles(["hidden_units", "learning_rate__decay_rate", "optimizer__decay_rate"]) == {
+        "hidden_units": "units",
+        "learning_rate__decay_rate": "decay_rate",
+        "optimizer__decay_rate": "optimizer__decay_rate",
+    }
