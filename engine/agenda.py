@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.state import FitStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Collection, Container
 
     from engine.events import ServedFit
     from engine.plan import Plan, Training
@@ -24,6 +24,7 @@ class Agenda:
         self._plan, self._state = plan, state
         self._pending: deque[Training] = deque()
         self._attempts: dict[int, int] = defaultdict(int)
+        self._alone: set[int] = set()
 
     def __len__(self) -> int:
         """Trainings that wait; some may turn out to have nothing left to serve."""
@@ -54,20 +55,29 @@ class Agenda:
             and not combinations[fit.combination].dropped
         ]
 
-    def take(self) -> tuple[Training, list[ServedFit]] | None:
-        """The next training with the fits it is to serve; None if nothing is left."""
+    def take(self, running: Collection[Training]) -> tuple[Training, list[ServedFit]] | None:
+        """The next training with the fits it is to serve; None if nothing is left, or has to wait for `running`."""
+        if any(training.number in self._alone for training in running):
+            return None
         while self._pending:
+            if running and self._pending[0].number in self._alone:
+                return None
             training = self._pending.popleft()
             fits = self.missing(training)
             if fits:
                 return training, fits
         return None
 
-    def take_back(self, training: Training) -> bool:
-        """Put a training first whose worker died; False if it has been tried often enough."""
+    def take_back(self, training: Training, *, alone: bool) -> bool:
+        """Put a training first that is to run again; False if it has been tried often enough.
+
+        `alone`: memory seems to have been short; it runs when no other does.
+        """
         self._attempts[training.number] += 1
         if self._attempts[training.number] > _RETRIES:
             return False
+        if alone:
+            self._alone.add(training.number)
         self._pending.appendleft(training)
         return True
 

@@ -7,6 +7,7 @@ wants something of it leaves a request.
 from __future__ import annotations
 
 import math
+import os
 import queue
 import time
 from collections import deque
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 SYNC_SECONDS = 0.1
 _REQUEST_SECONDS = 0.2
+_TOO_LONG = "its training took too long"
+_LARGEST_LOG = 10 << 20
+_DEATHS_IN_VAIN = 10
 _STARTS_IN_VAIN = 3  # workers in a row that die before they are ready: then something is wrong with all of them
 _WORKER_MEMORY_GROWTH = 1 << 30
 
@@ -44,7 +48,7 @@ class _Work:
     training: Training
     fits: list[events.ServedFit]
     curve: Curve
-    begun: bool = False
+    deadline: float = math.inf  # by the monotonic clock
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,7 @@ class RunningSearch:
         self._unpublished: list[events.Event] = []
         self._synced_at = 0.0
         self._beat_at = -math.inf
+        self._paused_since = 0.0
         self._requests_at = 0.0
         self._inbox: queue.SimpleQueue[control.AnyRequest] = queue.SimpleQueue()
         self._agenda = Agenda(prepared.plan, self.state)
@@ -90,7 +95,7 @@ class RunningSearch:
         self._refitting: dict[int, _Refit] = {}
         self._refits: deque[_Refit] = deque()
         self._idle: set[int] = set()
-        self._vain_starts = 0
+        self._vain_starts = self._deaths_in_vain = 0
         self._ending: Outcome | None = None
         self._at_once = False
         self._message = ""
@@ -187,6 +192,22 @@ class RunningSearch:
             self._flush()
         if now - self._beat_at >= liveness.HEARTBEAT_SECONDS:
             self._beat()
+            self._cut_logs()
+        self._stop_what_takes_too_long(now)
+
+    def _stop_what_takes_too_long(self, now: float) -> None:
+        if self.state.status.value == "paused":
+            return
+        for worker, work in self._work.items():
+            if now > work.deadline:
+                work.deadline = math.inf
+                self._pool.stop(worker, _TOO_LONG)
+
+    def _cut_logs(self) -> None:
+        """A worker that floods its output must not fill the disk."""
+        for log in self.session.folder.glob("worker.*.log"):
+            if log.stat().st_size > _LARGEST_LOG:
+                os.truncate(log, 0)
 
     def _patience(self) -> float:
         now = time.monotonic()
@@ -266,7 +287,7 @@ class RunningSearch:
     def _start_training(self) -> bool:
         if self._ending or self.state.status.value == "paused":
             return False
-        taken = self._agenda.take()
+        taken = self._agenda.take([work.training for work in self._work.values()])
         if taken is None:
             return False
         training, fits = taken
@@ -310,7 +331,7 @@ class RunningSearch:
             case messages.Ready():
                 self._welcome(worker, message.pid)
             case messages.Begun() if work:
-                work.begun = True
+                work.deadline = time.monotonic() + (self.prepared.spec.time_limit or math.inf)
                 self._emit(_training_started(work, worker, message, now))
             case messages.EpochDone() if work:
                 self._record_epoch(work, message, now)
@@ -320,7 +341,10 @@ class RunningSearch:
                 self._free(worker)
                 self._recycle_if_grown(worker, message.memory)
             case messages.Failed() if work:
-                self._give_up(work, message.error, message.traceback)
+                if message.out_of_memory:
+                    self._try_again(work, "out of memory", alone=True, traceback=message.traceback)
+                else:
+                    self._give_up(work, message.error, message.traceback)
                 self._free(worker)
             case messages.RefitEpoch():
                 self._emit(
@@ -399,6 +423,7 @@ class RunningSearch:
         )
 
     def _record_scores(self, work: _Work, message: messages.Scored, now: float) -> None:
+        self._deaths_in_vain = 0
         place = self._journal.append_curve(work.curve)
         for fit in work.fits:
             if fit.epochs == message.epochs:
@@ -468,8 +493,11 @@ class RunningSearch:
                     reason=died.reason,
                 )
             )
-        if work is not None:
-            self._take_back(work, f"its worker died: {how}")
+        if work is not None and died.reason == _TOO_LONG:
+            self._give_up(work, f"took longer than time_limit = {self.prepared.spec.time_limit} s", "")
+        elif work is not None:
+            # The system kills with SIGKILL when memory runs out.
+            self._try_again(work, f"its worker died: {how}", alone=died.signal == "SIGKILL")
         if refit is not None:
             self._emit(
                 events.SaveFailed(
@@ -479,21 +507,28 @@ class RunningSearch:
                     error=f"the worker died: {how}; see: foldwatch logs {self.session.id}",
                 )
             )
-        if known is None:
-            self._vain_starts += 1
+        self._deaths_in_vain += 1
+        self._vain_starts += known is None
         if self._vain_starts >= _STARTS_IN_VAIN:
-            self._ending, self._at_once = "failed", True
-            self._message = f"workers die before they are ready ({how}); see: foldwatch logs {self.session.id}"
+            self._fail(f"workers die before they are ready ({how})")
+        elif self._deaths_in_vain >= _DEATHS_IN_VAIN:
+            self._fail(f"{_DEATHS_IN_VAIN} workers in a row died without a score ({how})")
         elif self._agenda or self._refits or self._ending is None:
             self.state.workers.pop(died.worker, None)
             self._start_worker(died.worker)
 
-    def _take_back(self, work: _Work, reason: str) -> None:
+    def _fail(self, why: str) -> None:
+        self._ending, self._at_once = "failed", True
+        self._message = f"{why}; see: foldwatch logs {self.session.id}"
+
+    def _try_again(self, work: _Work, reason: str, *, alone: bool, traceback: str = "") -> None:
+        """Once more, if it has not been tried before: `alone` where memory may have been short."""
         unserved = self._unserved(work)
         if not unserved:
             return
-        if not self._agenda.take_back(work.training):
-            self._give_up(work, f"{reason}, for the second time", "")
+        if not self._agenda.take_back(work.training, alone=alone):
+            where = ", when it ran alone: most likely out of memory" if alone else ""
+            self._give_up(work, f"{reason}, for the second time{where}", traceback)
             return
         for fit in unserved:
             self._emit(
@@ -530,9 +565,12 @@ class RunningSearch:
         match request:
             case control.Pause() if self.state.status.value == "running":
                 self._to_all(messages.Hold())
+                self._paused_since = time.monotonic()
                 self._emit(events.SearchPaused(time=now))
             case control.Resume() if self.state.status.value == "paused":
                 self._to_all(messages.GoOn())
+                for work in self._work.values():
+                    work.deadline += time.monotonic() - self._paused_since
                 self._emit(events.SearchResumed(time=now))
             case control.Stop():
                 self._ending = self._ending or "stopped"

@@ -24,6 +24,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A valid spec. Make one with `from_values`, `from_toml` or `read`; the fields are as written, defaults filled in.
 
     `strategy`: "grid" or {"random": n}; `subsample`: a fraction in (0, 1] or a whole number of rows above 1;
+    `time_limit`: seconds that a training may take before the fits that it still owes fail, None for no limit;
     `space`: a table of hyperparameters, or a list of such tables, as in scikit-learn.
     """
 
@@ -36,6 +37,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str | dict[str, int] = "grid"
     seed: int = 0
     trainer: str = "auto"
+    time_limit: float | None = None
     space: dict[str, Any] | list[dict[str, Any]] = msgspec.field(default_factory=dict)
 
     @classmethod
@@ -96,7 +98,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The same as TOML."""
         import tomli_w
 
-        return tomli_w.dumps(self.to_values())
+        # TOML has no word for nothing; what is left out is None.
+        return tomli_w.dumps({key: value for key, value in self.to_values().items() if value is not None})
 
     @property
     def spaces(self) -> list[tuple[Axis, ...]]:
@@ -168,6 +171,9 @@ def _validate(spec: SearchSpec) -> None:
     ):
         if not kind.accepts(getattr(spec, key)):
             raise SpecError(key, getattr(spec, key), str(kind))
+    time_limit = Number(0, low_open=True, optional=True)
+    if not time_limit.accepts(spec.time_limit):
+        raise SpecError("time_limit", spec.time_limit, f"{time_limit}, in seconds")
     _validate_subsample(spec)
     _validate_scoring(spec)
     strategy = spec.strategy
