@@ -54,8 +54,8 @@ def _course(summary: SessionSummary) -> str:
     _, word, _ = state_of(summary)
     done = f"{word}, {summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else word
     failed = f", {summary.fits_failed} failed" if summary.fits_failed else ""
-    took = f" · took {took(summary.seconds)}" if summary.seconds else ""
-    return f"{done}{failed} · started {when(summary.created, time.time())}{took} · {summary.host}"
+    worked = f" · took {took(summary.seconds)}" if summary.seconds else ""
+    return f"{done}{failed} · started {when(summary.created, time.time())}{worked} · {summary.host}"
 
 
 def what_was_asked(record: SearchRecord) -> tuple[str, tuple[tuple[tuple[str, str], ...], ...]]:

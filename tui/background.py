@@ -6,18 +6,30 @@ import threading
 from collections.abc import Callable
 
 Work = Callable[[], None]
+Failed = Callable[[str], object]
 
 
-def in_background(work: Work, name: str) -> None:
-    """Run something once; it reports by posting messages, which does not block."""
-    threading.Thread(target=work, name=name, daemon=True).start()
+def in_background(work: Work, name: str, failed: Failed) -> None:
+    """Run something once; it reports by posting messages, which does not block.
+
+    An error that it does not expect is a fault of ours: `failed` is told, because nobody sees a thread's own traceback.
+    """
+
+    def run() -> None:
+        try:
+            work()
+        except Exception as error:
+            failed(f"{name}: a fault of ours: {error!r}")
+
+    threading.Thread(target=run, name=name, daemon=True).start()
 
 
 class Latest:
     """Runs one piece of work at a time; of those asked for meanwhile only the newest is run after it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, failed: Failed) -> None:
         self._name = name
+        self._failed = failed
         self._lock = threading.Lock()
         self._waiting: Work | None = None
         self._is_running = False
@@ -29,7 +41,7 @@ class Latest:
             if self._is_running:
                 return
             self._is_running = True
-        in_background(self._run, self._name)
+        in_background(self._run, self._name, self._failed)
 
     def _run(self) -> None:
         while True:
@@ -40,8 +52,5 @@ class Latest:
                     return
             try:
                 work()
-            except BaseException:
-                # The thread ends with the error; the next request must find a fresh one.
-                with self._lock:
-                    self._is_running = False
-                raise
+            except Exception as error:
+                self._failed(f"{self._name}: a fault of ours: {error!r}")

@@ -87,7 +87,7 @@ def remark_on(params: Mapping[str, Any], rates: PlannedRates) -> tuple[str, bool
     """What the rates do, and whether that is likely a mistake."""
     first, last, highest = rates.rates[0], rates.rates[-1], max(rates.rates)
     if not isinstance(params.get("learning_rate"), str):
-        return f"{_rate(first)}, constant", False
+        return "constant", False
     course = f"{_rate(first)} → {_rate(last)}"
     if highest <= 0:
         return "is zero from the first step: nothing is learned", True

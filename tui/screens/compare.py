@@ -74,7 +74,7 @@ class CompareScreen(Screen[None]):
         super().__init__()
         self._summaries = (first, second)
         self.comparison: Comparison | None = None
-        self._reading = Latest("compare")
+        self._reading = Latest("comparing", self._fault)
 
     def compose(self) -> ComposeResult:
         """Both sides above, shared combinations below."""
@@ -105,6 +105,9 @@ class CompareScreen(Screen[None]):
                 self.post_message(self.Refused(str(error)))
 
         self._reading.ask(work)
+
+    def _fault(self, why: str) -> None:
+        self.post_message(self.Refused(why))
 
     @on(Compared)
     def _when_compared(self, message: Compared) -> None:
@@ -144,7 +147,7 @@ class CompareScreen(Screen[None]):
 
         def written(text: str | None) -> None:
             if text is not None:
-                in_background(lambda: work(text), "compare: note")
+                in_background(lambda: work(text), "writing the note", self._fault)
 
         self.app.push_screen(NoteScreen(summary.id, self.comparison.sides[side].note), written)
 

@@ -123,8 +123,8 @@ class HomeScreen(HomeActions, Screen[None]):
         self._panel = self.query_one(ControlPanel)
         self._table = self.query_one(SessionsTable)
         self._reader = SessionsReader(app.sessions)
-        self._reading = Latest("home: sessions")
-        self._about_reading = Latest("home: session")
+        self._reading = Latest("reading the sessions", self._fault)
+        self._about_reading = Latest("reading a session", self._fault)
         self._engines: list[EngineCommand] = []
         self._has_read = False
         self.query_one("#home-filter").display = False
@@ -251,7 +251,10 @@ class HomeScreen(HomeActions, Screen[None]):
             else:
                 self.post_message(self.Said(done))
 
-        in_background(run, f"home: {done}")
+        in_background(run, done, self._fault)
+
+    def _fault(self, why: str) -> None:
+        self.post_message(self.Said(why, problem=True))
 
 
 @functools.cache

@@ -116,6 +116,12 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
 
         study: Study
 
+    @dataclass
+    class Faulted(Message):
+        """It could not be worked out, and not by the form's doing."""
+
+        why: str
+
     def __init__(self, form: Form | None = None) -> None:
         super().__init__()
         self.form = form or Form()
@@ -124,7 +130,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         self.study: Study | None = None
         self._started_name: str | None = None
         self._typing: Timer | None = None
-        self._studying = Latest("new search")
+        self._studying = Latest("working the form out", self._fault)
         self._last_field = "epochs"
 
     def compose(self) -> ComposeResult:
@@ -204,6 +210,13 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             self.post_message(self.Studied(study(form, batch_number, folder)))
 
         self._studying.ask(work)
+
+    def _fault(self, why: str) -> None:
+        self.post_message(self.Faulted(why))
+
+    @on(Faulted)
+    def _when_faulted(self, message: Faulted) -> None:
+        self._panel.say(message.why, problem=True)
 
     @on(Studied)
     def _when_studied(self, message: Studied) -> None:

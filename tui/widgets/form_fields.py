@@ -108,15 +108,19 @@ class Choices(Widget, can_focus=True):
 
 
 class Field(Vertical):
-    """A field of the form by its name; `value` is its text."""
+    """A field of the form by its name; `value` is its text, shown whole below where the line is too short."""
 
     DEFAULT_CSS = """
     Field { height: auto; width: 100%; }
     Field > Horizontal { height: 1; }
     Field .field--label { width: 15; height: 1; color: $foreground; }
-    Field .field--hint { width: 12; height: 1; color: $foldwatch-faint; padding: 0 0 0 1; }
+    Field .field--hint { width: 11; height: 1; color: $foldwatch-faint; padding: 0 0 0 1; }
     Field .field--problem { height: auto; display: none; color: $error; padding: 0 0 0 15; max-height: 6; }
     Field.-wrong .field--problem { display: block; }
+    Field .field--whole { height: auto; display: none; padding: 0 0 0 15; max-height: 5; text-style: dim; }
+    Field.-long .field--whole { display: block; }
+    .-short Field.-long .field--whole { display: none; }
+    .-short Field.-long:focus-within .field--whole { display: block; }
     Field.-wrong .field--label { color: $error; text-style: bold; }
     Field FieldInput { width: 1fr; background: $panel; }
     Field FieldInput:focus { background: $foldwatch-cursor; }
@@ -147,6 +151,7 @@ class Field(Vertical):
                 value, placeholder=placeholder, compact=True, suggester=WordSuggester(field_name), select_on_focus=False
             )
         self._hint = Static(classes="field--hint")
+        self._whole = Static(classes="field--whole")
         self._problem = Static(classes="field--problem")
 
     def compose(self) -> ComposeResult:
@@ -155,7 +160,19 @@ class Field(Vertical):
             yield Static(safe_text(self._label), classes="field--label")
             yield self._editor
             yield self._hint
+        yield self._whole
         yield self._problem
+
+    def on_resize(self) -> None:
+        """What was too long may fit now."""
+        self._show_whole()
+
+    def _show_whole(self) -> None:
+        """A text that the line cannot hold stands below it, whole."""
+        is_long = isinstance(self._editor, FieldInput) and 0 < self._editor.size.width <= len(self.value)
+        self.set_class(is_long, "-long")
+        if is_long:
+            self._whole.update(safe_text(self.value))
 
     @property
     def value(self) -> str:
@@ -171,6 +188,7 @@ class Field(Vertical):
         else:
             with self._editor.prevent(Input.Changed):
                 self._editor.value = value
+        self._show_whole()
 
     def edit(self) -> None:
         """Put the cursor here."""
@@ -189,4 +207,5 @@ class Field(Vertical):
     @on(Choices.Changed)
     def _when_changed(self, event: Input.Changed | Choices.Changed) -> None:
         event.stop()
+        self._show_whole()
         self.post_message(self.Changed(self))

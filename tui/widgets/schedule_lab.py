@@ -123,11 +123,9 @@ class ScheduleLab(BoxedPane):
         lines = []
         for number, curve in numbered:
             sign = "┄ " if number >= len(_COLOURS) else "━ "
-            remark, style = (
-                (f"▲ {curve.remark}", f"bold {self.style('warning')}")
-                if curve.is_odd
-                else (f"{curve.remark:<{wide}}", "")
-            )
+            remark, style = f"{curve.remark:<{wide}}", ""
+            if curve.is_odd:
+                remark, style = f"▲ {curve.remark}", f"bold {self.style('warning')}"
             colour = rich_colour(self.colour(_colour(number)))
             line = Text.assemble((sign, colour), (clean(remark), style), "  ", (clean(curve.label), "dim"))
             line.truncate(width, overflow="ellipsis")
