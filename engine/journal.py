@@ -20,6 +20,7 @@ import msgspec
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
 from engine.events import AnyEvent, CurvePlace, EpochEnded, Event, from_json
 
+_LINE_BEGINS = re.compile(rb"[0-9a-f]{8} \[")
 _SEGMENT_NAME = re.compile(r"journal\.([1-9][0-9]{0,8})\.jsonl")
 _TAIL_BYTES = 4 << 20  # how much of the newest curves file a new follower reads for the trainings now running
 
@@ -69,6 +70,7 @@ class Damage:
 
 _header_decoder = msgspec.json.Decoder(tuple[int, SegmentOpened])
 _record_decoder = msgspec.json.Decoder(tuple[int, msgspec.Raw])
+_epoch_decoder = msgspec.json.Decoder(EpochEnded)
 _curve_decoder = msgspec.json.Decoder(Curve)
 _encode = msgspec.json.Encoder().encode
 
@@ -285,8 +287,16 @@ class JournalReader:
                 self._take(line, events)
             except (ValueError, msgspec.MsgspecError) as error:
                 self.damages.append(Damage(path.name, place, str(error)))
+                self._take_next_of(line, events)
             place += len(line) + 1
         self._offset += end
+
+    def _take_next_of(self, line: bytes, events: list[AnyEvent]) -> None:
+        """Where the damage hit a line's end, the next line is whole and stands behind it."""
+        for begin in _LINE_BEGINS.finditer(line, 1):
+            with contextlib.suppress(ValueError, msgspec.MsgspecError):
+                self._take(line[begin.start() :], events)
+                return
 
     def _take(self, line: bytes, events: list[AnyEvent]) -> None:
         payload = unframe(line)
@@ -329,9 +339,8 @@ class EpochReader:
                 payload = unframe(line)
                 # Curves stand between the epochs, and what is damaged here has cost only a glimpse.
                 if payload is not None and payload.startswith(b'{"type":"EpochEnded"'):
-                    event = from_json(payload)
-                    assert isinstance(event, EpochEnded)
-                    epochs.append(event)
+                    with contextlib.suppress(msgspec.MsgspecError):
+                        epochs.append(_epoch_decoder.decode(payload))
         return epochs
 
 
