@@ -1,0 +1,353 @@
+"""The record: what was synced is read again, damage costs what it touches, and only the newest engine's word counts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from engine import events, journal
+from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
+from engine.events import EpochEnded, FitScored, WorkerStarted
+from engine.journal import Curve, EpochReader, JournalReader, JournalWriter, Owner, frame, read_curve, unframe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OWNER = Owner(host="here", boot="b", pid=1, process_started=2.0)
+
+
+def _event(number: int) -> WorkerStarted:
+    return WorkerStarted(time=float(number), worker=number, pid=number, device="cpu")
+
+
+def _epoch(training: int, epoch: int) -> EpochEnded:
+    return EpochEnded(
+        time=0.0,
+        training=training,
+        epoch=epoch,
+        loss=None,
+        validation_loss=1.5,
+        validation_score=0.5,
+        learning_rate=0.1,
+        diverged=True,
+    )
+
+
+def _written(folder: Path, *numbers: int) -> JournalWriter:
+    writer = JournalWriter(folder, OWNER)
+    for number in numbers:
+        writer.append(_event(number))
+    writer.sync()
+    return writer
+
+
+def _numbers(happened: list[events.AnyEvent]) -> list[int]:
+    return [event.worker for event in happened if isinstance(event, WorkerStarted)]
+
+
+def test_what_was_written_is_read_in_order_and_once(tmp_path: Path) -> None:
+    writer = _written(tmp_path, 1, 2)
+    reader = JournalReader(tmp_path)
+    assert reader.poll() == [_event(1), _event(2)]
+    assert reader.poll() == []
+    writer.append(_event(3))
+    assert reader.poll() == [_event(3)]
+    assert writer.length == journal.segment_path(tmp_path, 1).stat().st_size
+    writer.close()
+    assert reader.damages == []
+
+
+def test_an_empty_folder_has_no_events_until_it_has(tmp_path: Path) -> None:
+    reader = JournalReader(tmp_path)
+    assert reader.poll() == []
+    _written(tmp_path, 1).close()
+    assert _numbers(reader.poll()) == [1]
+
+
+def test_a_line_in_the_making_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    writer = _written(tmp_path, 1)
+    reader = JournalReader(tmp_path)
+    line = frame(msgspec.json.encode((2, _event(2))))
+    path = journal.segment_path(tmp_path, 1)
+    with path.open("ab") as file:
+        file.write(line[:20])
+        file.flush()
+        assert _numbers(reader.poll()) == [1]
+        file.write(line[20:])
+        file.flush()
+        assert _numbers(reader.poll()) == [2]
+    assert reader.damages == []
+    writer.close()
+
+
+def test_every_engine_writes_a_segment_of_its_own(tmp_path: Path) -> None:
+    _written(tmp_path, 1).close()
+    writer = _written(tmp_path, 2)
+    assert writer.segment == 2
+    _written(tmp_path, 3).close()
+    assert writer.overtaken
+    assert _numbers(JournalReader(tmp_path).poll()) == [1, 2, 3]
+    assert journal.segment_numbers(tmp_path) == [1, 2, 3]
+    writer.close()
+
+
+def test_what_an_old_engine_writes_after_a_takeover_does_not_count(tmp_path: Path) -> None:
+    zombie = _written(tmp_path, 1, 2)
+    follower = JournalReader(tmp_path)
+    assert _numbers(follower.poll()) == [1, 2]
+    new = _written(tmp_path, 10)
+    zombie.append(_event(3))
+    zombie.sync()
+    assert zombie.overtaken
+    assert not new.overtaken
+    assert _numbers(JournalReader(tmp_path).poll()) == [1, 2, 10]
+    # One that had read up to the seal just goes on.
+    assert _numbers(follower.poll()) == [10]
+    assert follower.generation == 0
+    zombie.close()
+    new.close()
+
+
+def test_a_follower_that_had_read_beyond_the_seal_starts_again(tmp_path: Path) -> None:
+    zombie = _written(tmp_path, 1, 2)
+    follower = JournalReader(tmp_path)
+    follower.poll()
+    line = frame(msgspec.json.encode((3, _event(3))))
+    path = journal.segment_path(tmp_path, 1)
+    sealed = path.stat().st_size
+    # The new engine sees the file as it was, over NFS, and a follower sees a line more.
+    new = _written(tmp_path, 10)
+    new.close()
+    later = journal.segment_path(tmp_path, 2)
+    hidden = later.with_name("hidden")
+    later.rename(hidden)
+    with path.open("ab") as file:
+        file.write(line)
+    assert _numbers(follower.poll()) == [3]
+    hidden.rename(later)
+    assert _numbers(follower.poll()) == [1, 2, 10]
+    assert follower.generation == 1
+    assert path.stat().st_size > sealed
+    zombie.close()
+
+
+def test_a_torn_tail_is_sealed_away(tmp_path: Path) -> None:
+    _written(tmp_path, 1, 2).close()
+    path = journal.segment_path(tmp_path, 1)
+    path.write_bytes(path.read_bytes()[:-3])
+    _written(tmp_path, 3).close()
+    reader = JournalReader(tmp_path)
+    assert _numbers(reader.poll()) == [1, 3]
+    assert reader.damages == []
+
+
+def test_seals_name_every_older_segment_by_length_and_checksum(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        _written(tmp_path, number).close()
+    header = journal.read_header(tmp_path, 3)
+    assert header is not None
+    assert header.owner == OWNER
+    for seal, number in zip(header.seals, (1, 2), strict=True):
+        content = journal.segment_path(tmp_path, number).read_bytes()
+        assert (seal.segment, seal.length, seal.checksum) == (number, len(content), zlib.crc32(content))
+
+
+def _record(folder: Path) -> bytes:
+    """A segment with scores in it, whose numbers a wrong bit could change."""
+    writer = JournalWriter(folder, OWNER)
+    for number in range(12):
+        scored = FitScored(
+            time=1.0, combination=number, fold=0, training=0, epochs=1, scores={"accuracy": number / 16}, seconds=1.0
+        )
+        writer.append(scored)
+    writer.close()
+    return journal.segment_path(folder, 1).read_bytes()
+
+
+def _scores(folder: Path) -> dict[int, float | None]:
+    happened = JournalReader(folder).poll()
+    return {event.combination: event.scores["accuracy"] for event in happened if isinstance(event, FitScored)}
+
+
+def test_a_record_cut_at_any_byte_keeps_every_whole_line(tmp_path: Path) -> None:
+    content = _record(tmp_path)
+    path = journal.segment_path(tmp_path, 1)
+    for length in range(len(content) + 1):
+        path.write_bytes(content[:length])
+        lines = content[:length].count(b"\n")
+        assert _scores(tmp_path) == {number: number / 16 for number in range(lines - 1)}
+
+
+@pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF])
+def test_a_flipped_byte_costs_its_own_line_and_changes_no_score(tmp_path: Path, flip: int) -> None:
+    content = _record(tmp_path)
+    path = journal.segment_path(tmp_path, 1)
+    whole = {number: number / 16 for number in range(12)}
+    for place in range(len(content)):
+        path.write_bytes(content[:place] + bytes([content[place] ^ flip]) + content[place + 1 :])
+        touched = content[:place].count(b"\n") - 1
+        read = _scores(tmp_path)
+        assert read.items() <= whole.items()
+        assert set(whole) - set(read) <= {touched}, place
+
+
+def test_damage_is_told_with_its_place(tmp_path: Path) -> None:
+    content = _record(tmp_path)
+    path = journal.segment_path(tmp_path, 1)
+    second = content.index(b"\n") + 1
+    path.write_bytes(content[:second] + b"rubbish" + content[second + 7 :])
+    reader = JournalReader(tmp_path)
+    assert len(reader.poll()) == 11
+    assert [(damage.file, damage.offset) for damage in reader.damages] == [("journal.1.jsonl", second)]
+
+
+def test_lines_count_upwards_only(tmp_path: Path) -> None:
+    writer = _written(tmp_path, 1, 2)
+    with journal.segment_path(tmp_path, 1).open("ab") as file:
+        for number in (2, 1, 3):
+            file.write(frame(msgspec.json.encode((number, _event(number)))))
+    reader = JournalReader(tmp_path)
+    assert _numbers(reader.poll()) == [1, 2, 3]
+    assert len(reader.damages) == 2
+    writer.close()
+
+
+def test_of_two_engines_that_open_a_segment_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _written(tmp_path, 1).close()
+    numbers = journal.segment_numbers(tmp_path)
+    winner = _written(tmp_path, 2)
+    # The loser looked before the winner's segment was there.
+    monkeypatch.setattr(journal, "segment_numbers", lambda folder: numbers)
+    with pytest.raises(SessionHeldError):
+        JournalWriter(tmp_path, OWNER)
+    monkeypatch.undo()
+    winner.append(_event(3))
+    assert _numbers(JournalReader(tmp_path).poll()) == [1, 2, 3]
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+    winner.close()
+
+
+def _full(*arguments: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_after_a_failure_nothing_more_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    writer = _written(tmp_path, 1)
+    monkeypatch.setattr(os, call, _full)
+    action: Callable[[], object] = writer.sync if call == "fsync" else lambda: writer.append(_event(2))
+    with pytest.raises(InputOutputError, match="No space left"):
+        action()
+    monkeypatch.undo()
+    with pytest.raises(InputOutputError, match="failed before"):
+        writer.append(_event(3))
+    with pytest.raises(InputOutputError, match="failed before"):
+        writer.sync()
+    assert _numbers(JournalReader(tmp_path).poll()) == [1]
+    writer.close()
+
+
+def test_a_short_write_is_carried_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = _written(tmp_path, 1)
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda file, content: real(file, content[:7]))
+    writer.append(_event(2))
+    monkeypatch.undo()
+    assert _numbers(JournalReader(tmp_path).poll()) == [1, 2]
+    writer.close()
+
+
+def test_a_folder_that_is_gone_cannot_be_written(tmp_path: Path) -> None:
+    folder = tmp_path / "session"
+    folder.mkdir()
+    _written(folder, 1).close()
+    (folder / "journal.1.jsonl").rename(tmp_path / "kept")
+    (folder / "curves.1.jsonl").unlink()
+    folder.rmdir()
+    with pytest.raises((CannotCreateError, FileNotFoundError)):
+        JournalWriter(folder, OWNER)
+    assert not folder.exists()
+
+
+def test_curves_are_found_where_their_score_says(tmp_path: Path) -> None:
+    writer = _written(tmp_path, 1)
+    curves = [
+        Curve(training=t, loss=[1.0, None], validation_loss=[1.0, 2.0], validation_score=[0.5] * 2, learning_rate=[t])
+        for t in range(3)
+    ]
+    places = []
+    for curve in curves:
+        writer.append_epoch(_epoch(curve.training, 1))
+        places.append(writer.append_curve(curve))
+    assert [read_curve(tmp_path, place) for place in places] == curves
+    path = journal.curves_path(tmp_path, 1)
+    content = bytearray(path.read_bytes())
+    content[places[1].offset + 12] ^= 1
+    path.write_bytes(content)
+    assert [read_curve(tmp_path, place) for place in places] == [curves[0], None, curves[2]]
+    path.unlink()
+    assert read_curve(tmp_path, places[0]) is None
+    writer.close()
+
+
+def test_epochs_are_followed_in_the_newest_segment(tmp_path: Path) -> None:
+    reader = EpochReader(tmp_path)
+    assert reader.poll() == []
+    writer = _written(tmp_path, 1)
+    assert reader.poll() == []
+    writer.append_epoch(_epoch(4, 1))
+    writer.append_curve(Curve(training=4, loss=[], validation_loss=[], validation_score=[], learning_rate=[]))
+    writer.append_epoch(_epoch(4, 2))
+    assert reader.poll() == [_epoch(4, 1), _epoch(4, 2)]
+    assert reader.poll() == []
+    path = journal.curves_path(tmp_path, 1)
+    with path.open("ab") as file:
+        file.write(b'00000000 {"type":"EpochEnded"}\nrubbish\n')
+    writer.append_epoch(_epoch(4, 3))
+    assert reader.poll() == [_epoch(4, 3)]
+    new = _written(tmp_path, 2)
+    writer.append_epoch(_epoch(4, 4))
+    new.append_epoch(_epoch(5, 1))
+    assert reader.poll() == [_epoch(5, 1)]
+    writer.close()
+    new.close()
+
+
+def test_a_checksum_that_fits_what_is_no_event_costs_only_that_line(tmp_path: Path) -> None:
+    writer = _written(tmp_path, 1)
+    with journal.segment_path(tmp_path, 1).open("ab") as file:
+        for payload in (b"[2, 5]", b"{}", b'[2, {"type":"NoSuchEvent","time":1}]', b"\xff\xfe", b""):
+            file.write(frame(payload))
+    with journal.curves_path(tmp_path, 1).open("ab") as file:
+        file.write(frame(b'{"type":"EpochEnded","nothing":1}'))
+    reader = JournalReader(tmp_path)
+    assert _numbers(reader.poll()) == [1]
+    assert len(reader.damages) == 5
+    assert EpochReader(tmp_path).poll() == []
+    writer.close()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    journal.write_whole(path, b"old")
+    assert path.stat().st_mode & 0o777 == 0o600
+    for call in ("fsync", "rename"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync" if call == "fsync" else "replace", _full)
+            with contextlib.suppress(OSError):
+                journal.write_whole(path, b"new")
+        if call == "fsync":
+            assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_frames_hold_only_what_was_framed() -> None:
+    assert unframe(frame(b"[1]").rstrip(b"\n")) == b"[1]"
+    for line in (b"", b"zzzzzzzz [1]", b"00000000 [1]", frame(b"[1]")[1:-1], frame(b"[1]")[:-2]):
+        assert unframe(line) is None
