@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_CURVES = 12
 _POINTS = 600
-_ZERO_SHARE = 1e-3  # a rate below this share of its highest trains no more
+_ZERO_SHARE = 1e-4  # a rate below this share of its highest trains no more
 _EARLY = 0.9
 _HARDLY = 0.01
 

@@ -117,7 +117,7 @@ class Field(Vertical):
     Field .field--hint { width: 11; height: 1; color: $foldwatch-faint; padding: 0 0 0 1; }
     Field .field--problem { height: auto; display: none; color: $error; padding: 0 0 0 15; max-height: 6; }
     Field.-wrong .field--problem { display: block; }
-    Field .field--whole { height: auto; display: none; padding: 0 0 0 15; max-height: 5; text-style: dim; }
+    Field .field--whole { height: auto; display: none; padding: 0 0 0 15; max-height: 10; text-style: dim; }
     Field.-long .field--whole { display: block; }
     .-short Field.-long .field--whole { display: none; }
     .-short Field.-long:focus-within .field--whole { display: block; }
