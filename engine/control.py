@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import time
@@ -76,6 +77,15 @@ def write_request(folder: Path, request: Request) -> None:
         raise InputOutputError(message) from error
 
 
+def _read(path: Path) -> tuple[int, bytes]:
+    """Whose file it is, and what it holds, up to a little more than a request can have."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        return os.fstat(descriptor).st_uid, os.read(descriptor, _LARGEST + 1)
+    finally:
+        os.close(descriptor)
+
+
 def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
     """Requests that wait, oldest first, each removed as it is taken; and what was refused, in words."""
     control = folder / "control"
@@ -86,13 +96,13 @@ def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
             continue
         path = control / name
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                owner = os.fstat(file.fileno()).st_uid
-                content = file.read(_LARGEST + 1)
+            owner, content = _read(path)
             path.unlink()
         except OSError as error:
             refused.append(f"control/{name}: {error.strerror}")
+            # What cannot be read must not be met again at every turn: it is put aside, unread.
+            with contextlib.suppress(OSError):
+                path.rename(control / f".refused-{name}")
             continue
         if owner not in (os.geteuid(), 0):
             refused.append(f"control/{name}: written by user {owner}, not by the session's owner")

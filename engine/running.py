@@ -81,6 +81,8 @@ class RunningSearch:
         self.state = session.state()
         self._publish, self._clock = publish, clock
         self._pool, self._devices = pool, devices
+        # What is left of requests was meant for an engine that has ended; nobody can ask this one before its segment.
+        control.take_requests(session.folder)
         self._journal = JournalWriter(session.folder, liveness.this_process())
         self._unpublished: list[events.Event] = []
         self._synced_at = 0.0

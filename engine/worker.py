@@ -74,6 +74,10 @@ class Orders:
                 self.may_run.set()
             case messages.Abandon():
                 self.abandoned[order.training] = order.epochs
+            case messages.Train():
+                # One that was left, or ended just before it could be left, may be asked for again.
+                self.abandoned.pop(order.training, None)
+                self.work.put(order)
             case _:
                 self.work.put(order)
 
@@ -159,7 +163,6 @@ class Worker:
             )
         else:
             self._say(messages.Ended(training=order.training, memory=_resident_bytes()))
-        self._orders.abandoned.pop(order.training, None)
 
     def _train_and_score(self, order: messages.Train) -> None:
         from engine.training.requests import training_request
