@@ -18,6 +18,7 @@ MOST_BYTES = 50_000  # terminals drop longer OSC 52 sequences, some without a wo
 
 def copy(app: App[Any], text: str) -> str:
     """Try to copy; returns what was done. A file holds the text as well, because no terminal confirms a copy."""
+    text = text.encode(errors="replace").decode()  # half a surrogate pair would raise further down
     kept = _keep(text)
     if len(text.encode()) > MOST_BYTES:
         return f"too long for a terminal's clipboard; it is in {kept}"
@@ -36,7 +37,7 @@ def _keep(text: str) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / "copied.txt"
-        path.write_text(f"{text}\n", encoding="utf-8", errors="replace")
+        path.write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
         return f"no file ({error.strerror})"
     return str(path)

@@ -61,8 +61,15 @@ class EngineCommand:
                 if output is not None:
                     output.close()
         except OSError as error:
+            self.close()
             message = f"{shown_command(self.arguments)}: cannot be started: {error}"
             raise InputOutputError(message) from error
+
+    def close(self) -> None:
+        """Let go of what it wrote to stderr; the process goes on."""
+        if self._errors is not None:
+            self._errors.close()
+            self._errors = None
 
     @property
     def has_ended(self) -> bool:
@@ -77,6 +84,7 @@ class EngineCommand:
     def outcome(self) -> str:
         """What to tell: that it is done, or the last line it wrote to stderr."""
         if self.succeeded:
+            self.close()
             return self._done
         said = ""
         if self._errors is not None:
@@ -84,5 +92,6 @@ class EngineCommand:
             self._errors.seek(max(0, end - _SAID_BYTES))
             lines = self._errors.read().decode(errors="replace").strip().splitlines()
             said = clean(lines[-1]) if lines else ""
+        self.close()
         code = self._process.returncode if self._process else None
         return f"{shown_command(self.arguments)} ended with {code}: {said or 'it said nothing'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from typing import Any
 
@@ -56,8 +58,13 @@ def rerun_command(spec: dict[str, Any], params: dict[str, Any]) -> str:
     """One line for a shell: the spec as TOML on stdin."""
     lines = [f"{key} = {_toml(spec[key])}" for key in _SPEC_KEYS if key in spec]
     lines.append("[space]")
-    lines += [f"{name} = {_toml(value)}" for name, value in combination_space(params).items()]
+    lines += [f"{_key(name)} = {_toml(value)}" for name, value in combination_space(params).items()]
     return f"printf '%s\\n' {' '.join(shlex.quote(line) for line in lines)} > one.toml && foldwatch run one.toml"
+
+
+def _key(name: str) -> str:
+    """A bare key where TOML allows one."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
 
 
 def _toml(value: Any) -> str:
@@ -66,9 +73,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{key} = {_toml(item)}' for key, item in value.items() if item is not None)} }}"
+        return f"{{ {', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items() if item is not None)} }}"
     if isinstance(value, str):
-        import msgspec
-
-        return msgspec.json.encode(value).decode()
+        return json.dumps(value)  # a TOML basic string escapes as JSON does
     return repr(value)

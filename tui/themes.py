@@ -5,7 +5,7 @@ The last one is that of Okabe and Ito (2008). `foldwatch-faint` is for what stan
 
 from __future__ import annotations
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="foldwatch-dark",
@@ -67,7 +67,8 @@ TERMINAL = Theme(
     boost="ansi_default",
     dark=True,
     ansi=True,
-    variables={
+    variables=BUILTIN_THEMES["ansi-dark"].variables
+    | {
         "foldwatch-faint": "ansi_bright_black",
         "foldwatch-line": "ansi_bright_black",
         "foldwatch-cursor": "ansi_blue",

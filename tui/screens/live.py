@@ -104,7 +104,12 @@ class LiveScreen(LiveActions, Screen[None]):
         yield Static(id="tabs")
         with Horizontal(id="body"):
             with Vertical(id="left", classes="column"):
-                yield Input(placeholder="optimizer=adam mean>0.8 status=running wide", id="filter", compact=True)
+                yield Input(
+                    placeholder="optimizer=adam mean>0.8 status=running wide",
+                    id="filter",
+                    compact=True,
+                    select_on_focus=False,
+                )
                 yield ResultsTable(id="results")
                 yield TrendsPane(id="matters")
                 yield WorkersPane(id="workers")
@@ -324,8 +329,10 @@ class LiveScreen(LiveActions, Screen[None]):
         """Out of what is open: filter, maximised pane, the view."""
         box = self.query_one("#filter", Input)
         if box.display:
-            box.value = ""
             self._close_filter()
+            self._table.order.filter_by("")
+            self._panel.say("")
+            self._rearranged()
         elif self.maximized is not None:
             self.minimize()
         elif self._table.order.filter_text:
@@ -342,6 +349,7 @@ class LiveScreen(LiveActions, Screen[None]):
         box = self.query_one("#filter", Input)
         box.display = True
         box.value = self._table.order.filter_text
+        box.cursor_position = len(box.value)
         box.focus()
 
     @on(Input.Changed, "#filter")

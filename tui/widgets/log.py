@@ -135,7 +135,8 @@ class LogPane(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A click takes the cursor, twice opens."""
-        number = self.scroll_offset.y + event.y
+        offset = event.get_content_offset(self)
+        number = self.scroll_offset.y + offset.y if offset is not None else len(self._lines)
         if number < len(self._lines):
             self.cursor = number
             self.refresh()

@@ -288,12 +288,15 @@ class ResultsTable(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """A heading sorts, a row takes the cursor, twice opens it."""
-        if event.y == 0:
-            column: Column | None = self._cells.column_at(event.x, self.scroll_offset.x)
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        if offset.y == 0:
+            column: Column | None = self._cells.column_at(offset.x, self.scroll_offset.x)
             if column is not None:
                 self.sort_by(column.key)
             return
-        place = self.scroll_offset.y + event.y - 1
+        place = self.scroll_offset.y + offset.y - 1
         if 0 <= place < len(self.order.rows):
             self._go_to(place)
             if event.chain == 2:

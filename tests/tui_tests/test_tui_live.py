@@ -1,0 +1,421 @@
+"""Every key of the live view, against scripted searches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pilots import said, shown, until, watching
+from scripted_search import Script, ScriptedSession, half_way_session
+
+from engine import control, events
+from tui.screens.detail import DetailScreen
+from tui.screens.dialogs import ChoiceScreen, PathScreen, TextScreen
+from tui.screens.keys import KeysScreen
+from tui.screens.trends import TrendsScreen
+from tui.widgets.control_panel import ControlPanel
+from tui.widgets.curves_plot import CurvesPlot
+from tui.widgets.learning_rate_plot import LearningRatePlot
+from tui.widgets.log import LogPane
+from tui.widgets.results_table import ResultsTable
+
+SIZES = [(80, 24), (120, 40), (200, 60)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_size_shows_the_search(size: tuple[int, int]) -> None:
+    async with watching(size=size) as (pilot, screen):
+        text = shown(pilot.app)
+        assert "RUNNING" in text
+        assert "42/72" in text
+        assert "0.8120 ± .0041" in text
+        assert "reuters · 3 folds" in text
+        assert "p pause" in text
+        assert "? keys" in text
+        assert screen.query_one(ResultsTable).has_focus
+
+
+@pytest.mark.parametrize(
+    ("key", "request_", "command"),
+    [
+        ("p", control.Pause(), "foldwatch pause reuters-01"),
+        ("K", control.Skip(combination=15), "foldwatch skip reuters-01 --combination 15"),
+        ("r", control.Retry(combination=16), "foldwatch retry reuters-01 --combination 16"),
+    ],
+)
+async def test_a_key_asks_the_engine_and_shows_its_command(key: str, request_: Any, command: str) -> None:
+    session = half_way_session()
+    session.script_events.append(events.CombinationDropped(time=1.0, combination=16, reason="skipped"))
+    async with watching(session) as (pilot, screen):
+        screen.query_one(ResultsTable).move_to(16 if key == "r" else 15)
+        await pilot.press(key)
+        await until(pilot, lambda: session.requests)
+        assert session.requests == [request_]
+        assert command in said(screen)
+
+
+async def test_retry_takes_all_failed_ones_where_none_is_selected() -> None:
+    script = Script(splits=1)
+    made = script.start()
+    for index in (3, 5):
+        made += script.failed(index, 0, "it broke", "")
+    session = ScriptedSession([*made, *script.fit(0, 0)], script.curves)
+    async with watching(session) as (pilot, _):
+        await pilot.press("r")
+        await until(pilot, lambda: len(session.requests) == 2)
+        assert session.requests == [control.Retry(combination=3), control.Retry(combination=5)]
+
+
+async def test_resume_after_a_pause() -> None:
+    session = half_way_session()
+    session.script_events.append(events.SearchPaused(time=1_750_000_070.0))
+    async with watching(session) as (pilot, screen):
+        assert "PAUSED" in shown(pilot.app)
+        await pilot.press("s")
+        await until(pilot, lambda: session.requests)
+        assert session.requests == [control.Resume()]
+        session.script_events.append(events.SearchResumed(time=1_750_000_071.0))
+        await until(pilot, lambda: screen.live.standing == "running")
+
+
+@pytest.mark.parametrize(("key", "at_once"), [("f", False), ("a", True)])
+async def test_stop_asks_how(key: str, at_once: bool) -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
+        assert not session.requests
+        await pilot.press(key)
+        await until(pilot, lambda: session.requests)
+        assert session.requests == [control.Stop(at_once=at_once)]
+        assert "foldwatch stop reuters-01" in said(screen)
+
+
+async def test_stop_can_be_left() -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        await pilot.press("x")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        assert not session.requests
+
+
+@pytest.mark.parametrize(("key", "combination"), [("b", None), ("B", 10)])
+async def test_save_asks_where(key: str, combination: int | None) -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        await pilot.press("j", key)
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
+        assert "foldwatch save reuters-01" in shown(pilot.app)
+        await pilot.press("enter")
+        await until(pilot, lambda: session.requests)
+        name = "best" if combination is None else "combination-10"
+        path = f"/nowhere/sessions/reuters-01/{name}.keras"
+        assert session.requests == [control.Save(path=path, combination=combination)]
+        session.script_events += [
+            events.RefitEpochEnded(time=1.0, combination=8, epoch=3, epochs=20, loss=0.5),
+        ]
+        await until(pilot, lambda: "refitting #8: epoch 3/20" in shown(pilot.app))
+        session.script_events += [
+            events.ModelSaved(time=1.0, combination=8, path="/x/best.keras", sha256="0"),
+            events.TestScored(time=1.0, combination=8, scores={"accuracy": 0.801}, rows=2246),
+        ]
+        await until(pilot, lambda: "accuracy 0.8010" in shown(pilot.app))
+        assert screen.live.state.refit is not None
+
+
+async def test_a_combination_that_is_not_complete_cannot_be_saved() -> None:
+    async with watching() as (pilot, screen):
+        screen.query_one(ResultsTable).move_to(15)
+        await pilot.press("B")
+        await until(pilot, lambda: "not complete" in said(screen))
+
+
+@pytest.mark.parametrize("key", ["p", "x", "K", "r", "b", "s"])
+async def test_read_only_refuses_what_changes_the_search(key: str) -> None:
+    session = half_way_session()
+    async with watching(session, read_only=True) as (pilot, screen):
+        await pilot.press(key)
+        await until(pilot, lambda: "read-only" in said(screen))
+        assert not session.requests
+        assert "p pause" not in shown(pilot.app)
+
+
+async def test_nothing_can_be_asked_of_an_engine_that_is_gone() -> None:
+    session = half_way_session()
+    session.alive = False
+    async with watching(session) as (pilot, screen):
+        assert "CRASHED" in shown(pilot.app)
+        assert "s start" in shown(pilot.app)
+        await pilot.press("p")
+        await until(pilot, lambda: "no engine works on this session" in said(screen))
+        assert not session.requests
+
+
+async def test_results_land_in_their_cells() -> None:
+    script = Script()
+    made = script.start()
+    training, begun = script.begin(0, 0)
+    session = ScriptedSession([*made, *begun], script.curves)
+    async with watching(session) as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        assert table.order.rows[0] == 0
+        session.script_events.extend(script.epochs(training, 0, 0, 1, 3))
+        await until(pilot, lambda: "3/5" in shown(pilot.app))
+        session.script_events.extend(script.scored(training, 0, 0))
+        await until(pilot, lambda: "1 of 3" in shown(pilot.app))
+        for fold in (1, 2):
+            session.script_events.extend(script.fit(0, fold))
+        await until(pilot, lambda: "1 ★" in shown(pilot.app))
+        assert "best so far" in shown(pilot.app)
+
+
+async def test_the_cursor_stays_on_its_combination_while_rows_move() -> None:
+    script = Script()
+    session = ScriptedSession(script.half_way(), script.curves)
+    async with watching(session) as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        await pilot.press("j", "j")
+        held = table.cursor
+        assert held == table.order.rows[2]
+        for index in range(17, 24):
+            for fold in range(3):
+                session.script_events.extend(script.fit(index, fold))
+        await until(pilot, lambda: len(table.model.complete) > 19)
+        assert table.cursor == held
+        await pilot.press("z")
+        assert "frozen" in shown(pilot.app)
+        before = list(table.order.rows)
+        session.script_events.extend(script.fit(16, 0) + script.fit(16, 1) + script.fit(16, 2))
+        await until(pilot, lambda: 16 in table.model.complete)
+        assert table.order.rows == before
+        await pilot.press("z")
+        assert table.order.rows != before
+        assert table.cursor == held
+
+
+async def test_sorting_by_keys_and_by_the_mouse() -> None:
+    async with watching() as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        await pilot.press("greater_than_sign")
+        assert table.order.sort_key == "seconds"
+        await pilot.press("v")
+        assert not table.order.descending
+        await pilot.press("less_than_sign", "less_than_sign")
+        assert table.order.sort_key == "fold 2"
+        await pilot.click(ResultsTable, offset=(3, 1))
+        assert table.order.sort_key == "rank"
+        await pilot.click(ResultsTable, offset=(3, 4))
+        assert table.cursor == table.order.rows[2]
+
+
+async def test_moving_by_arrows_pages_and_edges() -> None:
+    async with watching(size=(80, 24)) as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        await pilot.press("G")
+        assert table.cursor == table.order.rows[-1]
+        assert table.scroll_offset.y > 0
+        await pilot.press("g")
+        assert table.cursor == table.order.rows[0]
+        assert table.scroll_offset.y == 0
+        await pilot.press("pagedown", "up", "down", "k", "j")
+        assert table.order.places[table.cursor or 0] > 5
+        await pilot.press("right")
+        assert table.scroll_offset.x > 0
+        assert shown(pilot.app).count("rank") >= 1
+        await pilot.press("left")
+        assert table.scroll_offset.x == 0
+
+
+async def test_filtering_while_typing() -> None:
+    async with watching() as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        await pilot.press("f", *"epochs", "equals_sign", "2", "0")
+        await until(pilot, lambda: len(table.order.rows) == 8)
+        assert "8 shown" in shown(pilot.app)
+        await pilot.press("enter")
+        assert table.has_focus
+        await pilot.press("f", *" nonsense", "equals_sign", "1")
+        await until(pilot, lambda: "no column" in said(screen))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(table.order.rows) == 24)
+
+
+async def test_marks_bring_schedules_into_the_plot() -> None:
+    async with watching() as (pilot, screen):
+        plot = screen.query_one(LearningRatePlot)
+        await until(pilot, lambda: len(plot.lines) == 1)
+        first = plot.lines[0].combination
+        assert plot.lines[0].used  # the rates of its epochs, read from its curve
+        await pilot.press("m", "j", "j")
+        await until(pilot, lambda: [line.combination for line in plot.lines][1:] == [first])
+        await pilot.press("u", "l")
+        assert plot.in_steps
+        assert plot.logarithmic
+        assert "steps, log" in shown(pilot.app)
+
+
+async def test_curves_of_the_selected_combination() -> None:
+    async with watching() as (pilot, screen):
+        plot = screen.query_one(CurvesPlot)
+        await until(pilot, lambda: len(plot.curves) == 3)
+        assert plot.combination == 8
+        screen.query_one(ResultsTable).move_to(15)
+        await until(pilot, lambda: plot.combination == 15 and len(plot.curves) == 3)
+        assert [len(curve.loss) for curve in plot.curves] == [5, 3, 4]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_tab_goes_through_the_panes(size: tuple[int, int]) -> None:
+    async with watching(size=size) as (pilot, screen):
+        seen = []
+        for _ in range(6 if size[0] != 120 else 5):
+            await pilot.press("tab")
+            assert screen.focused is not None
+            seen.append(screen.focused.id)
+            assert screen.focused.region.height > 1, "the focused pane is in view"
+        assert seen[-1] == "results"
+        assert len(set(seen)) == len(seen)
+        await pilot.press("shift+tab")
+        assert screen.focused is not None
+        assert screen.focused.id == "log"
+        await pilot.press("o")
+        assert screen.maximized is not None
+        await pilot.press("tab")
+        assert screen.maximized is screen.query_one(ResultsTable)
+        await pilot.press("escape")
+        assert screen.maximized is None
+
+
+async def test_the_log_opens_tracebacks() -> None:
+    async with watching() as (pilot, screen):
+        log = screen.query_one(LogPane)
+        log.focus()
+        await pilot.press("k", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextScreen))
+        assert "MemoryError" in shown(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("g", "G", "j")
+        assert log.cursor is None
+
+
+async def test_detail_follows_the_search_and_copies() -> None:
+    script = Script()
+    session = ScriptedSession(script.half_way(), script.curves)
+    async with watching(session, size=(140, 60)) as (pilot, screen):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DetailScreen))
+        text = shown(pilot.app)
+        for word in ("combination #8", "f1_macro", "decay_rate", "from engine import Search", "rank 1", "seed"):
+            assert word in text
+        await pilot.press("y")
+        await until(pilot, lambda: "foldwatch run one.toml" in pilot.app.clipboard)
+        await pilot.press("c")
+        assert "search = Search(" in pilot.app.clipboard
+        await pilot.press("n", "N", "j", "k", "u", "l")
+        detail = pilot.app.screen
+        assert isinstance(detail, DetailScreen)
+        assert detail.combination == 8
+        detail.combination = 13
+        await pilot.press("n", "N")
+        assert "MemoryError" in shown(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_trends(size: tuple[int, int]) -> None:
+    async with watching(size=size) as (pilot, screen):
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrendsScreen))
+        await until(pilot, lambda: "explains" in shown(pilot.app))
+        before = shown(pilot.app)
+        await pilot.press("d")
+        await pilot.pause()
+        if size[0] > 80:
+            assert shown(pilot.app) != before
+            assert "0.8120" in before
+        await pilot.press("a", "tab", "j", "k", "t")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+
+async def test_keys_are_searched() -> None:
+    async with watching() as (pilot, screen):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(pilot.app.screen, KeysScreen))
+        assert "Steer the search" in shown(pilot.app)
+        await pilot.press(*"logarithm")
+        await until(pilot, lambda: "Steer the search" not in shown(pilot.app))
+        assert "linear or logarithmic" in shown(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+
+
+async def test_export_and_copy_show_their_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TMUX", raising=False)
+    async with watching() as (pilot, screen):
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
+        assert "foldwatch export reuters-01 --format csv" in shown(pilot.app)
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("y")
+        assert pilot.app.clipboard == "foldwatch attach reuters-01"
+
+
+async def test_keys_of_the_control_panel_can_be_clicked() -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, _):
+        await pilot.click(ControlPanel, offset=(2, 1))
+        await until(pilot, lambda: session.requests)
+        assert session.requests == [control.Pause()]
+
+
+async def test_resizing_changes_the_layout() -> None:
+    async with watching() as (pilot, screen):
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: screen.has_class("-narrow"))
+        await until(pilot, lambda: not screen.query_one(LogPane).region)
+        await pilot.resize_terminal(200, 60)
+        await until(pilot, lambda: screen.has_class("-wide"))
+        await until(pilot, lambda: "mean by value" in shown(pilot.app))
+        await pilot.resize_terminal(30, 8)
+        await pilot.resize_terminal(120, 40)
+        await until(pilot, lambda: screen.query_one(LogPane).region)
+
+
+async def test_a_record_read_anew_starts_over() -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        await pilot.press("m")
+        session.script_events = Script().start()
+        session.generation += 1
+        await until(pilot, lambda: screen.live.state.fits_finished == 0)
+        assert "0/72" in shown(pilot.app)
+
+
+async def test_a_finished_search_rings_once_and_says_so() -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, _):
+        rung: list[bool] = []
+        pilot.app.bell = lambda: rung.append(True)  # type: ignore[method-assign]
+        session.script_events.append(events.SearchFinished(time=1_750_000_080.0, outcome="completed"))
+        await until(pilot, lambda: "COMPLETED" in shown(pilot.app))
+        assert rung == [True]
+
+
+@pytest.mark.parametrize("theme", ["dark", "light", "colour-blind", "terminal"])
+async def test_every_theme_draws(theme: str) -> None:
+    async with watching(theme=theme, size=(200, 60)) as (pilot, screen):
+        plot = screen.query_one(CurvesPlot)
+        await until(pilot, lambda: len(plot.curves) == 3)
+        assert "RUNNING" in shown(pilot.app)
+
+
+async def test_the_palette_knows_the_keys() -> None:
+    async with watching() as (pilot, screen):
+        titles = [command.title for command in pilot.app.get_system_commands(screen)]
+        assert "Theme: light" in titles
+        assert "Freeze the order, or let it go" in titles

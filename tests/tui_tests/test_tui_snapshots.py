@@ -1,0 +1,52 @@
+"""Pictures of the live view at three sizes; look at the report before you accept a new one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pilots import until
+from scripted_search import NOON, half_way_session
+
+from tui.app import FoldwatchApp
+from tui.screens.live import LiveScreen
+from tui.widgets.curves_plot import CurvesPlot
+from tui.widgets.learning_rate_plot import LearningRatePlot
+
+if TYPE_CHECKING:
+    from textual.pilot import Pilot
+
+
+@pytest.fixture(autouse=True)
+def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+
+
+async def ready(pilot: Pilot[Any]) -> None:
+    """Rows, plots and schedules are drawn."""
+    app = pilot.app
+    await until(pilot, lambda: isinstance(app.screen, LiveScreen))
+    await until(pilot, lambda: len(app.screen.query_one(CurvesPlot).curves) == 3)
+    await until(pilot, lambda: app.screen.query_one(LearningRatePlot).lines)
+    await until(pilot, lambda: app.screen.live.liveness is not None)  # type: ignore[attr-defined]
+    app.screen._draw_frame()  # type: ignore[attr-defined]
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)], ids=["80x24", "120x40", "200x60"])
+def test_live_view(snap_compare: Any, size: tuple[int, int]) -> None:
+    app = FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75, theme="dark")
+    assert snap_compare(app, terminal_size=size, run_before=ready)
+
+
+def test_trends(snap_compare: Any) -> None:
+    async def open_trends(pilot: Pilot[Any]) -> None:
+        await ready(pilot)
+        await pilot.press("t")
+        await pilot.pause()
+
+    app = FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75, theme="dark")
+    assert snap_compare(app, terminal_size=(120, 40), run_before=open_trends)
