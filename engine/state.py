@@ -212,6 +212,7 @@ class SearchState:
         self.fits_finished = 0
         self.fits_failed = 0
         self.cost_done = 0.0
+        self.paces: list[tuple[float, float]] = []  # expected and real seconds of trainings that ended
         self.last_time = 0.0
         self.seconds_before = 0.0  # worked by engines before the present one
         self.changed: set[int] = set()
@@ -294,6 +295,7 @@ class SearchState:
         for training in list(self.trainings.values()):
             self._release(training.training)
         self.cost_done = 0.0
+        self.paces.clear()
         self._place()
 
     def _place(self) -> None:
@@ -333,7 +335,7 @@ class SearchState:
             if any(fit.combination == event.combination for fit in training.fits):
                 if combination.fits[training.fold] is FitStatus.RUNNING:
                     self._set_fit(event.combination, training.fold, FitStatus.WAITING)
-                self._end_training_if_served(training.training)
+                self._end_training_if_served(training.training, event.time)
 
     def _on_combination_restored(self, event: events.CombinationRestored) -> None:
         combination = self.combinations[event.combination]
@@ -385,7 +387,7 @@ class SearchState:
     def _on_fit_scored(self, event: events.FitScored) -> None:
         combination = self.combinations[event.combination]
         if combination.fits[event.fold] is FitStatus.SCORED:
-            self._end_training_if_served(event.training)
+            self._end_training_if_served(event.training, event.time)
             return  # the first score counts, whoever sends another
         for metric in combination.scores:
             combination.scores[metric][event.fold] = event.scores.get(metric)
@@ -393,18 +395,18 @@ class SearchState:
         combination.curves[event.fold] = event.curve
         combination.taken_from[event.fold] = event.taken_from
         self._set_fit(event.combination, event.fold, FitStatus.DIVERGED if event.diverged else FitStatus.SCORED)
-        self._end_training_if_served(event.training)
+        self._end_training_if_served(event.training, event.time)
         if combination.status is CombinationStatus.COMPLETE:
             self._compare_with_best(combination)
 
     def _on_fit_failed(self, event: events.FitFailed) -> None:
         self.combinations[event.combination].errors[event.fold] = event.error, event.traceback
         self._set_fit(event.combination, event.fold, FitStatus.FAILED)
-        self._end_training_if_served(event.training)
+        self._end_training_if_served(event.training, event.time)
 
     def _on_fit_retried(self, event: events.FitRetried) -> None:
         self._set_fit(event.combination, event.fold, FitStatus.WAITING)
-        self._end_training_if_served(event.training)
+        self._end_training_if_served(event.training, event.time)
 
     def _on_search_paused(self, event: events.SearchPaused) -> None:
         self.status = SearchStatus.PAUSED
@@ -413,8 +415,11 @@ class SearchState:
     def _on_search_resumed(self, event: events.SearchResumed) -> None:
         self.status = SearchStatus.RUNNING
         if self._paused_at is not None:
-            self._paused_seconds += max(0.0, event.time - self._paused_at)
+            paused = max(0.0, event.time - self._paused_at)
+            self._paused_seconds += paused
             self._paused_at = None
+            for training in self.trainings.values():
+                training.started += paused
 
     def _on_refit_epoch_ended(self, event: events.RefitEpochEnded) -> None:
         if self.refit is None or self.refit.combination != event.combination or self.refit.path:
@@ -461,13 +466,14 @@ class SearchState:
         if best is None or mean > best_mean or (mean == best_mean and combination.index < best.index):
             self._best = combination
 
-    def _end_training_if_served(self, number: int) -> None:
+    def _end_training_if_served(self, number: int, time: float) -> None:
         training = self.trainings.get(number)
         if training is None:
             return
         fits = (self.combinations[fit.combination].fits[training.fold] for fit in training.fits)
         if all(fit is not FitStatus.RUNNING for fit in fits):
             self.cost_done += training.cost * (training.epochs - training.epoch) / training.epochs
+            self.paces.append((training.cost, max(0.0, time - training.started)))
             self._release(number)
 
     def _release(self, number: int) -> None:
