@@ -160,7 +160,7 @@ class FakeTrainer:
                 validation_loss=loss * 1.1,
                 probabilities=_probabilities(generator, validation, number),
                 learning_rate=float(rates[-1]),
-                weights=lambda: [],
+                weights=list,
             )
 
 

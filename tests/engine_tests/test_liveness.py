@@ -54,8 +54,6 @@ def test_this_process_lives(tmp_path: Path) -> None:
     assert str(os.getpid()) in now.owner
 
 
-
-
 @pytest.mark.parametrize(
     "changes",
     [{"process_started": 1.0}, {"boot": "another boot"}, {"pid": 2**22 + 1}],

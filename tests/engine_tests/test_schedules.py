@@ -64,7 +64,9 @@ def test_every_step_is_as_in_keras(name: str, arguments: dict[str, Any]) -> None
 
 
 @pytest.mark.keras
-@pytest.mark.parametrize(("first", "t_mul"), [(100, 1), (137, 1.5), (100, 2.0), (1, 2.0), (13, 3.0), (7, 1.1), (3, 2.5)])
+@pytest.mark.parametrize(
+    ("first", "t_mul"), [(100, 1), (137, 1.5), (100, 2.0), (1, 2.0), (13, 3.0), (7, 1.1), (3, 2.5)]
+)
 def test_restarts_begin_at_the_same_step_as_in_keras(first: int, t_mul: float) -> None:
     """Rounding decides to which period a step at a boundary belongs; training asks for one step at a time."""
     import keras

@@ -1,0 +1,255 @@
+"""Whatever a worker process does, the pool says what became of it, at once, and leaves nothing of it behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from engine import data, messages
+from engine.pool import Died, Pool, Said
+from tests.fakes import FAKE_WORKER, SMALL, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+pytestmark = pytest.mark.usefixtures("surroundings")
+DEADLINE_SECONDS = 30.0
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    made = Pool(tmp_path, FAKE_WORKER)
+    yield made
+    made.close()
+
+
+def _until(pool: Pool, enough: Callable[[list[Said | Died]], bool]) -> list[Said | Died]:
+    happened: list[Said | Died] = []
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not enough(happened):
+        assert time.monotonic() < deadline, happened
+        happened += pool.wait(1.0)
+    return happened
+
+
+def _until_said(pool: Pool, kind: type[messages.Message]) -> list[Said | Died]:
+    return _until(
+        pool, lambda happened: any(isinstance(one, Said) and isinstance(one.message, kind) for one in happened)
+    )
+
+
+def _died(pool: Pool) -> Died:
+    happened = _until(pool, lambda happened: any(isinstance(one, Died) for one in happened))
+    return next(one for one in happened if isinstance(one, Died))
+
+
+def _start(pool: Pool, fault: Fault | None = None, number: int = 0) -> int:
+    pool.start(number, fault.environment() if fault else {})
+    _until_said(pool, messages.Ready)
+    return pool.pid(number)
+
+
+def _train(pool: Pool, folder: Path, parsed_data: Path, number: int = 0, epochs: int = 3) -> None:
+    import numpy as np
+
+    dataset = data.load("sample", num_words=int(str(SMALL["num_words"])), cache_dir=parsed_data)
+    folds = np.full((1, len(dataset.training)), -1, np.int16)
+    folds[0, :200] = np.arange(200) % 2
+    np.save(folder / "folds.npy", folds)
+    pool.send(
+        number,
+        messages.Prepare(dataset=str(dataset.folder), folds=str(folder / "folds.npy"), scoring=["accuracy"], seed=0),
+    )
+    params = {"batch_size": 50, "hidden_units": 8}
+    pool.send(number, messages.Train(training=5, trainer="kernel", fold=0, params=params, stops=[epochs]))
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def _group(leader: int) -> list[psutil.Process]:
+    """Processes of a worker's group that live."""
+    members = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == leader and not _gone(process.pid):
+                members.append(process)
+    return members
+
+
+def test_a_worker_says_what_it_does(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+    pid = _start(pool)
+    _train(pool, tmp_path, parsed_data)
+    happened = _until_said(pool, messages.Ended)
+    said = [one.message for one in happened if isinstance(one, Said)]
+    assert [type(message).__name__ for message in said] == ["Begun", *["EpochDone"] * 3, "Scored", "Ended"]
+    assert pool.workers == [0]
+    pool.close()
+    assert _gone(pid)
+    assert pool.workers == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "name", "reason"),
+    [
+        ("kill", None, "SIGKILL", ""),
+        ("exit", 0, "", ""),
+        ("exit with 7", 7, "", ""),
+        ("segfault", None, "SIGSEGV", ""),
+        ("half a line", None, "SIGKILL", ""),
+        ("long line", None, "SIGKILL", "a line of more than 4 MiB"),
+        ("bad json", None, "SIGKILL", "no message"),
+        ("pickle", None, "SIGKILL", "no message"),
+        ("grandchild", None, "SIGKILL", ""),
+    ],
+)
+def test_an_end_is_told_for_what_it_is(
+    pool: Pool, tmp_path: Path, parsed_data: Path, kind: str, code: int | None, name: str, reason: str
+) -> None:
+    canary = tmp_path / "canary"
+    pid = _start(pool, Fault(kind, epoch=2, path=str(canary)))
+    _train(pool, tmp_path, parsed_data)
+    died = _died(pool)
+    assert (died.worker, died.pid, died.exit_code, died.signal) == (0, pid, code, name)
+    assert reason in died.reason
+    assert bool(reason) == bool(died.reason)
+    assert pool.workers == []
+    assert _gone(pid)
+    assert not canary.exists()
+    psutil.wait_procs(_group(pid), timeout=DEADLINE_SECONDS)
+    assert _group(pid) == []
+    # Its number is free again.
+    _start(pool)
+
+
+def test_what_was_said_before_the_end_is_heard(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+    _start(pool, Fault("half a line", epoch=3))
+    _train(pool, tmp_path, parsed_data)
+    happened = _until(pool, lambda happened: any(isinstance(one, Died) for one in happened))
+    names = [type(one.message).__name__ for one in happened if isinstance(one, Said)]
+    assert names == ["Begun", "EpochDone", "EpochDone"]
+    assert isinstance(happened[-1], Died)
+
+
+def test_a_fault_is_told_as_text_and_the_worker_lives(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+    pid = _start(pool, Fault("raise", epoch=2))
+    _train(pool, tmp_path, parsed_data)
+    happened = _until_said(pool, messages.Failed)
+    failed = happened[-1]
+    assert isinstance(failed, Said)
+    assert isinstance(failed.message, messages.Failed)
+    assert failed.message.error == "RuntimeError: a fault that was ordered"
+    assert "Traceback" in failed.message.traceback
+    assert not failed.message.out_of_memory
+    assert not _gone(pid)
+
+
+def test_a_flood_of_output_goes_to_the_log_and_blocks_nobody(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+    _start(pool, Fault("flood"))
+    _train(pool, tmp_path, parsed_data, epochs=1)
+    _until_said(pool, messages.Ended)
+    assert (tmp_path / "worker.0.log").stat().st_size > 1_000_000
+
+
+def test_a_worker_that_ignores_sigterm_ends_with_its_pool(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    pid = _start(pool, Fault("ignore sigterm"))
+    held = _start(pool, Fault("gate", path=str(gate)), number=1)
+    _train(pool, tmp_path, parsed_data, epochs=1)
+    _until_said(pool, messages.Ended)
+    _train(pool, tmp_path, parsed_data, number=1)
+    with gate.open("wb"):
+        # The second one waits at the gate, in the middle of a training.
+        os.kill(pid, signal.SIGTERM)
+        assert not _gone(pid)
+        pool.close()
+    assert _gone(pid)
+    assert _gone(held)
+
+
+def test_stop_ends_a_worker_with_the_reason(pool: Pool) -> None:
+    pid = _start(pool)
+    pool.stop(0, "its memory grew")
+    died = _died(pool)
+    assert (died.reason, died.signal) == ("its memory grew", "SIGKILL")
+    assert _gone(pid)
+
+
+def test_orders_to_one_that_has_just_died_are_no_error(pool: Pool) -> None:
+    pid = _start(pool)
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    pool.send(0, messages.Hold())
+    assert _died(pool).signal == "SIGKILL"
+
+
+def test_a_command_that_cannot_be_started_leaks_no_descriptors(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, ["/nowhere/at/all"])
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(FileNotFoundError):
+        pool.start(0, {})
+    assert len(os.listdir("/dev/fd")) == before
+    pool.close()
+
+
+def test_pools_leak_no_descriptors(tmp_path: Path) -> None:
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        pool = Pool(tmp_path, FAKE_WORKER)
+        pid = _start(pool)
+        os.kill(pid, signal.SIGKILL)
+        _died(pool)
+        _start(pool)
+        pool.close()
+    assert len(os.listdir("/dev/fd")) == before
+
+
+PARENT = """
+import sys, time
+from pathlib import Path
+from engine import messages
+from engine.pool import Pool, Said
+from tests.fakes import FAKE_WORKER, Fault
+
+pool = Pool(Path(sys.argv[1]), FAKE_WORKER)
+for number in range(2):
+    pool.start(number, {})
+ready = 0
+while ready < 2:
+    ready += sum(isinstance(one, Said) for one in pool.wait(1.0))
+print(pool.pid(0), pool.pid(1), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_workers_end_by_themselves_when_their_engine_is_killed(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-c", PARENT, str(tmp_path)]
+    parent = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    assert parent.stdout is not None
+    try:
+        workers = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        assert len(workers) == 2
+        parent.kill()
+        _, alive = psutil.wait_procs(workers, timeout=2.0)
+        # In a container nobody may reap orphans: a zombie has ended all the same.
+        assert [worker for worker in alive if not _gone(worker.pid)] == []
+    finally:
+        parent.kill()
+        parent.communicate()
