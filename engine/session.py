@@ -372,7 +372,7 @@ def summarise(place: Path) -> SessionSummary:
         folder=place,
         created=record.created,
         dataset=str(record.spec.get("dataset", "")),
-        strategy=strategy if isinstance(strategy, str) else next(iter(strategy), ""),
+        strategy="random" if isinstance(strategy, dict) else str(strategy),
         synthetic=record.data.synthetic,
         host=record.host,
         alive=now.alive,
