@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     import argparse
 
 _NO_TERMINAL = (
-    "foldwatch: the app needs a terminal on stdin and stdout; see foldwatch --help for commands that need none"
+    "foldwatch: the app needs a terminal on stdin, stdout and stderr (it draws on the last); "
+    "foldwatch --help lists the commands that need none"
 )
 
 
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return int(headless(given))
     options = _parser().parse_args(given)
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         sys.stderr.write(f"{_NO_TERMINAL}\n")
         return 2
     # Textual reads both at its import. A watched search changes a few times a second: no need for 60 frames.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
-import signal
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +10,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding
 
 from engine.session import open_session, sessions_folder
+from tui.leaving import Leaving
 from tui.themes import DEFAULTS, SHORT_NAMES, THEMES
 
 if TYPE_CHECKING:
@@ -72,11 +70,7 @@ class FoldwatchApp(App[None]):
 
     def on_mount(self) -> None:
         """Leave cleanly when the terminal goes away, and show the first screen."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            # Elsewhere than in a main thread (tests, textual-serve) signals are somebody else's.
-            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self.exit)
+        self._leaving = Leaving(self.exit)
         if self._demo:
             self.start_demo()
         elif self._session is None:
@@ -85,6 +79,10 @@ class FoldwatchApp(App[None]):
             self.push_screen(HomeScreen())
         else:
             self.open_live(self._session)
+
+    def on_unmount(self) -> None:
+        """Signals are somebody else's again."""
+        self._leaving.forget()
 
     def open_live(self, session: WatchedSession | str) -> None:
         """Watch a session, by name or as an object. Raises FoldwatchError if it cannot be opened."""
@@ -98,8 +96,8 @@ class FoldwatchApp(App[None]):
         from engine.session import new_identifier
         from tui.screens.starting import StartingScreen
 
-        name = new_identifier(self.sessions, "demo")
-        self.push_screen(StartingScreen(["demo", "--headless", "--name", name], name))
+        # The engine picks its demo's name by the same rule.
+        self.push_screen(StartingScreen(["demo", "--headless"], new_identifier(self.sessions, "demo")))
 
     def action_keys(self) -> None:
         """Keys by purpose; a screen may have its own in `KEYS`."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.narration import show_value
 from engine.state import CombinationStatus, FitStatus
+from tui.parameter_columns import grouped, shared_texts
 from tui.safe_text import clean
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class ResultsModel:
         self.columns: list[Column] = []
         self.values: dict[str, list[Any]] = {}  # by column key, None where missing
         self.texts: dict[str, list[str]] = {}  # of the hyperparameters, as drawn
+        self.shared: dict[str, list[str]] = {}  # columns that several hyperparameters share: to sort by, not to filter
         self.fits: list[list[FitStatus]] = []
         self.statuses: list[CombinationStatus] = []
         self.running: dict[tuple[int, int], TrainingState] = {}  # by (combination, fold)
@@ -94,22 +96,26 @@ class ResultsModel:
         self.statuses = [CombinationStatus.WAITING] * self.rows
         self.complete, self.last = set(), set()
         self._ranking = []
-        self.columns = self._layout(folds)
+        self.columns = self._layout(folds, state.combinations)
         self._note_running(state, set())
         for row, combination in enumerate(state.combinations):
             self._refresh(row, combination)
 
-    def _layout(self, folds: list[str]) -> list[Column]:
+    def _layout(self, folds: list[str], combinations: list[CombinationState]) -> list[Column]:
         titles = short_titles(self.params)
         columns = [Column("rank", "rank", max(5, len(str(self.rows)) + 3), "rank")]
-        for name in self.params:
-            widest = max(map(len, self.texts[name]), default=0)
-            width = max(min(widest, _LONGEST_VALUE), len(titles[name]))
-            numeric = all(
-                value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-                for value in self.values[name]
-            )
-            columns.append(Column(name, titles[name], width, "param", right=numeric))
+        self.shared = {}
+        for names in grouped(self.params):
+            name = names[0]
+            if len(names) == 1:
+                key, title, numeric = name, titles[name], _all_numbers(self.values[name])
+            else:
+                head = name.partition("__")[0]
+                key, title, numeric = f"{head} …", _WELL_KNOWN.get(head, head), False
+                self.texts[key] = self.shared[key] = shared_texts(head, [each.params for each in combinations])
+            widest = max(map(len, self.texts[key]), default=0)
+            width = max(min(widest, _LONGEST_VALUE), len(title))
+            columns.append(Column(key, title, width, "param", right=numeric))
         columns += [Column(key, key, max(6, len(key)), "fold", fold=number) for number, key in enumerate(folds)]
         columns.append(Column("mean", "mean ± std", 14, "mean"))
         columns.append(Column("seconds", "seconds", 7, "seconds"))
@@ -146,6 +152,10 @@ class ResultsModel:
         if status is CombinationStatus.COMPLETE and not math.isnan(mean):
             self.complete.add(row)
             insort(self._ranking, (-round(mean, 12), row))
+
+
+def _all_numbers(values: list[Any]) -> bool:
+    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
 
 
 def varying(combinations: list[CombinationState]) -> list[str]:

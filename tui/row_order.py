@@ -77,7 +77,7 @@ class RowOrder:
         model = self.model
         key = "mean" if self.sort_key == "rank" else self.sort_key
         descending = self.descending != (self.sort_key == "rank")
-        column = model.values.get(key)
+        column: list[Any] | None = model.values.get(key) or model.shared.get(key)
         if column is None:
             return list(rows)
         # Comprehensions, because this runs over every row a few times a second.

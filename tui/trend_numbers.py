@@ -60,13 +60,22 @@ def complete_rows(model: ResultsModel) -> list[int]:
 
 
 def parameter_trends(model: ResultsModel) -> list[ParameterTrend]:
-    """Every hyperparameter that varies, the one that explains most first; those without two values seen last."""
-    rows = complete_rows(model)
-    means = model.values["mean"] if rows else []
-    _, spread = mean_and_deviation([means[row] for row in rows])
+    """Every hyperparameter that varies, the one that explains most first.
+
+    An argument (`optimizer__momentum`) is compared only among the combinations that have it, and left out where they
+    all have the same: otherwise it would take the credit for its optimizer or schedule.
+    """
+    every_row = complete_rows(model)
+    means = model.values["mean"] if every_row else []
     trends: list[ParameterTrend] = []
     for name in model.params:
+        is_argument = "__" in name
+        column = model.values[name]
+        rows = [row for row in every_row if column[row] is not None] if is_argument else every_row
         groups = _groups(model, name, rows)
+        if is_argument and len(groups) < 2:
+            continue
+        _, spread = mean_and_deviation([means[row] for row in rows])
         values: list[ValueTrend] = []
         for text, members in groups.items():
             scores = [means[row] for row in members]

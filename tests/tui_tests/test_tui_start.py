@@ -131,6 +131,14 @@ def test_a_hang_up_ends_it_cleanly_within_two_seconds() -> None:
     assert time.monotonic() - began < 2
 
 
+def test_a_signal_ends_it_even_where_nobody_reads_the_terminal() -> None:
+    terminal = Terminal()
+    terminal.until(b"RUNNING")
+    terminal.process.send_signal(signal.SIGTERM)  # and nothing is read from here on
+    assert terminal.process.wait(timeout=10) == 0
+    os.close(terminal.parent)
+
+
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_ends_it_and_restores_the_terminal(number: signal.Signals) -> None:
     terminal = Terminal()

@@ -65,6 +65,7 @@ class DetailScreen(Watching):
 
     def on_mount(self) -> None:
         """Draw."""
+        self.ready = True
         for name in ("rates", "curves"):
             self.query_one(f"#{name}").add_class("pane")
         self.query_one(ControlPanel).show_keys(

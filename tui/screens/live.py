@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from tui.follow import Feed
+    from tui.machine import MachineReading
 
 REPAINT_SECONDS = 0.22
 PLOT_SECONDS = 1.0
@@ -95,6 +96,7 @@ class LiveScreen(LiveActions, Screen[None]):
         self.live = LiveModel(session, self.follow)
         self._drawn_at = 0.0
         self._plots_drawn_at = 0.0
+        self._machine_drawn: MachineReading | None = None
         self._drain_timer: Timer | None = None
         self._plot_timer: Timer | None = None
 
@@ -167,7 +169,8 @@ class LiveScreen(LiveActions, Screen[None]):
             if feed.state is not None or feed.events:
                 self._table.show(live.state)
                 self.query_one(LogPane).show(live.history)
-            if feed.state is not None or feed.events or feed.machine is not None:
+            if feed.state is not None or feed.events or feed.machine != self._machine_drawn:
+                self._machine_drawn = feed.machine
                 self._draw_workers(feed)
             self._draw_frame()
             if feed.curves or feed.planned:
@@ -235,7 +238,7 @@ class LiveScreen(LiveActions, Screen[None]):
         if self.has_class("-narrow"):
             wanted = "100%"
         else:
-            least, most = self.size.width * 45 // 100, self.size.width * 60 // 100
+            least, most = self.size.width * 45 // 100, self.size.width * 65 // 100
             wanted = str(max(least, min(most, self._table.virtual_size.width + 3)))
         if wanted != getattr(self, "_left_width", ""):
             self._left_width = wanted

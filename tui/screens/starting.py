@@ -42,7 +42,7 @@ class StartingScreen(Screen[None]):
         """Start the engine and look for what it makes."""
         app: Any = self.app
         whole = [*self._arguments, "--sessions", str(app.sessions)]
-        if app.data_folder is not None:
+        if app.data_folder is not None and self._arguments[0] != "demo":
             whole += ["--data-dir", str(app.data_folder)]
         self._command = EngineCommand(whole, "", no_color=bool(app.no_color))
         try:

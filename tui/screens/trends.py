@@ -65,6 +65,7 @@ class TrendsScreen(Watching):
 
     def on_mount(self) -> None:
         """Draw."""
+        self.ready = True
         self.query_one(ControlPanel).show_keys(
             [
                 ("d", "down", "screen.pair('down')"),
@@ -115,7 +116,7 @@ class TrendsScreen(Watching):
 
     def action_pair(self, which: str) -> None:
         """The next hyperparameter down or across, never the same for both."""
-        names = self._model.params
+        names = [trend.name for trend in parameter_trends(self._model)]
         if len(names) < 2:
             return
         present, other = (self._down, self._across) if which == "down" else (self._across, self._down)

@@ -8,7 +8,9 @@ from textual.screen import Screen
 
 
 class Watching(Screen[Any]):
-    """A screen that is drawn from the same state as the live view below it."""
+    """A screen that is drawn from the same state as the live view below it; told only once it is `ready`."""
+
+    ready = False
 
     def search_changed(self) -> None:
         """Events, curves or plans came in; for subclasses."""

@@ -114,7 +114,7 @@ def _filled_in(points: list[tuple[float, float]], count: int) -> list[tuple[floa
 
 def _limits(values: list[float], *, logarithmic: bool) -> tuple[float, float]:
     bottom, top = min(values), max(values)
-    if bottom == top:
+    if top - bottom <= 1e-5 * max(abs(top), abs(bottom)):
         # A constant stands in the middle, not on the frame.
         return (
             (bottom / 3, top * 3) if logarithmic else (bottom - abs(bottom) * 0.5 - 1e-9, top + abs(top) * 0.5 + 1e-9)

@@ -9,7 +9,6 @@ from rich.text import Text
 
 from engine.narration import show_value
 from tui import numbers
-from tui.results_model import short_titles
 from tui.safe_text import clean
 from tui.trend_numbers import pair_means, parameter_trends, top_combinations
 
@@ -35,7 +34,8 @@ def values_text(model: ResultsModel, width: int, colour: Colour) -> Text:
     label = min(18, max(len(value.text) for trend in trends for value in trend.values))
     room = max(6, width - label - 25)
     for trend in trends:
-        text.append(clean(trend.name), style="bold underline")
+        name = clean(trend.name.replace("__", " "), longest=60)
+        text.append(name.removeprefix("learning_rate "), style="bold underline")
         text.append(f"   effect {trend.effect:.4f}, explains {trend.share:.0%} of the spread\n", style="dim")
         best = max((value.mean for value in trend.values), default=0.0)
         for value in trend.values:
@@ -88,10 +88,11 @@ def top_text(model: ResultsModel, count: int, width: int) -> Text:
         return text
     scores = [score for combination in top for score in combination.scores]
     low, high = min(scores), max(scores)
-    titles = short_titles(model.params)
+    columns = [column for column in model.columns if column.kind == "param"]
+    titles = {column.key: column.title for column in columns}
     widths = {
-        name: min(_LONGEST, max(len(titles[name]), *(len(model.texts[name][combination.row]) for combination in top)))
-        for name in model.params
+        key: min(_LONGEST, max(len(title), *(len(model.texts[key][combination.row]) for combination in top)))
+        for key, title in titles.items()
     }
     number = max(len(str(combination.row)) for combination in top) + 1
     room = max(12, min(30, width - 24 - number - sum(widths.values()) - 2 * len(widths)))

@@ -38,19 +38,20 @@ class WorkersPane(Pane):
 
     def show(self, state: SearchState, reading: MachineReading | None, remote: str = "") -> None:
         """The state as it is now; a new reading of the machine if there is one; `remote`: the engine's other host."""
+        if remote != self._remote:
+            self.entitle("workers", f"on {remote}")
         self._state, self._remote = state, remote
         if reading is not None:
             self._reading = reading
             for pid, worker in reading.workers.items():
                 self._processor.setdefault(pid, deque(maxlen=_HISTORY)).append(worker.processor)
-        self.entitle("workers", f"on {remote}" if remote else "")
         self.changed()
 
     def draw_content(self, width: int, height: int) -> Text:
         """As many lines as there is room for."""
         state = self._state
-        if state is None or not state.workers:
-            finished = state is not None and state.status.is_finished
+        finished = state is not None and state.status.is_finished
+        if state is None or not state.workers or finished:
             return Text("no worker runs" if finished else "no worker has started yet", style="dim")
         lines = [self._worker(state, state.workers[number]) for number in sorted(state.workers)]
         for gpu in self._reading.gpus if self._reading else []:

@@ -1,0 +1,53 @@
+"""Which columns hyperparameters get: one each, but an optimizer or a schedule with its arguments shares one.
+
+Six columns for one schedule would push the scores out of sight. A shared column says what differs: `Exp 0.1 0.96`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from engine.narration import show_value
+from tui.safe_text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SHORT = {
+    "ExponentialDecay": "Exp",
+    "PiecewiseConstantDecay": "Steps",
+    "PolynomialDecay": "Poly",
+    "InverseTimeDecay": "Inverse",
+    "CosineDecay": "Cosine",
+    "CosineDecayRestarts": "Restarts",
+}
+_FIRST = "initial_learning_rate"  # what a schedule starts from is said before what it does
+
+
+def grouped(names: Sequence[str]) -> list[list[str]]:
+    """Names by column, in order; several names of one head (`optimizer`, `optimizer__momentum`) share a column."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.partition("__")[0], []).append(name)
+    return list(groups.values())
+
+
+def shared_texts(head: str, combinations: Sequence[dict[str, Any]]) -> list[str]:
+    """What a shared column says of each combination: the name, then the arguments that take several values."""
+    names = sorted({name for params in combinations for name in params if name.startswith(f"{head}__")})
+    names.sort(key=lambda name: not name.endswith(_FIRST))
+    differing = []
+    for name in names:
+        values = {show_value(params[name]) for params in combinations if params.get(name) is not None}
+        if len(values) > 1:
+            differing.append(name)
+    texts: list[str] = []
+    for params in combinations:
+        value = params.get(head)
+        if value is None:
+            texts.append("default")
+            continue
+        parts = [_SHORT.get(value, value) if isinstance(value, str) else show_value(value)]
+        parts += [show_value(params[name]) for name in differing if params.get(name) is not None]
+        texts.append(clean(" ".join(parts), longest=200))
+    return texts
