@@ -49,10 +49,6 @@ class Fault:
     marks: str = ""
     path: str = ""
 
-    def environment(self) -> dict[str, str]:
-        """What tells it to worker processes."""
-        return {FAULT_VARIABLE: json.dumps(asdict(self))}
-
     def strikes(self, epoch: int, units: tuple[int, ...]) -> bool:
         """Whether it is due now; counts itself."""
         if epoch != self.epoch or (self.units and self.units not in units):
@@ -68,10 +64,14 @@ class Fault:
         return False
 
 
-def fault_told() -> Fault | None:
-    """The fault that this process was told, if any."""
-    text = os.environ.get(FAULT_VARIABLE)
-    return Fault(**json.loads(text)) if text else None
+def told(*faults: Fault) -> dict[str, str]:
+    """The environment that tells worker processes of faults."""
+    return {FAULT_VARIABLE: json.dumps([asdict(fault) for fault in faults])}
+
+
+def faults_told() -> list[Fault]:
+    """The faults that this process was told."""
+    return [Fault(**values) for values in json.loads(os.environ.get(FAULT_VARIABLE, "[]"))]
 
 
 def _speech() -> int:
@@ -116,9 +116,9 @@ def commit(fault: Fault) -> None:
         case "flood":
             os.write(1, b"flood " * (1 << 18))
         case "gate":
-            # Until whoever opened the other end closes it.
-            with Path(fault.path).open("rb") as gate:
-                gate.read()
+            # Until whoever opens the other end closes it, or writes a byte for each that is to pass.
+            with Path(fault.path).open("rb", buffering=0) as gate:
+                gate.read(1)
         case "ignore sigterm":
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -138,7 +138,7 @@ class FakeTrainer:
     """The `Trainer` interface without the work."""
 
     name: str = "fake"
-    fault: Fault | None = field(default_factory=fault_told)
+    faults: list[Fault] = field(default_factory=faults_told)
 
     def refusal(self, request: TrainingRequest) -> str | None:
         return None
@@ -147,16 +147,15 @@ class FakeTrainer:
         assert validation is not None
         steps = -(-len(training) // request.batch_size)
         for number in range(1, request.epochs + 1):
-            struck = self.fault is not None and self.fault.strikes(number, request.network.hidden_units)
-            if struck:
-                assert self.fault is not None
-                commit(self.fault)
+            struck = [fault for fault in self.faults if fault.strikes(number, request.network.hidden_units)]
+            for fault in struck:
+                commit(fault)
             rates = request.learning_rates[: number * steps]
             generator = np.random.default_rng(_key(request, rates))
             loss = float(generator.uniform(0.5, 1.5)) / number
             yield Epoch(
                 number=number,
-                loss=float("nan") if struck and self.fault and self.fault.kind == "nan" else loss,
+                loss=float("nan") if any(fault.kind == "nan" for fault in struck) else loss,
                 validation_loss=loss * 1.1,
                 probabilities=_probabilities(generator, validation, number),
                 learning_rate=float(rates[-1]),
@@ -176,7 +175,8 @@ def _probabilities(generator: np.random.Generator, validation: Rows, epoch: int)
     """Chance, with the right class favoured more after more epochs."""
     probabilities = generator.random((len(validation), validation.classes))
     probabilities[np.arange(len(validation)), validation.labels] += generator.uniform(0.2, 0.5) * (1 + epoch / 20)
-    return (probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: NDArray[np.float32] = (probabilities / probabilities.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def fake_search(sessions: Path, space: dict[str, Any] | list[dict[str, Any]], **options: Any) -> Search:

@@ -107,7 +107,7 @@ def test_a_new_search_waits() -> None:
 def test_a_training_runs_its_fits_until_each_is_scored() -> None:
     state = _state(_worker(), _training(0, [(0, 1), (1, 3)]))
     assert [combination.fits[0] for combination in state.combinations] == ["running", "running", "waiting"]
-    assert state.workers[0].training == 0
+    assert [worker.training for worker in state.workers.values()] == [0]
     state.apply(_epoch(0, 1))
     state.apply(_scored(0, 0, 0.5))
     assert state.cost_done == pytest.approx(10 / 3)
@@ -118,7 +118,7 @@ def test_a_training_runs_its_fits_until_each_is_scored() -> None:
     state.apply(_scored(1, 0, 0.75))
     assert state.cost_done == pytest.approx(10)
     assert state.trainings == {}
-    assert state.workers[0].training is None
+    assert [worker.training for worker in state.workers.values()] == [None]
     assert state.fits_finished == 2
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from engine import data, messages
 from engine.pool import Died, Pool, Said
-from tests.fakes import FAKE_WORKER, SMALL, Fault
+from tests.fakes import FAKE_WORKER, SMALL, Fault, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def _died(pool: Pool) -> Died:
 
 
 def _start(pool: Pool, fault: Fault | None = None, number: int = 0) -> int:
-    pool.start(number, fault.environment() if fault else {})
+    pool.start(number, told(fault) if fault else {})
     _until_said(pool, messages.Ready)
     return pool.pid(number)
 
