@@ -13,6 +13,7 @@ from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
 from engine.errors import SpecError, UsageError
 from engine.session import check_identifier
 from engine.spec import SearchSpec
+from tui.safe_text import clean
 from tui.value_syntax import ValueSyntaxError, text_of, values_of
 
 # Fields of the whole search, in the order of the form, and what they are when nothing is typed.
@@ -166,15 +167,18 @@ def field_of_place(place: str) -> str:
 
 
 def form_of(values: Mapping[str, Any], *, workers: int | None = None) -> Form:
-    """The form that shows a spec, its values as `SearchSpec.to_values` gives them. `name` stays empty."""
+    """The form that shows a spec, its values as `SearchSpec.to_values` gives them. `name` stays empty.
+
+    What no spec can hold is shown made harmless: an editor draws its text as it is.
+    """
     general = dict(GENERAL)
     for key in GENERAL:
         if key in values:
-            general[key] = _general_text(key, values[key])
+            general[key] = clean(_general_text(key, values[key]))
     general["workers"] = str(workers) if workers is not None else ""
     raw = values.get("space", {})
     spaces = tuple(
-        {name: text_of(space[name]) for name in HYPERPARAMETER_NAMES if name in space}
+        {name: clean(text_of(space[name])) for name in HYPERPARAMETER_NAMES if name in space}
         for space in (raw if isinstance(raw, list) else [raw])
     )
     return Form(general, spaces or ({},))

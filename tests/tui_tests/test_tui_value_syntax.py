@@ -109,7 +109,7 @@ def test_values_that_specs_may_hold_too(value: Any, text: str) -> None:
         ("5,,6", "a value", 2),
         ("0.5..", "a number after ..", 5),
         ("1..x", "a number after ..", 3),
-        ("sgd(", "a )", 4),
+        ("sgd(", "the name of an argument", 4),
         ("sgd(momentum", "a =", 12),
         ("sgd(momentum=", "a value", 13),
         ("sgd(momentum=1, momentum=2)", "twice", 16),

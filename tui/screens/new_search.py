@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from tui.background import Latest
 from tui.form import Form, field_of_space
@@ -21,7 +21,7 @@ from tui.safe_text import clean
 from tui.screens.new_search_actions import NewSearchActions
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.data_pane import DataPane
-from tui.widgets.form_fields import Choices, Field
+from tui.widgets.form_fields import Field
 from tui.widgets.meaning_pane import MeaningPane
 from tui.widgets.schedule_lab import ScheduleLab
 from tui.widgets.space_editor import SpaceEditor
@@ -54,13 +54,14 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     NewSearchScreen.-wide #data { height: 12; }
     NewSearchScreen.-short #data { display: none; }
     """
+    AUTO_FOCUS = ""  # plain keys stay plain keys when a dialog closes
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (170, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         *NewSearchActions.ACTION_BINDINGS,
         Binding("f6,tilde", "lab", "Schedule lab, or back to the form", show=False),
-        Binding("down,enter", "move(1)", "Next field", show=False),
-        Binding("up", "move(-1)", "Field before", show=False),
+        Binding("down,enter,tab", "move(1)", "Next field", show=False),
+        Binding("up,shift+tab", "move(-1)", "Field before", show=False),
         Binding("i", "edit", "Back into the form", show=False),
         Binding("escape", "back", "Out of the field, then back", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
@@ -79,7 +80,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             Key("escape", "out of the field to the plain keys below; again: back, keeping the form"),
         ],
         "In a field": [
-            Key("up down enter tab", "to the next field or the one before"),
+            Key("up down enter tab, shift+tab", "to the next field or the one before"),
             Key("right", "take the word that is suggested; or another choice"),
             Key("shift+up shift+down", "nudge the number at the cursor"),
         ],
@@ -152,7 +153,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         self._editor.border_title = "the search"
         self._show_form()
         self._work_out()
-        self.call_after_refresh(self._editor.fields["epochs"].edit)
+        self.call_after_refresh(self._editor.edit, "epochs")
 
     def on_screen_resume(self) -> None:
         """Back from a search that was started here: this form has done its work."""
@@ -270,28 +271,29 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
 
     def on_descendant_focus(self) -> None:
         """Keys differ in the lab."""
-        focused = self.focused
-        if isinstance(focused, Input | Choices) and isinstance(focused.parent and focused.parent.parent, Field):
-            self._last_field = next(
-                (key for key, field in self._editor.fields.items() if focused in field.walk_children()), "epochs"
-            )
+        self._remember_field()
         self._panel.show_keys(self._keys_now())
+
+    def _remember_field(self) -> None:
+        field = next((one for one in self.focused.ancestors if isinstance(one, Field)), None) if self.focused else None
+        self._last_field = next((key for key, one in self._editor.fields.items() if one is field), self._last_field)
 
     # Moving
 
     def action_move(self, step: int) -> None:
         """To the next field, or into the form."""
+        self._remember_field()
         names = list(self._editor.fields)
         if self.focused is None or self._lab.has_focus:
             self.action_edit()
             return
         place = names.index(self._last_field)
-        self._editor.fields[names[(place + step) % len(names)]].edit()
+        self._editor.edit(names[(place + step) % len(names)])
 
     def action_edit(self) -> None:
         """Back into the field where the cursor was."""
         self.remove_class("-lab")
-        self._editor.fields[self._last_field].edit()
+        self._editor.edit(self._last_field)
 
     def action_lab(self) -> None:
         """Between form and lab."""

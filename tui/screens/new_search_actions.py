@@ -74,7 +74,7 @@ class NewSearchActions:
         name = reading.name or new_identifier(self.app.sessions, spec.dataset)
         if self._has_session(name):
             self._panel.say(f"there is a session {name} already; choose another name", problem=True)
-            self._editor.fields["name"].edit()
+            self._editor.edit("name")
             return
         try:
             path = keep_spec(spec, self.app.sessions, name)

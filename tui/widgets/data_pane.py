@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -49,7 +50,8 @@ class DataPane(BoxedPane, can_focus=False):
             )
         ]
         if view.problem:
-            lines.append(Text(clean(view.problem), style=self.style("error")))
+            problem = textwrap.wrap(clean(view.problem), width) or [""]
+            lines += [Text(line, style=self.style("error")) for line in problem[: max(1, height - 2)]]
         else:
             sign = "✓" if view.is_at_hand else "↓"
             style = self.style("success" if view.is_at_hand else "warning")

@@ -15,7 +15,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from tui.completion import completed
-from tui.safe_text import safe_text
+from tui.safe_text import clean, safe_text
 from tui.value_syntax import nudged, numbers_in
 
 if TYPE_CHECKING:
@@ -44,6 +44,10 @@ class FieldInput(Input):
         Binding("shift+up", "nudge(1)", "Number at the cursor up", show=False),
         Binding("shift+down", "nudge(-1)", "Number at the cursor down", show=False),
     ]
+
+    def replace(self, text: str, start: int, end: int) -> None:
+        """What is pasted may come from anywhere."""
+        super().replace(clean(text), start, end)
 
     def action_nudge(self, step: int) -> None:
         """The number that the cursor is in or after."""
@@ -191,8 +195,8 @@ class Field(Vertical):
         self._show_whole()
 
     def edit(self) -> None:
-        """Put the cursor here."""
-        self._editor.focus()
+        """Put the cursor here; whoever holds the field sees to it that it is in view."""
+        self._editor.focus(scroll_visible=False)
 
     def show_problem(self, problem: str) -> None:
         """What is wrong; nothing if it is empty."""

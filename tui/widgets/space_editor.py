@@ -100,10 +100,24 @@ class SpaceEditor(VerticalScroll, can_focus=False):
             heading = self.query_one("#space-heading", Static)
             heading.update(safe_text(f"space {self.space + 1} of {len(self._form.spaces)}   mend space {numbers}: F7"))
 
+    def edit(self, name: str) -> None:
+        """Put the cursor into a field, and bring the field into view."""
+        self.fields[name].edit()
+        self.call_after_refresh(self._bring_into_view, self.fields[name])
+
+    def _bring_into_view(self, field: Field) -> None:
+        # Textual's own way is relative to where an earlier scroll is still going, and so can overshoot.
+        first, rows = field.virtual_region.y, field.virtual_region.height
+        top, shown = self.scroll_offset.y, self.scrollable_content_region.height
+        if first < top or rows > shown:
+            self.scroll_to(y=first, animate=False, force=True)
+        elif first + rows > top + shown:
+            self.scroll_to(y=first + rows - shown, animate=False, force=True)
+
     def edit_first_problem(self, problems: Mapping[str, str]) -> bool:
         """Put the cursor into the first field that is wrong; whether there is one in view."""
-        for field in self.fields.values():
+        for name, field in self.fields.items():
             if field.field_name in problems:
-                field.edit()
+                self.edit(name)
                 return True
         return False
