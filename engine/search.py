@@ -193,6 +193,7 @@ class Search:
 
         known: dict[tuple[int, int], KnownFit] = {}
         if self.session is not None:
+            self.session.check_mine()
             now = self.session.liveness()
             if now.alive:
                 message = f"{self.session.id}: {now.owner} works on this session; watch it with: foldwatch attach"

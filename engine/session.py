@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.events import AnyEvent, CurvePlace, EpochEnded
 
 FORMAT = 1
+_RECORD_NAME = re.compile(r"search\.json|folds\.npy|control|(journal|curves)\.[0-9]+\.jsonl")
 _IDENTIFIER = re.compile(r"[a-z0-9-]{1,64}")
 
 
@@ -128,6 +129,17 @@ class Session:
         """Its name, which is that of its folder."""
         return self.folder.name
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this user made it; somebody else's can be looked at only."""
+        return self.folder.stat().st_uid == os.geteuid()
+
+    def check_mine(self) -> None:
+        """Raises UsageError if somebody else made it."""
+        if not self.is_mine:
+            message = f"{self.id}: belongs to user {self.folder.stat().st_uid}; it can be looked at, not worked on"
+            raise UsageError(message)
+
     @classmethod
     def create(cls, sessions: Path, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
         """Make the folder of a new session, whole or not at all; as `SessionDraft`, in one go."""
@@ -175,7 +187,8 @@ class Session:
         return journal.read_curve(self.folder, place)
 
     def request(self, request: control.Request) -> None:
-        """Ask something of its engine. Raises UsageError if none works on it."""
+        """Ask something of its engine. Raises UsageError if none works on it, or if it is somebody else's."""
+        self.check_mine()
         if not self.liveness().alive:
             message = f"{self.id}: no engine works on this session; start one with: foldwatch resume {self.id}"
             raise UsageError(message)
@@ -183,6 +196,7 @@ class Session:
 
     def delete(self) -> None:
         """Remove it with all it holds. Raises SessionHeldError while an engine works on it."""
+        self.check_mine()
         now = self.liveness()
         if now.alive:
             message = f"{self.id}: {now.owner} works on this session; first: foldwatch stop {self.id}"
@@ -291,10 +305,23 @@ def open_session(identifier: str, folder: Path) -> Session:
     except OSError:
         message = f"no session {identifier!r} in {folder}; see: foldwatch list"
         raise UsageError(message) from None
+    _check_place(place, mode)
+    return Session(place, _read_record(place))
+
+
+def _check_place(place: Path, mode: int) -> None:
+    """Refuse what somebody else may have put or changed here."""
     if stat.S_ISLNK(mode) or not stat.S_ISDIR(mode):
         message = f"{place}: is not a session's folder (links are not followed)"
         raise SessionUnreadableError(message)
-    return Session(place, _read_record(place))
+    for path in (place, *(place / name for name in os.listdir(place) if _RECORD_NAME.fullmatch(name))):
+        found = path.lstat().st_mode
+        if stat.S_ISLNK(found):
+            message = f"{path}: is a link; the record of a session holds none"
+            raise SessionUnreadableError(message)
+        if found & (stat.S_IWGRP | stat.S_IWOTH):
+            message = f"{path}: others may write to it; if that is as it should be: chmod -R go-w {place}"
+            raise SessionUnreadableError(message)
 
 
 def _read_record(place: Path) -> SearchRecord:
@@ -339,6 +366,7 @@ def list_sessions(folder: Path) -> list[SessionSummary]:
 def summarise(place: Path) -> SessionSummary:
     """A session in a few numbers: from its heartbeat where that is up to date, else from its record."""
     try:
+        _check_place(place, place.lstat().st_mode)
         record = _read_record(place)
         now = liveness(place)
         beat = read_heartbeat(place)
