@@ -28,7 +28,7 @@ _PLACEHOLDERS = {
 }
 
 
-class SpaceEditor(VerticalScroll, can_focus=False):
+class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
     """Shows a form; `space` is the number of the space whose hyperparameters are in the fields."""
 
     DEFAULT_CSS = """
