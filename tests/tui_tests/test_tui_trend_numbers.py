@@ -53,7 +53,7 @@ def test_the_hyperparameter_that_explains_most_is_first() -> None:
 
 
 def test_an_argument_is_compared_only_where_it_is() -> None:
-    params = [
+    params: list[dict[str, Any]] = [
         {"optimizer": "adam"},
         {"optimizer": "sgd", "optimizer__momentum": 0.8, "optimizer__nesterov": True},
         {"optimizer": "sgd", "optimizer__momentum": 0.9, "optimizer__nesterov": True},

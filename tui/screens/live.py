@@ -14,11 +14,13 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
+from engine.events import SearchFinished
 from tui.follow import Changed, Follow, WatchedSession
 from tui.live_model import LiveModel
 from tui.row_filter import FilterError
 from tui.safe_text import safe_content, safe_text
 from tui.screens.live_actions import LiveActions
+from tui.screens.watching import Watching
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.curves_plot import CurvesPlot
 from tui.widgets.learning_rate_plot import LearningRatePlot, RateLine
@@ -182,17 +184,13 @@ class LiveScreen(LiveActions, Screen[None]):
         for problem in feed.problems:
             self._panel.say(problem, problem=True)
         self._ring(feed)
-        follower = self.app.screen
-        if (
-            follower is not self
-            and hasattr(follower, "search_changed")
-            and (feed.events or feed.curves or feed.planned)
-        ):
-            follower.search_changed()
+        above = self.app.screen
+        if isinstance(above, Watching) and above.ready and (feed.events or feed.curves or feed.planned):
+            above.search_changed()
 
     def _ring(self, feed: Feed) -> None:
         """The bell, once, when a search that was watched ends."""
-        if any(type(event).__name__ == "SearchFinished" for event in feed.events):
+        if any(isinstance(event, SearchFinished) for event in feed.events):
             self.app.bell()
 
     def _tick(self) -> None:
@@ -239,7 +237,7 @@ class LiveScreen(LiveActions, Screen[None]):
             wanted = "100%"
         else:
             least, most = self.size.width * 45 // 100, self.size.width * 65 // 100
-            wanted = str(max(least, min(most, self._table.virtual_size.width + 3)))
+            wanted = str(max(least, self._table.snug_width(most)))
         if wanted != getattr(self, "_left_width", ""):
             self._left_width = wanted
             self.query_one("#left").styles.width = wanted

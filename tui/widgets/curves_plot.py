@@ -58,9 +58,9 @@ class CurvesPlot(Pane):
         which = "" if self.combination is None else f" #{self.combination}"
         folds = f"{len(self.curves)} fold{'s' if len(self.curves) != 1 else ''}" if self.curves else ""
         legend = [
-            (f"curves{which} ", ""),
+            (f"{which.strip() or 'curves'} ", ""),
             ("loss ┄ ", "$secondary"),
-            ("validation loss ━ ", "$warning"),
+            ("validation ━ ", "$warning"),
             (f"{self.metric} ━", "$success"),
         ]
         self.entitle(legend, folds)

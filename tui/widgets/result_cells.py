@@ -56,6 +56,18 @@ class Cells:
         if self.width > width:
             self.gap = 1
 
+    def snug(self, most: int) -> int:
+        """The widest part, of at most this width, that ends where a column ends."""
+        whole = sum(column.width + 2 for column in self.model.columns)
+        if whole <= most:
+            return whole
+        edge, widest = -1, 0
+        for column in self.model.columns:
+            edge += column.width + 1
+            if edge <= most:
+                widest = edge
+        return widest
+
     def column_edge(self, left: int, step: int) -> int:
         """The next place at which a column begins behind the frozen one."""
         edges, edge = [0], 0

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from engine.state import SearchState
     from tui.results_model import Column
 
+_FRAME = 3
+
 
 class ResultsTable(ScrollView, can_focus=True):
     """Rows are combinations; `cursor` is the combination under the cursor, None in an empty table."""
@@ -208,6 +210,10 @@ class ResultsTable(ScrollView, can_focus=True):
     def on_blur(self) -> None:
         """The cursor's line is faint."""
         self._everything()
+
+    def snug_width(self, most: int) -> int:
+        """The widest that ends where a column ends, its border and scrollbar included."""
+        return self._cells.snug(most - _FRAME) + _FRAME
 
     @property
     def hidden_columns(self) -> int:
