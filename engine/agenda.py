@@ -37,13 +37,15 @@ class Agenda:
 
     def fill(self, known: Container[tuple[int, int]] = ()) -> None:
         """Put everything on it that is missing now, but for fits, by combination and fold, that are known already."""
+        # Nothing runs yet: a fit that the state calls running was lost with the engine that ran it.
+        unfinished = (FitStatus.WAITING, FitStatus.RUNNING)
         self._pending = deque(
             training
             for training in self._plan.trainings
-            if any((fit.combination, training.fold) not in known for fit in self.missing(training))
+            if any((fit.combination, training.fold) not in known for fit in self.missing(training, unfinished))
         )
 
-    def missing(self, training: Training) -> list[ServedFit]:
+    def missing(self, training: Training, statuses: Collection[FitStatus] = (FitStatus.WAITING,)) -> list[ServedFit]:
         """The fits that a training still has to serve, ascending in their epochs."""
         combinations = self._state.combinations
         if not combinations:
@@ -51,7 +53,7 @@ class Agenda:
         return [
             fit
             for fit in training.fits
-            if combinations[fit.combination].fits[training.fold] is FitStatus.WAITING
+            if combinations[fit.combination].fits[training.fold] in statuses
             and not combinations[fit.combination].dropped
         ]
 

@@ -59,10 +59,14 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # Whoever read our output has gone; Python would complain once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_stdout()
         return 141
     return result if isinstance(result, int) else 0
+
+
+def _forget_stdout() -> None:
+    """Whoever read our output has gone; Python would complain once more at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _complain(text: str) -> None:
@@ -236,7 +240,6 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
 
     from engine import events
     from engine.notify import notify_user
-    from engine.state import SearchState
     from engine.tables import results_table
 
     def terminate(number: int, frame: object) -> NoReturn:
@@ -247,11 +250,10 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     subscriber = search.subscribe()
     code = 0
-    seen = SearchState()
+    # Before the start: whatever happens after it comes as an event, and must not be counted twice.
+    seen = search.state
     try:
         search.start()
-        if search.session is not None and seen.started is None and len(search.state.combinations):
-            seen = search.session.state()
         while True:
             try:
                 event = subscriber.get(timeout=0.25)
@@ -266,9 +268,11 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
                 sys.stdout.buffer.flush()
             console.tell(event, seen)
             console.draw(seen)
-    except (KeyboardInterrupt, _Terminated) as stop:
-        code = 143 if isinstance(stop, _Terminated) else 130
+    except (KeyboardInterrupt, _Terminated, BrokenPipeError) as stop:
+        code = {KeyboardInterrupt: 130, _Terminated: 143}.get(type(stop), 141)
         search.interrupt()
+        if code == 141:
+            _forget_stdout()
     console.finish()
     outcome = search.wait()
     state = search.state
