@@ -183,7 +183,8 @@ def fake_search(sessions: Path, space: dict[str, Any] | list[dict[str, Any]], **
     """A search of the sample in fake workers."""
     from engine.search import Search
 
-    return Search(sessions=sessions, space=space, worker_command=FAKE_WORKER, **{**SMALL, "workers": 2, **options})
+    values = {**SMALL, "workers": 2, "worker_command": FAKE_WORKER, **options}
+    return Search(sessions=sessions, space=space, **values)
 
 
 def same_results(one: dict[str, Any], other: dict[str, Any]) -> bool:

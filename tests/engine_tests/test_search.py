@@ -174,12 +174,9 @@ def test_random_search_and_repeats(surroundings: Path) -> None:
     ]
     assert search.state.fits_finished == 16
     # What was drawn is in the record, and is not drawn again.
-    assert (
-        Search.of_session(search.session.id, sessions=surroundings).cv_results_["params"]
-        == (  # type: ignore[union-attr]
-            search.cv_results_["params"]
-        )
-    )
+    assert search.session is not None
+    again = Search.of_session(search.session.id, sessions=surroundings)
+    assert again.cv_results_["params"] == search.cv_results_["params"]
 
 
 def test_divergence_leaves_earlier_scores_and_ranks_last(surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
