@@ -85,6 +85,10 @@ class RowOrder:
         last = [row for row in rows if row in last_rows] if last_rows else []
         present = [row for row in rows if column[row] is not None and row not in last_rows]
         missing = [row for row in rows if column[row] is None and row not in last_rows]
+        if missing and model.running:
+            # What runs is looked at before what waits.
+            active = {row for row, _ in model.running}
+            missing = [row for row in missing if row in active] + [row for row in missing if row not in active]
         try:
             present.sort(key=column.__getitem__, reverse=descending)
         except TypeError:  # a hyperparameter that is a number here and a name there

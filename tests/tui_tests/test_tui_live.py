@@ -160,7 +160,7 @@ async def test_results_land_in_their_cells() -> None:
     session = ScriptedSession([*made, *begun], script.curves)
     async with watching(session) as (pilot, screen):
         table = screen.query_one(ResultsTable)
-        assert table.order.rows[0] == 0
+        assert table.order.rows[0] == 0, "what runs stands before what waits"
         session.script_events.extend(script.epochs(training, 0, 0, 1, 3))
         await until(pilot, lambda: "3/5" in shown(pilot.app))
         session.script_events.extend(script.scored(training, 0, 0))
