@@ -8,6 +8,7 @@ after that counts for nothing. A torn or damaged line costs that line, never the
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import zlib
@@ -127,11 +128,58 @@ def _seal(folder: Path, segment: int, earlier: Seal | None) -> Seal:
     return Seal(segment=segment, length=len(content), checksum=zlib.crc32(content))
 
 
+class _LineFile:
+    """A file that grows by whole lines. What a full disk does not take is held, in order, and written later."""
+
+    def __init__(self, descriptor: int, what: Path) -> None:
+        self.descriptor, self._what = descriptor, what
+        self.length = os.fstat(descriptor).st_size  # with what is held
+        self._held = bytearray()
+        self._broken = False
+
+    def write(self, line: bytes) -> None:
+        """Hand a line to the system, or hold it. Raises InputOutputError for what waiting does not cure."""
+        self._held += line
+        self.length += len(line)
+        self.drain()
+
+    def drain(self) -> bool:
+        """Hand over what is held; False while the disk is full."""
+        self._check()
+        try:
+            while self._held:
+                del self._held[: os.write(self.descriptor, self._held)]
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                return False
+            raise self._failure(error) from error
+        return True
+
+    def sync(self) -> bool:
+        """Make every line last; False while the disk is full. After a failure nothing is synced again."""
+        if not self.drain():
+            return False
+        try:
+            os.fsync(self.descriptor)
+        except OSError as error:
+            # What reached the disk is unknown now, and a second fsync would claim success (Rebello et al. 2020).
+            raise self._failure(error) from error
+        return True
+
+    def _check(self) -> None:
+        if self._broken:
+            message = f"{self._what}: the session's record failed before; nothing more is written to it"
+            raise InputOutputError(message)
+
+    def _failure(self, error: OSError) -> InputOutputError:
+        self._broken = True
+        return InputOutputError(f"{self._what}: cannot write the session's record: {error.strerror}")
+
+
 class JournalWriter:
     """The one writer of a segment. Not safe for use from several threads.
 
-    `append` hands a line to the system, `sync` makes all lines handed over last a power loss. `length`: bytes of the
-    segment so far.
+    `append` hands a line to the system, `sync` makes all lines handed over last a power loss.
     """
 
     def __init__(self, folder: Path, owner: Owner) -> None:
@@ -139,81 +187,63 @@ class JournalWriter:
         numbers = segment_numbers(folder)
         self.folder = folder
         self.segment = numbers[-1] + 1 if numbers else 1
+        self._sequence = 0
         sealed: dict[int, Seal] = {}
         for number in numbers:
             header = read_header(folder, number)
             sealed.update({seal.segment: seal for seal in header.seals} if header else {})
         header = SegmentOpened(owner=owner, seals=[_seal(folder, number, sealed.get(number)) for number in numbers])
-        self._sequence = self.length = 0
-        self._open(frame(_encode((0, header))))
-        self._broken = False
-
-    def _open(self, first_line: bytes) -> None:
-        """Create the segment with its header in it, or not at all."""
-        path = segment_path(self.folder, self.segment)
-        temporary = self.folder / f".segment.{os.getpid()}.tmp"
         try:
-            self._file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
-            try:
-                self.length = os.write(self._file, first_line)
-                os.fsync(self._file)
-                os.link(temporary, path)
-            except FileExistsError:
-                os.close(self._file)
-                message = f"{self.folder.name}: another engine began to work on this session just now"
-                raise SessionHeldError(message) from None
-            finally:
-                temporary.unlink()
-            sync_folder(self.folder)
-            self._curves = os.open(
-                curves_path(self.folder, self.segment), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
-            )
-            self._curves_offset = os.fstat(self._curves).st_size
+            self._lines = _LineFile(self._create(frame(_encode((0, header)))), folder)
+            curves = curves_path(folder, self.segment)
+            self._curves = _LineFile(os.open(curves, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), folder)
         except OSError as error:
-            message = f"{self.folder}: cannot write the session's record: {error.strerror}"
+            message = f"{folder}: cannot write the session's record: {error.strerror}"
             raise CannotCreateError(message) from error
+
+    def _create(self, first_line: bytes) -> int:
+        """Create the segment with its header in it, or not at all; its descriptor."""
+        temporary = self.folder / f".segment.{os.getpid()}.tmp"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, first_line)
+            os.fsync(descriptor)
+            os.link(temporary, segment_path(self.folder, self.segment))
+        except FileExistsError:
+            os.close(descriptor)
+            message = f"{self.folder.name}: another engine began to work on this session just now"
+            raise SessionHeldError(message) from None
+        except OSError:
+            os.close(descriptor)
+            raise
+        finally:
+            temporary.unlink()
+        sync_folder(self.folder)
+        return descriptor
+
+    @property
+    def length(self) -> int:
+        """Bytes of the segment so far."""
+        return self._lines.length
 
     def append(self, event: Event) -> None:
         """Hand a line to the system; it counts after the next `sync`."""
         self._sequence += 1
-        self.length += self._write(self._file, frame(_encode((self._sequence, event))))
+        self._lines.write(frame(_encode((self._sequence, event))))
 
     def append_epoch(self, event: EpochEnded) -> None:
         """An epoch as it lands, for those who watch; never synced."""
-        self._curves_offset += self._write(self._curves, frame(_encode(event)))
+        self._curves.write(frame(_encode(event)))
 
     def append_curve(self, curve: Curve) -> CurvePlace:
         """A curve up to a scored epoch; returns where it lies."""
-        offset = self._curves_offset
-        length = self._write(self._curves, frame(_encode(curve)))
-        self._curves_offset += length
-        return CurvePlace(self.segment, offset, length)
+        offset = self._curves.length
+        self._curves.write(frame(_encode(curve)))
+        return CurvePlace(self.segment, offset, self._curves.length - offset)
 
-    def _write(self, file: int, line: bytes) -> int:
-        if self._broken:
-            message = f"{self.folder}: the session's record failed before; nothing more is written to it"
-            raise InputOutputError(message)
-        written = 0
-        try:
-            while written < len(line):
-                written += os.write(file, line[written:])
-        except OSError as error:
-            self._broken = True
-            message = f"{self.folder}: cannot write the session's record: {error.strerror}"
-            raise InputOutputError(message) from error
-        return written
-
-    def sync(self) -> None:
-        """Make every line last. After a failure the file is never synced again: what it holds is unknown."""
-        if self._broken:
-            message = f"{self.folder}: the session's record failed before; it is not synced again"
-            raise InputOutputError(message)
-        try:
-            os.fsync(self._file)
-        except OSError as error:
-            self._broken = True
-            message = f"{self.folder}: cannot make the session's record last: {error.strerror}"
-            raise InputOutputError(message) from error
+    def sync(self) -> bool:
+        """Make every line last; False while the disk is full. Raises InputOutputError if that can never be."""
+        return self._curves.drain() and self._lines.sync()
 
     @property
     def overtaken(self) -> bool:
@@ -222,8 +252,8 @@ class JournalWriter:
 
     def close(self) -> None:
         """Release the files; nothing is synced."""
-        os.close(self._file)
-        os.close(self._curves)
+        os.close(self._lines.descriptor)
+        os.close(self._curves.descriptor)
 
 
 class JournalReader:

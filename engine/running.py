@@ -6,6 +6,7 @@ wants something of it leaves a request.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import queue
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 from engine import control, events, liveness, messages
 from engine.agenda import Agenda
 from engine.data.cache_folder import private_folder
+from engine.errors import InputOutputError
 from engine.journal import Curve, JournalWriter, as_json, write_whole
 from engine.machine import gpus
 from engine.model_record import model_record
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 SYNC_SECONDS = 0.1
 _REQUEST_SECONDS = 0.2
+_DISK_FULL_SECONDS = 600.0
 _TOO_LONG = "its training took too long"
 _LARGEST_LOG = 10 << 20
 _DEATHS_IN_VAIN = 10
@@ -61,7 +64,8 @@ class RunningSearch:
     """A search at work on a session, from `run()` until it returns the outcome.
 
     `pool` has a worker started, by `start_worker`, for each of `devices`; it is closed at the end. `publish` gets every
-    event once it lasts (scores: once they are synced). `known`: fits to take over, by combination and fold.
+    event once it lasts (scores: once they are synced); `warn` is told what cannot be recorded. `known`: fits to take
+    over, by combination and fold.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class RunningSearch:
         pool: Pool,
         devices: Sequence[str],
         publish: Callable[[events.Event], None],
+        warn: Callable[[str], None],
         known: Mapping[tuple[int, int], KnownFit] | None = None,
         saves: Sequence[control.Save] = (),
         only_save: bool = False,
@@ -79,7 +84,7 @@ class RunningSearch:
     ) -> None:
         self.session, self.prepared = session, prepared
         self.state = session.state()
-        self._publish, self._clock = publish, clock
+        self._publish, self._warn, self._clock = publish, warn, clock
         self._pool, self._devices = pool, devices
         # What is left of requests was meant for an engine that has ended; nobody can ask this one before its segment.
         control.take_requests(session.folder)
@@ -88,6 +93,7 @@ class RunningSearch:
         self._synced_at = 0.0
         self._beat_at = -math.inf
         self._paused_since = 0.0
+        self._full_since: float | None = None
         self._requests_at = 0.0
         self._inbox: queue.SimpleQueue[control.AnyRequest] = queue.SimpleQueue()
         self._agenda = Agenda(prepared.plan, self.state)
@@ -229,7 +235,10 @@ class RunningSearch:
         if outcome == "completed" and self.state.fits_finished < self.state.fits_total:
             outcome = self._outcome_before if self.only_save else "stopped"
         self._emit(events.SearchFinished(time=self._clock(), outcome=outcome, message=self._message))
-        self._flush()
+        while self._unpublished:
+            self._flush()
+            if self._unpublished:
+                time.sleep(SYNC_SECONDS)
         self._beat(ended=True)
         return outcome
 
@@ -245,11 +254,28 @@ class RunningSearch:
         self._unpublished.append(event)
 
     def _flush(self) -> None:
-        self._journal.sync()
         self._synced_at = time.monotonic()
+        if not self._journal.sync():
+            self._wait_for_room()
+            return
+        if self._full_since is not None:
+            self._full_since = None
+            if self.state.status.value != "paused":
+                self._to_all(messages.GoOn())
         unpublished, self._unpublished = self._unpublished, []
         for event in unpublished:
             self._publish(event)
+
+    def _wait_for_room(self) -> None:
+        """The disk is full: trainings halt, and what they brought is held until there is room."""
+        now = time.monotonic()
+        if self._full_since is None:
+            self._full_since = now
+            self._to_all(messages.Hold())
+            self._warn(f"{self.session.folder}: the disk is full; waiting for room, what was scored is held")
+        elif now - self._full_since > _DISK_FULL_SECONDS or self._at_once:
+            message = f"{self.session.folder}: the disk is full; what is recorded is safe, go on with: foldwatch resume"
+            raise InputOutputError(message)
 
     def _beat(self, *, ended: bool = False) -> None:
         self._beat_at = time.monotonic()
@@ -274,7 +300,9 @@ class RunningSearch:
             seconds=state.elapsed(self._clock()),
             ended=ended,
         )
-        write_whole(self.session.folder / "heartbeat", as_json(beat), lasting=False)
+        # A list of sessions reads the record itself where the heartbeat is stale: no reason to end a search.
+        with contextlib.suppress(OSError):
+            write_whole(self.session.folder / "heartbeat", as_json(beat), lasting=False)
 
     # Work
 
@@ -287,7 +315,7 @@ class RunningSearch:
                 return
 
     def _start_training(self) -> bool:
-        if self._ending or self.state.status.value == "paused":
+        if self._ending or self._full_since is not None or self.state.status.value == "paused":
             return False
         taken = self._agenda.take([work.training for work in self._work.values()])
         if taken is None:

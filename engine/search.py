@@ -226,6 +226,7 @@ class Search:
             pool=pool,
             devices=devices,
             publish=self._publish,
+            warn=self._progress or (lambda text: None),
             known=known,
             saves=saves,
             only_save=only_save,

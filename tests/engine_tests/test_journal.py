@@ -237,12 +237,16 @@ def _full(*arguments: object) -> int:
     raise OSError(28, "No space left on device")
 
 
+def _failing(*arguments: object) -> int:
+    raise OSError(5, "Input/output error")
+
+
 @pytest.mark.parametrize("call", ["write", "fsync"])
 def test_after_a_failure_nothing_more_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     writer = _written(tmp_path, 1)
-    monkeypatch.setattr(os, call, _full)
+    monkeypatch.setattr(os, call, _failing)
     action: Callable[[], object] = writer.sync if call == "fsync" else lambda: writer.append(_event(2))
-    with pytest.raises(InputOutputError, match="No space left"):
+    with pytest.raises(InputOutputError, match="Input/output error"):
         action()
     monkeypatch.undo()
     with pytest.raises(InputOutputError, match="failed before"):
@@ -250,6 +254,29 @@ def test_after_a_failure_nothing_more_is_written(tmp_path: Path, monkeypatch: py
     with pytest.raises(InputOutputError, match="failed before"):
         writer.sync()
     assert _numbers(JournalReader(tmp_path).poll()) == [1]
+    writer.close()
+
+
+def test_what_a_full_disk_does_not_take_is_held_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = _written(tmp_path, 1)
+    real, room = os.write, [20]
+
+    def nearly_full(file: int, content: bytes) -> int:
+        if room[0] == 0:
+            return _full()
+        taken = real(file, content[: room[0]])
+        room[0] -= taken
+        return taken
+
+    monkeypatch.setattr(os, "write", nearly_full)
+    writer.append(_event(2))
+    writer.append(_event(3))
+    assert not writer.sync()
+    assert _numbers(JournalReader(tmp_path).poll()) == [1]
+    monkeypatch.undo()
+    assert writer.sync()
+    assert _numbers(JournalReader(tmp_path).poll()) == [1, 2, 3]
+    assert (tmp_path / "journal.1.jsonl").stat().st_size == writer.length
     writer.close()
 
 
