@@ -42,27 +42,27 @@ def transpose_batches(
     indptr: Array,
     order: Array,
     batch_size: int,
-    starts: Array,
-    counts: Array,
+    word_starts: Array,
     words: Array,
     ends: Array,
+    member_starts: Array,
     members: Array,
 ) -> None:
     """Fill the transposes of all batches of an epoch that visits the rows in `order`.
 
-    Batch b begins at s = `starts[b]` in the three arrays, which have a place for every one of the data. It has
-    `counts[b]` words, ascending: `words[s : s + counts[b]]`. The i-th of them occurs in the batch's rows (numbered
-    from 0 within it) `members[s + begin : s + ends[s + i]]`, begin being the end of the word before it, or 0.
+    Batch b has the words `words[word_starts[b] : word_starts[b + 1]]`, ascending. The i-th of them occurs in the
+    batch's rows (numbered from 0 within it) `members[s + begin : s + ends[i]]`, with s = `member_starts[b]`, begin
+    being the end of the word before it, or 0. `words` and `ends` have a place for every one of the data.
 
     One pass over the ones of the data, word by word, appends each to its batch: words ascend for free, and
     nothing depends on how many words never occur. A second, linear pass finds where a new word begins.
     """
-    batches = len(counts)
+    batches = len(word_starts) - 1
     places = np.empty(len(order), np.int64)
     free = np.empty(batches, np.int64)
     at = 0
     for batch in range(batches):
-        starts[batch] = at
+        member_starts[batch] = at
         free[batch] = at
         for number in range(min(batch_size, len(order) - batch * batch_size)):
             row = order[batch * batch_size + number]
@@ -74,12 +74,13 @@ def transpose_batches(
             place = places[row_members[position]]
             batch = place >> 32
             into = free[batch]
-            members[into] = np.int32(place & 0xFFFFFFFF)
+            members[into] = place & 0xFFFFFFFF
             words[into] = word
             free[batch] = into + 1
+    newest = -1
     for batch in range(batches):
-        start = starts[batch]
-        newest = start - 1
+        start = member_starts[batch]
+        word_starts[batch] = newest + 1
         before = -1
         for position in range(start, free[batch]):
             word = words[position]
@@ -88,4 +89,4 @@ def transpose_batches(
             before = word
             words[newest] = word
             ends[newest] = position + 1 - start
-        counts[batch] = newest + 1 - start
+    word_starts[batches] = newest + 1

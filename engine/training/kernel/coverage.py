@@ -26,6 +26,9 @@ ACTIVATIONS = (
     "gelu",
     "mish",
 )
+# Rows of a batch are numbered by 16 bits.
+MOST_ROWS_IN_A_BATCH = 2**16
+
 SAME_ACTIVATION = {"swish": "silu"}
 
 _SHARED = {"weight_decay": None, "clipnorm": None, "clipvalue": None, "global_clipnorm": None}
@@ -65,6 +68,8 @@ def full_arguments(request: TrainingRequest) -> dict[str, float | bool | None]:
 
 def refusal(request: TrainingRequest) -> str | None:
     """Why the kernel does not cover the request, in a few words; None if it does."""
+    if request.batch_size > MOST_ROWS_IN_A_BATCH:
+        return f"batch_size above {MOST_ROWS_IN_A_BATCH}"
     return _network_refusal(request.network) or _optimizer_refusal(request)
 
 

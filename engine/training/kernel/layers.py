@@ -25,12 +25,15 @@ import numpy as np
 from engine.training.kernel.activations import activate
 from engine.training.kernel.compiling import compiled
 from engine.training.kernel.losses import sigmoid_loss, softmax_loss
-from engine.training.kernel.vectors import sum_rows
+from engine.training.kernel.vectors import fetch, sum_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
+
+# Rows of a batch lie anywhere in the data: their columns are asked for this many rows before they are needed.
+_AHEAD = 6
 
 
 @compiled
@@ -55,6 +58,9 @@ def forward(
         values = outputs[at : at + count * units].reshape(count, units)
         if layer == 0:
             for number in range(count):
+                if number + _AHEAD < count:
+                    ahead = rows[number + _AHEAD]
+                    fetch(indices, indptr[ahead], indptr[ahead + 1])
                 row = rows[number]
                 sum_rows(kernel, indices, indptr[row], indptr[row + 1], values[number])
         else:
@@ -101,7 +107,7 @@ def propagate(
     at = unit_at * capacity
     logits = outputs[at : at + count * units].reshape(count, units)
     errors = deltas[at : at + count * units].reshape(count, units)
-    one = deltas.dtype.type(1)
+    zero, one = deltas.dtype.type(0), deltas.dtype.type(1)
     if units == 1:
         loss = sigmoid_loss(logits, labels, rows, errors)
         for number in range(count):
@@ -114,7 +120,7 @@ def propagate(
     for i in range(at, at + count * units):
         deltas[i] *= scale
     for layer in range(last, -1, -1):
-        _backward(rest, gradient, layout[layer], penalty if layer < last else penalty * 0, count, capacity, work)
+        _backward(rest, gradient, layout[layer], penalty if layer < last else zero, count, capacity, work)
     return loss
 
 
@@ -159,12 +165,13 @@ def predict(
     layout: Array,
     activation: int,
     data: tuple[Array, Array, Array],
+    order: Array,
     capacity: int,
     work: tuple[Array, Array, Array],
     masks: Array,
     probabilities: Array,
 ) -> float:
-    """Fill `probabilities` (rows, classes) for all rows of `data`; return their summed loss, without L2.
+    """Fill `probabilities` (rows, classes) for the rows of `data` in `order`; return their summed loss, without L2.
 
     `masks` is empty: dropout is for training.
     """
@@ -173,20 +180,24 @@ def predict(
     units, unit_at = layout[last, 1], layout[last, 4]
     outputs, _, deltas = work
     at = unit_at * capacity
+    one = deltas.dtype.type(1)
     loss = 0.0
     for begin in range(0, len(labels), capacity):
-        rows = np.arange(begin, min(begin + capacity, len(labels)))
+        rows = order[begin : begin + capacity]
         count = len(rows)
         forward(kernel, rest, layout, activation, data, rows, capacity, work, masks)
         logits = outputs[at : at + count * units].reshape(count, units)
         predicted = deltas[at : at + count * units].reshape(count, units)
         if units == 1:
             loss += sigmoid_loss(logits, labels, rows, predicted)
-            probabilities[begin : begin + count, 1] = predicted[:, 0]
-            probabilities[begin : begin + count, 0] = 1 - predicted[:, 0]
+            for number in range(count):
+                probabilities[begin + number, 0] = one - predicted[number, 0]
+                probabilities[begin + number, 1] = predicted[number, 0]
         else:
             loss += softmax_loss(logits, labels, rows, predicted)
-            probabilities[begin : begin + count] = predicted
+            for number in range(count):
+                for unit in range(units):
+                    probabilities[begin + number, unit] = predicted[number, unit]
     return loss
 
 

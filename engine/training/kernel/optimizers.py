@@ -116,8 +116,8 @@ _TABLE = {
     rule.name: rule
     for rule in (
         Rule("sgd", rules.advance_sgd, 0, _sgd, drift=rules.drift_plain, rests=True),
-        Rule("momentum", rules.advance_momentum, 1, _sgd, rules.skip_momentum, rules.drift_momentum, worth=0.5),
-        Rule("nesterov", rules.advance_nesterov, 1, _sgd, rules.skip_nesterov, rules.drift_momentum, worth=0.5),
+        Rule("momentum", rules.advance_momentum, 1, _sgd, rules.skip_momentum, rules.drift_momentum, worth=0.7),
+        Rule("nesterov", rules.advance_nesterov, 1, _sgd, rules.skip_nesterov, rules.drift_momentum, worth=0.7),
         Rule("rmsprop", rules.advance_rmsprop, 1, _rmsprop, rules.skip_rmsprop, rules.drift_rmsprop, rests=True),
         Rule(
             "rmsprop_decayed",

@@ -1,4 +1,4 @@
-"""What a training keeps: weights with their optimizer state, batches seen word by word, and work space."""
+"""The weights of a training with their optimizer state, and the memory they lie in."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.training import randomness
-from engine.training.kernel import batches
 from engine.training.kernel.memory import Arena
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import NDArray
 
     from engine.rows import Rows
     from engine.training.interface import NetworkDescription
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _SLOTS = 3
-
-
-def arrays_of(network: NetworkDescription, ones: int, slots: int, real: DTypeLike) -> Arena:
-    """Memory for the large arrays: the first kernel with its slots, and the transposes of all and of an epoch."""
-    kernels = [(network.layer_shapes[0], real)] * (1 + slots)
-    return Arena([*kernels, *[((ones,), np.int32)] * 4])
 
 
 class Weights:
@@ -36,7 +29,6 @@ class Weights:
 
     def __init__(
         self,
-        arena: Arena,
         network: NetworkDescription,
         seed: int,
         slots: int,
@@ -45,6 +37,7 @@ class Weights:
     ) -> None:
         kernel, *rest = randomness.initial_weights(network, seed)
         self.layout = _layout(network)
+        arena = Arena([(kernel.shape, real)] * (1 + slots))
         self.kernel = arena.zeros(kernel.shape, real)
         self.kernel[:] = kernel
         self.rest = np.concatenate([part.ravel() for part in rest]).astype(real)
@@ -65,40 +58,6 @@ class Weights:
                 parts.append(self.rest[kernel_at : kernel_at + inputs * units].reshape(inputs, units))
             parts.append(self.rest[bias_at : bias_at + units])
         return parts
-
-
-class EpochBatches:
-    """The batches of one epoch, seen word by word; see `batches`."""
-
-    def __init__(self, arena: Arena, rows: Rows, data: tuple[Array, Array, Array], batch_size: int) -> None:
-        self.batch_size = batch_size
-        self._indptr = data[1]
-        ones = len(rows.indices)
-        members, self._row_begins = batches.rows_of_words(data[0], data[1], rows.width)
-        self._row_members = arena.zeros((ones,), np.int32)
-        self._row_members[:] = members
-        self._starts, self._counts = np.zeros((2, -(-len(rows) // batch_size)), np.int64)
-        self._words, self._ends, self._members = (arena.zeros((ones,), np.int32) for _ in range(3))
-
-    def arrange(self, order: NDArray[np.int64]) -> None:
-        """Transpose the batches of an epoch that visits the rows in this order."""
-        batches.transpose_batches(
-            self._row_members,
-            self._row_begins,
-            self._indptr,
-            order,
-            self.batch_size,
-            self._starts,
-            self._counts,
-            self._words,
-            self._ends,
-            self._members,
-        )
-
-    def batch(self, number: int) -> tuple[Array, Array, Array]:
-        """Words, ends and members of a batch, counted from 0."""
-        begin, count = self._starts[number], self._counts[number]
-        return self._words[begin : begin + count], self._ends[begin : begin + count], self._members[begin:]
 
 
 def frozen(rows: Rows) -> tuple[Array, Array, Array]:

@@ -16,9 +16,10 @@ from engine.training.interface import Epoch
 from engine.training.kernel import clipping, denormals, dropout, layers
 from engine.training.kernel.compiling import compiling_alone
 from engine.training.kernel.coverage import activation_code, full_arguments
+from engine.training.kernel.epochs import ArrangedEpoch, arrangements
 from engine.training.kernel.optimizers import can_drift, rule_for
 from engine.training.kernel.rules import DRIFT_COLUMNS
-from engine.training.kernel.state import EpochBatches, Weights, arrays_of, frozen
+from engine.training.kernel.state import Weights, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +71,9 @@ class Training:
         )
 
         slots = self.rule.slots
-        arena = arrays_of(network, len(training.indices), slots, real)
         initial_slot = float(arguments.get("initial_accumulator_value") or 0.0)
-        self.weights = Weights(arena, network, request.seed, slots, initial_slot, real)
-        self.batches = EpochBatches(arena, training, self.data, request.batch_size)
+        self.weights = Weights(network, request.seed, slots, initial_slot, real)
+        self.arrangements = arrangements(training, request.batch_size, request.seed)
 
         self.capacity = max(min(request.batch_size, len(training)), _PREDICTED_AT_ONCE)
         units = self.capacity * sum(units for _, units in network.layer_shapes)
@@ -148,21 +148,19 @@ class Training:
 
     def _train_epoch(self, number: int) -> float:
         """Train; return the mean over the rows of the loss of their batch."""
-        order = randomness.batch_order(len(self.data[2]), number, self.request.seed)
-        self.batches.arrange(order)
+        arranged = self.arrangements.epoch(number)
         self._restart_drifts()
-        batch_size = self.request.batch_size
-        losses = 0.0
-        for within in range(self.steps_per_epoch):
-            rows = order[within * batch_size : (within + 1) * batch_size]
-            losses += self._step((number - 1) * self.steps_per_epoch + within, within + 1, rows)
+        losses = sum(self._step(number, within, arranged) for within in range(1, self.steps_per_epoch + 1))
         self._settle()
-        return losses / max(len(order), 1)
+        return losses / max(len(arranged.order), 1)
 
-    def _step(self, step: int, within: int, rows: NDArray[np.int64]) -> float:
-        """One step; `within` counts from 1 in the epoch. Returns the batch's mean loss times its rows."""
+    def _step(self, epoch: int, within: int, arranged: ArrangedEpoch) -> float:
+        """Step `within` of an epoch, both counted from 1. Returns the batch's mean loss times its rows."""
+        step = (epoch - 1) * self.steps_per_epoch + within - 1
+        batch_size = self.request.batch_size
+        rows = arranged.order[(within - 1) * batch_size : within * batch_size]
+        batch = arranged.batch(within - 1)
         weights, numbers = self.weights, self.numbers[step]
-        batch = self.batches.batch(within - 1)
         if self.leaves_rows_alone and not self.catches_up_late:
             self.rule.catch_up(weights.kernel, weights.slots, batch[0], self.last, within - 1, self.drifts, numbers)
         if len(self.masks):
@@ -240,6 +238,7 @@ class Training:
             weights.layout,
             self.activation,
             self.validation,
+            np.arange(len(probabilities)),
             self.capacity,
             self.work,
             self.masks[:0],
@@ -257,10 +256,8 @@ class Training:
 
     def _share_touched(self) -> float:
         """The share of all words that occur in the first batch."""
-        order = randomness.batch_order(len(self.data[2]), 1, self.request.seed)[: self.request.batch_size]
-        indices, indptr, _ = self.data
-        occurring = [indices[indptr[row] : indptr[row + 1]] for row in order]
-        return len(np.unique(np.concatenate(occurring))) / len(self.last)
+        words, _, _ = self.arrangements.epoch(1).batch(0)
+        return len(words) / len(self.last)
 
 
 @functools.cache

@@ -67,17 +67,18 @@ def update_touched(
     """
     words, ends, members = batch
     first, second, third = slots
+    units = len(gradient_row)
     limited = limits[0] != 1 or limits[1] > 0
     begin = 0
     for number in range(len(words)):
         word = words[number]
         if number + _AHEAD < len(words):
             ahead = words[number + _AHEAD]
-            fetch(kernel, ahead)
+            fetch(kernel[ahead], 0, units)
             if len(first) > 0:
-                fetch(first, ahead)
+                fetch(first[ahead], 0, units)
             if len(second) > 0:
-                fetch(second, ahead)
+                fetch(second[ahead], 0, units)
         since = last[word]
         if 0 <= since < step - 1:
             drift(kernel[word], first[word], second[word], third[word], drifts[since], numbers)

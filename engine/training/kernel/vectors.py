@@ -16,6 +16,7 @@ from numba.core import types
 from engine.training.kernel.compiling import cgutils, intrinsic
 
 _VECTOR_BYTES = 64
+_LINE_BYTES = 64
 
 
 @intrinsic
@@ -23,31 +24,32 @@ def sum_rows(_typing: Any, table: Any, selection: Any, begin: Any, end: Any, tot
     """`total[:] = table[selection[begin:end]].sum(axis=0)`, terms added in order; zeros for an empty selection.
 
     `table` (rows, units) and `total` (units,) are contiguous and of one floating-point type, `selection` holds
-    int32 row numbers. Nothing is checked.
+    row numbers. Nothing is checked.
     """
     signature = types.void(table, selection, begin, end, total)
     return signature, _generate
 
 
 @intrinsic
-def fetch(_typing: Any, table: Any, row: Any) -> Any:
-    """Ask for a row of a contiguous matrix to be brought into the cache; does nothing else, and nothing if too far."""
-    return types.void(table, row), _generate_fetch
+def fetch(_typing: Any, array: Any, begin: Any, end: Any) -> Any:
+    """Ask for `array[begin:end]`, contiguous, to be brought into the cache; harmless beyond the array's end."""
+    return types.void(array, begin, end), _generate_fetch
 
 
 def _generate_fetch(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    table = context.make_array(signature.args[0])(context, builder, arguments[0])
+    array = context.make_array(signature.args[0])(context, builder, arguments[0])
     size = context.get_abi_sizeof(context.get_value_type(signature.args[0].dtype))
     integer, short, byte = ir.IntType(64), ir.IntType(32), ir.IntType(8).as_pointer()
-    row_bytes = builder.mul(cgutils.unpack_tuple(builder, table.shape, 2)[1], integer(size))
-    begin = builder.gep(
-        builder.bitcast(table.data, byte), [builder.mul(builder.sext(arguments[1], integer), row_bytes)]
+    start = builder.bitcast(array.data, byte)
+    begin, end = (
+        builder.mul(context.cast(builder, arguments[position], signature.args[position], types.int64), integer(size))
+        for position in (1, 2)
     )
     kind = ir.FunctionType(ir.VoidType(), [byte, short, short, short])
     prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
-    with cgutils.for_range_slice(builder, integer(0), row_bytes, integer(_VECTOR_BYTES), integer) as (at, _):
-        # To be read and written, into every cache, data.
-        builder.call(prefetch, [builder.gep(begin, [at]), short(1), short(3), short(1)])
+    with cgutils.for_range_slice(builder, begin, end, integer(_LINE_BYTES), integer) as (at, _):
+        # To be read, into every cache, data.
+        builder.call(prefetch, [builder.gep(start, [at]), short(0), short(3), short(1)])
     return context.get_dummy_value()
 
 
@@ -76,7 +78,8 @@ def _generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any
         for partial in sums:
             builder.store(zero, partial)
         with cgutils.for_range_slice(builder, begin, end, integer(1), integer) as (position, _):
-            row = builder.sext(builder.load(builder.gep(selection.data, [position])), integer)
+            row = builder.load(builder.gep(selection.data, [position]))
+            row = context.cast(builder, row, signature.args[1].dtype, types.int64)
             start = builder.gep(table.data, [builder.mul(row, units)])
             for register, partial in enumerate(sums):
                 term = builder.load(pointer(start, column, kind, register * width), align=size)
