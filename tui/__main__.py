@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sessions", type=Path, metavar="D", help="the folder of sessions")
     parser.add_argument("--data-dir", type=Path, metavar="D", help="the folder of data sets")
     parser.add_argument("--read-only", action="store_true", help="look, and change nothing")
-    parser.add_argument("--low-bandwidth", action="store_true", help="repaint once a second at most")
+    parser.add_argument("--low-bandwidth", action="store_true", help="repaint every few seconds only")
     parser.add_argument("--theme", choices=["dark", "light", "colour-blind", "terminal"])
     return parser
 

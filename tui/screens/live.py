@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from tui.follow import Feed
     from tui.machine import MachineReading
 
-REPAINT_SECONDS = 0.22
-PLOT_SECONDS = 1.0
-LOW_BANDWIDTH = 5  # so many times rarer
+REPAINT_SECONDS = 0.3
+PLOT_SECONDS = 2.0
+LOW_BANDWIDTH = 8  # so many times more rarely
 _SELECT_SECONDS = 0.08  # a held key moves on before plots are drawn
 
 PANES = {
@@ -57,7 +57,7 @@ PANES = {
 
 
 class LiveScreen(LiveActions, Screen[None]):
-    """One session. `read_only` refuses whatever changes it; `low_bandwidth` repaints five times more rarely."""
+    """One session. `read_only` refuses whatever changes it; `low_bandwidth` repaints every few seconds."""
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares them as the instance's
         (0, "-narrow"),
@@ -256,7 +256,7 @@ class LiveScreen(LiveActions, Screen[None]):
         self._plot_timer = self.set_timer(_SELECT_SECONDS, self._draw_plots)
 
     def _plots_when_due(self) -> None:
-        """Curves that grow are drawn about once a second."""
+        """Curves that grow are drawn now and then, not at every epoch."""
         if self._plot_timer is None:
             due = self._plots_drawn_at + PLOT_SECONDS * self._slowness - time.monotonic()
             self._plot_timer = self.set_timer(max(0.001, due), self._draw_plots)
