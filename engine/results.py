@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import NoBestError
+from engine.safe_text import clean
 from engine.state import CombinationState, SearchState, mean_and_deviation, ranks
 
 if TYPE_CHECKING:
@@ -42,16 +43,21 @@ def cv_results(state: SearchState) -> dict[str, Any]:
 
 def _mean_and_std(values: NDArray[np.float64], splits: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Over the splits; NaN where one is missing."""
-    pairs = np.array([mean_and_deviation(list(row)) for row in values.reshape(-1, splits)], float).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
+    pairs = [mean_and_deviation(list(row)) for row in values.reshape(len(values), splits)]
+    array = np.array(pairs, float).reshape(-1, 2)
+    return array[:, 0], array[:, 1]
 
 
 def _masked(values: list[Any]) -> np.ma.MaskedArray[Any, Any]:
-    """An array as scikit-learn makes it: of numbers where all are, of objects else, masked where there is none."""
+    """An array as scikit-learn makes it: of NumPy's type for them if that is of numbers; masked where none."""
     present = [value for value in values if value is not np.ma.masked]
-    kinds = {type(value) for value in present}
-    kind: Any = kinds.pop() if len(kinds) == 1 and kinds <= {int, float, bool} else object
-    array: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(np.zeros(len(values), kind), mask=True)
+    try:
+        found = np.array(present)
+    except ValueError:  # lists of unlike lengths
+        kind: Any = object
+    else:
+        kind = found.dtype if found.dtype.kind != "U" and found.ndim == 1 else object
+    array: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(np.empty(len(values), kind), mask=True)
     for index, value in enumerate(values):
         if value is not np.ma.masked:
             array[index] = value
@@ -75,7 +81,7 @@ def to_frame(state: SearchState) -> pd.DataFrame:
     columns = {
         "combination": [combination.index for combination in state.combinations],
         **{
-            key: np.ma.filled(value.astype(object), None) if isinstance(value, np.ma.MaskedArray) else value
+            key: pd.Series(value.tolist(), dtype=object) if isinstance(value, np.ma.MaskedArray) else value
             for key, value in results.items()
             if key != "params"
         },
@@ -131,5 +137,10 @@ def to_csv(state: SearchState) -> str:
     return str(frame.assign(**texts).to_csv(index=False))
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def _not_a_formula(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" and value else value
+    if not isinstance(value, str):
+        return value
+    return f"'{clean(value)}" if value.startswith(_FORMULA) else clean(value)
