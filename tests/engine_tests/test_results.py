@@ -1,0 +1,200 @@
+"""`cv_results_` is scikit-learn's: the same from our engine as from GridSearchCV over the same estimator and folds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from engine import events, results
+from engine.errors import NoBestError
+from engine.events import EpochEnded
+from engine.search import Search
+from engine.state import SearchState
+from tests.fakes import SMALL
+
+EIGHT = {"epochs": [1, 2], "hidden_units": [4, 8], "optimizer": ["adam", "rmsprop"], "batch_size": [50]}
+
+
+def _of_scikit_learn(search: Search, space: dict[str, list[Any]], scoring: list[str]) -> dict[str, Any]:
+    """What GridSearchCV finds on the rows and folds of a search that has run."""
+    from sklearn.model_selection import GridSearchCV, StratifiedKFold
+
+    from engine import data
+    from engine.data.subsample import stratified_subsample
+    from engine.training.estimator import FoldwatchClassifier
+
+    dataset = data.load("sample", num_words=search.spec.num_words)
+    rows = dataset.training.take(stratified_subsample(dataset.training.labels, search.spec.subsample, 0))
+    grid = GridSearchCV(
+        FoldwatchClassifier(seed=0, classes=rows.classes),
+        space,
+        scoring=scoring[0] if len(scoring) == 1 else scoring,
+        cv=StratifiedKFold(3, shuffle=True, random_state=0),
+        refit=False,
+        error_score="raise",
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class", UserWarning)
+        grid.fit(rows.to_scipy(), rows.labels)
+    found: dict[str, Any] = grid.cv_results_
+    return found
+
+
+@pytest.mark.keras
+def test_eight_combinations_are_as_grid_search_finds_them(surroundings: Path) -> None:
+    scoring = ["accuracy", "f1_macro"]
+    search = Search(sessions=surroundings, space=EIGHT, trainer="keras", scoring=scoring, workers=1, **SMALL)
+    happened = list(search.run())
+    assert search.outcome == "completed"
+    assert search.state.fits_failed == 0, [one.errors for one in search.state.combinations]
+    assert len([event for event in happened if isinstance(event, EpochEnded)]) == 4 * 3 * 2
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=Warning, module="sklearn|keras|scikeras")
+        theirs = _of_scikit_learn(search, EIGHT, scoring)
+    ours = search.cv_results_
+    assert set(ours) == {name for name in theirs if "score_time" not in name}
+    assert ours["params"] == theirs["params"]
+    for name, values in theirs.items():
+        if name.startswith("param_"):
+            assert ours[name].tolist() == values.tolist()
+            assert ours[name].mask.tolist() == values.mask.tolist()
+            assert ours[name].dtype == values.dtype
+        elif "_test_" in name:
+            np.testing.assert_allclose(ours[name], values, atol=1e-6)
+            if name.startswith("rank_"):
+                assert ours[name].dtype == values.dtype
+                assert ours[name].tolist() == values.tolist()
+    assert len(set(ours["mean_test_accuracy"])) > 2
+
+
+@pytest.mark.keras
+def test_shared_epochs_score_to_the_last_bit_as_trained_alone(surroundings: Path) -> None:
+    space = {"hidden_units": [8], "batch_size": [50], "learning_rate": [0.01]}
+
+    def run(name: str, epochs: list[int]) -> tuple[dict[str, Any], int]:
+        values: dict[str, Any] = {"space": {**space, "epochs": epochs}, "trainer": "keras", **SMALL, "folds": 2}
+        search = Search(sessions=surroundings / name, workers=1, **values)
+        trained = sum(isinstance(event, EpochEnded) for event in search.run())
+        return search.cv_results_, trained
+
+    together, trained = run("together", [2, 4])
+    assert trained == 4 * 2
+    for index, epochs in enumerate((2, 4)):
+        alone, _ = run(str(epochs), [epochs])
+        for fold in range(2):
+            key = f"split{fold}_test_score"
+            assert together[key][index].tobytes() == alone[key][0].tobytes()
+
+
+def _state(params: list[dict[str, Any]], scores: list[list[float | None]]) -> SearchState:
+    """A search of two folds whose combinations have these parameters and scores; None: not scored."""
+    state = SearchState()
+    state.apply(
+        events.SearchStarted(
+            time=0.0,
+            session="a",
+            segment=1,
+            dataset="sample",
+            synthetic=True,
+            rows=10,
+            classes=46,
+            splits=2,
+            scoring=["accuracy"],
+            workers=1,
+            trainings=1,
+            cost=1.0,
+            host="here",
+            pid=1,
+        )
+    )
+    planned = [events.PlannedCombination(index=i, params=one, trainer="kernel") for i, one in enumerate(params)]
+    state.apply(events.CombinationsAdded(time=0.0, combinations=planned))
+    for index, folds in enumerate(scores):
+        for fold, score in enumerate(folds):
+            if score is not None:
+                state.apply(
+                    events.FitScored(
+                        time=1.0,
+                        combination=index,
+                        fold=fold,
+                        training=0,
+                        epochs=1,
+                        scores={"accuracy": score},
+                        seconds=1.0 + fold,
+                    )
+                )
+    return state
+
+
+PARAMS: list[list[dict[str, Any]]] = [
+    [{"epochs": 1}, {"epochs": 2, "optimizer": "sgd", "optimizer__momentum": 0.5}, {"optimizer__nesterov": True}],
+    [{"hidden_units": [64, 32]}, {"hidden_units": [16, 8]}],
+    [{"hidden_units": [64]}, {"hidden_units": [16, 8]}],
+    [{"hidden_units": 64}, {"hidden_units": [16, 8]}],
+    [{"learning_rate": 0.1}, {"learning_rate": "CosineDecay"}],
+    [{"dropout": 0}, {"dropout": 0.5}],
+    [{"flag": True}, {"flag": 1}],
+    [{"flag": True}, {"flag": False}, {}],
+    [{"value": None}, {"value": 0.5}],
+    [{"number": 2**70}, {"number": 1}],
+]
+
+
+@pytest.mark.parametrize("params", PARAMS)
+def test_parameters_are_arrays_as_scikit_learn_makes_them(params: list[dict[str, Any]]) -> None:
+    from sklearn.model_selection._search import _yield_masked_array_for_each_param
+
+    ours = results.cv_results(_state(params, [[0.5, 0.5]] * len(params)))
+    theirs = dict(_yield_masked_array_for_each_param(params))
+    assert {name for name in ours if name.startswith("param_")} == set(theirs)
+    for name, values in theirs.items():
+        assert ours[name].dtype == values.dtype, name
+        assert ours[name].mask.tolist() == values.mask.tolist()
+        assert ours[name].tolist() == values.tolist()
+
+
+def test_missing_scores_are_nan_and_rank_last() -> None:
+    state = _state([{"epochs": i} for i in range(1, 5)], [[0.5, None], [0.25, 0.5], [None, None], [0.5, 0.25]])
+    found = results.cv_results(state)
+    assert found["rank_test_score"].tolist() == [3, 1, 3, 1]
+    assert np.isnan(found["mean_test_score"]).tolist() == [True, False, True, False]
+    assert np.isnan(found["std_test_score"]).tolist() == [True, False, True, False]
+    assert found["split0_test_score"][0] == 0.5
+    assert np.isnan(found["split1_test_score"][0])
+    assert found["mean_fit_time"][1] == 1.5
+    assert results.best_of(state).index == 1
+
+
+def test_nothing_complete_has_no_best() -> None:
+    with pytest.raises(NoBestError, match="no combination is complete"):
+        results.best_of(_state([{"epochs": 1}], [[0.5, None]]))
+    empty = results.cv_results(SearchState())
+    assert empty["params"] == []
+
+
+def test_a_spreadsheet_finds_no_formula_in_the_table() -> None:
+    texts = ["=1+1", "+cmd", "-2", "@sum", "\tx", "\rx", "plain", "a=b"]
+    state = _state([{"activation": text, "learning_rate": -0.5} for text in texts], [[0.5, -0.25]] * len(texts))
+    rows = list(csv.DictReader(io.StringIO(results.to_csv(state), newline="")))
+    assert [row["param_activation"] for row in rows] == [
+        *("'=1+1", "'+cmd", "'-2", "'@sum", "'    x", "'␍x", "plain", "a=b")
+    ]
+    # Numbers stay numbers, however they begin.
+    assert {row["param_learning_rate"] for row in rows} == {"-0.5"}
+    assert {row["split1_test_score"] for row in rows} == {"-0.25"}
+    assert [row["combination"] for row in rows] == [str(index) for index in range(len(texts))]
+
+
+def test_a_frame_has_a_row_for_each_combination() -> None:
+    state = _state([{"epochs": 1}, {"dropout": 0.5}], [[0.5, 0.75], [None, 0.5]])
+    frame = results.to_frame(state)
+    assert list(frame["status"]) == ["complete", "partial"]
+    assert list(frame["trainer"]) == ["kernel", "kernel"]
+    assert list(frame["param_epochs"]) == [1, None]
+    assert frame["mean_test_score"][0] == 0.625
