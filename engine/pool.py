@@ -121,8 +121,10 @@ class Pool:
 
     def send(self, number: int, message: ToWorker) -> None:
         """Give a worker an order. One that has just died is not an error here: its end will be reported."""
-        with contextlib.suppress(BrokenPipeError):
-            os.write(self._workers[number].commands, encode(message) + b"\n")
+        worker = self._workers.get(number)
+        if worker is not None:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(worker.commands, encode(message) + b"\n")
 
     def wait(self, seconds: float) -> list[Said | Died]:
         """What workers said, and which ended, waiting up to `seconds` for the first of it."""

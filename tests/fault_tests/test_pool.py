@@ -61,7 +61,7 @@ def _start(pool: Pool, fault: Fault | None = None, number: int = 0) -> int:
 def _train(pool: Pool, folder: Path, parsed_data: Path, number: int = 0, epochs: int = 3) -> None:
     import numpy as np
 
-    dataset = data.load("sample", num_words=int(str(SMALL["num_words"])), cache_dir=parsed_data)
+    dataset = data.load("sample", num_words=SMALL["num_words"], cache_dir=parsed_data)
     folds = np.full((1, len(dataset.training)), -1, np.int16)
     folds[0, :200] = np.arange(200) % 2
     np.save(folder / "folds.npy", folds)
@@ -195,6 +195,8 @@ def test_orders_to_one_that_has_just_died_are_no_error(pool: Pool) -> None:
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     pool.send(0, messages.Hold())
     assert _died(pool).signal == "SIGKILL"
+    # What it said last may be answered after its end was seen.
+    pool.send(0, messages.Hold())
 
 
 def test_a_command_that_cannot_be_started_leaks_no_descriptors(tmp_path: Path) -> None:
