@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,8 @@ def _total(widths: Sequence[int]) -> int:
 
 def _folded(pieces: Sequence[str], width: int) -> list[str]:
     lines, line = [], "     "
-    for piece in pieces:
+    # A path is one long word: it is broken rather than left to the terminal.
+    for piece in (part for whole in pieces for part in textwrap.wrap(whole, max(20, width - len(line)))):
         if len(line) + 2 + len(piece) > width and line.strip():
             lines.append(line)
             line = "     "
