@@ -19,7 +19,7 @@ def parsed_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.fakes import SMALL
 
     folder = tmp_path_factory.mktemp("cache")
-    data.load("sample", num_words=int(str(SMALL["num_words"])), cache_dir=folder)
+    data.load("sample", num_words=SMALL["num_words"], cache_dir=folder)
     return folder
 
 

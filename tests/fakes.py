@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FAULT_VARIABLE = "FOLDWATCH_TEST_FAULT"
 FAKE_WORKER = (sys.executable, "-P", str(Path(__file__).with_name("fake_worker.py")))
-SMALL = {"dataset": "sample", "num_words": 1000, "subsample": 300}
+SMALL: dict[str, Any] = {"dataset": "sample", "num_words": 1000, "subsample": 300}
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,9 @@ class FakeTrainer:
 
     def refusal(self, request: TrainingRequest) -> str | None:
         return None
+
+    def warm_up(self, request: TrainingRequest) -> None:
+        pass
 
     def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
         assert validation is not None

@@ -18,7 +18,12 @@ from engine.search import Search
 from engine.state import SearchState
 from tests.fakes import SMALL
 
-EIGHT = {"epochs": [1, 2], "hidden_units": [4, 8], "optimizer": ["adam", "rmsprop"], "batch_size": [50]}
+EIGHT: dict[str, list[Any]] = {
+    "epochs": [1, 2],
+    "hidden_units": [4, 8],
+    "optimizer": ["adam", "rmsprop"],
+    "batch_size": [50],
+}
 
 
 def _of_scikit_learn(search: Search, space: dict[str, list[Any]], scoring: list[str]) -> dict[str, Any]:
