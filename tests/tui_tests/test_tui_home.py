@@ -115,6 +115,20 @@ async def test_an_empty_home_offers_the_demo(tmp_path: Path, monkeypatch: pytest
         assert started == [True]
 
 
+async def test_the_first_session_takes_the_keys(tmp_path: Path) -> None:
+    async with at_home(tmp_path) as (pilot, home):
+        await until(pilot, lambda: home.has_class("-empty"))
+        await pilot.press("x", "j", "escape", "m", "c", "e", "r", "d", "enter", "y")
+        make_session(tmp_path, "first-01", Script().everything())
+        await until(pilot, lambda: names(home) == ["first-01"] and home.focused is home._table)
+        await pilot.press("d")
+        await until(pilot, lambda: isinstance(home.app.screen, NewSearchScreen))
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: home.app.screen is home)
+        assert home._table.filter_text == ""
+        assert home.focused is home._table
+
+
 async def test_what_happens_on_disk_shows_by_itself(sessions: Path) -> None:
     async with at_home(sessions) as (pilot, home):
         await cursor_on(pilot, home, "reuters-01")
@@ -291,7 +305,9 @@ async def test_resume_of_a_paused_search_is_a_request(tmp_path: Path) -> None:
         assert b"Resume" in request.read_bytes()
 
 
-async def test_a_note(sessions: Path) -> None:
+async def test_a_note(tmp_path: Path) -> None:
+    sessions = tmp_path  # none of them runs: nothing but the note changes
+    make_session(sessions, "reuters-01", Script().everything())
     async with at_home(sessions) as (pilot, home):
         await cursor_on(pilot, home, "reuters-01")
         await pilot.press("e")

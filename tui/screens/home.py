@@ -52,6 +52,7 @@ class HomeScreen(HomeActions, Screen[None]):
     HomeScreen.-empty #home-body { display: none; }
     HomeScreen.-empty #welcome { display: block; }
     """
+    AUTO_FOCUS = "SessionsTable"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (170, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -127,7 +128,7 @@ class HomeScreen(HomeActions, Screen[None]):
         self._about_reading = Latest("reading a session", self._fault)
         self._engines: list[EngineCommand] = []
         self._has_read = False
-        self.query_one("#home-filter").display = False
+        self._show_filter(shown=False)
         self.query_one("#welcome", Static).update(_welcome(read_only=app.read_only))
         self._draw_frame()
         self._table.focus()
@@ -154,14 +155,22 @@ class HomeScreen(HomeActions, Screen[None]):
 
     @on(SessionsRead)
     def _when_read(self, message: SessionsRead) -> None:
+        if self._has_read and message.summaries == self._table.summaries:
+            return
         self._has_read = True
-        if message.summaries != self._table.summaries:
-            self._table.show(message.summaries)
-            self._ask_about()
+        self._table.show(message.summaries)
+        self._ask_about()
         self.set_class(not message.summaries, "-empty")
         self._draw_frame()
+        if self.is_current and self.focused is None and message.summaries:
+            # An empty home has nothing to focus; keys go to the table once there is one.
+            self.call_after_refresh(self.set_focus, self._table)
 
     @on(SessionsTable.CursorMoved)
+    def _when_moved(self) -> None:
+        self._ask_about()
+        self._panel.show_keys(self.keys_now())
+
     def _ask_about(self) -> None:
         summary = self._table.cursor
         if summary is None:
@@ -186,6 +195,7 @@ class HomeScreen(HomeActions, Screen[None]):
     def _when_said(self, message: Said) -> None:
         self._panel.say(message.text, problem=message.problem)
         self._refresh()
+        self._ask_about()
 
     # Drawing
 
@@ -212,9 +222,7 @@ class HomeScreen(HomeActions, Screen[None]):
 
     def action_filter(self) -> None:
         """Type a filter; lines follow while you type."""
-        box = self.query_one("#home-filter", Input)
-        box.display = True
-        box.focus()
+        self.set_focus(self._show_filter(shown=True))
 
     @on(Input.Changed, "#home-filter")
     def _when_typed(self, event: Input.Changed) -> None:
@@ -225,10 +233,15 @@ class HomeScreen(HomeActions, Screen[None]):
     def _when_entered(self) -> None:
         self._close_filter()
 
-    def _close_filter(self) -> None:
+    def _show_filter(self, *, shown: bool) -> Input:
         box = self.query_one("#home-filter", Input)
-        box.display = bool(box.value)
-        self._table.focus()
+        # Disabled as well: Textual gives the focus of a table that goes away to whatever comes first.
+        box.display, box.disabled = shown, not shown
+        return box
+
+    def _close_filter(self) -> None:
+        self._show_filter(shown=bool(self.query_one("#home-filter", Input).value))
+        self.set_focus(self._table)
 
     def action_back(self) -> None:
         """Out of the filter, then of the marks."""

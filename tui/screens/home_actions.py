@@ -67,7 +67,8 @@ class HomeActions:
         if may_change and not self._table.summaries:
             keys.append(("D", "demo", "screen.demo"))
         if summary is not None and may_change:
-            if not summary.problem and (not summary.alive or summary.status == "paused"):
+            resumable = summary.status == "paused" if summary.alive else summary.status != "completed"
+            if not summary.problem and resumable:
                 keys.append(("r", "resume", "screen.resume"))
             keys += [("d", "duplicate", "screen.duplicate"), ("x", "delete", "screen.delete")]
         if self._table.summaries:

@@ -153,7 +153,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         self._editor.border_title = "the search"
         self._show_form()
         self._work_out()
-        self.call_after_refresh(self._editor.edit, "epochs")
+        self._editor.edit("epochs")
 
     def on_screen_resume(self) -> None:
         """Back from a search that was started here: this form has done its work."""
@@ -301,7 +301,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             self.action_edit()
         else:
             self.add_class("-lab")
-            self._lab.focus()
+            self.set_focus(self._lab)
 
     def action_units(self) -> None:
         """Epochs or steps in the lab."""

@@ -62,7 +62,7 @@ class Choices(Widget, can_focus=True):
     """One of a few words, chosen with left and right, its first letter, or the mouse."""
 
     DEFAULT_CSS = """
-    Choices { height: 1; width: 1fr; }
+    Choices { height: 1; width: 1fr; link-style: none; link-style-hover: bold; link-color: $foreground; }
     Choices:focus { background: $foldwatch-cursor; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -196,7 +196,8 @@ class Field(Vertical):
 
     def edit(self) -> None:
         """Put the cursor here; whoever holds the field sees to it that it is in view."""
-        self._editor.focus(scroll_visible=False)
+        # Not Textual's `focus`, which comes later: a held key would then count twice from one field.
+        self.screen.set_focus(self._editor, scroll_visible=False)
 
     def show_problem(self, problem: str) -> None:
         """What is wrong; nothing if it is empty."""

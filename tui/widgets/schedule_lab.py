@@ -141,7 +141,9 @@ class ScheduleLab(BoxedPane):
         numbers = self._numbers
         line = Text(clean(self.text) if clean(self.text) == self.text else "", style="dim", no_wrap=True, end="")
         if not numbers or not line.plain:
-            return Text("type numbers or schedules into learning rate; here they are nudged", style="dim")
+            hint = Text("no number in learning rate to nudge yet", style="dim", end="")
+            hint.truncate(width, overflow="ellipsis")
+            return hint
         place = numbers[min(self.chosen, len(numbers) - 1)]
         style = "bold reverse" if self.has_focus else "bold underline"
         line.stylize(style, place.start, place.end)

@@ -92,6 +92,10 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         for field in self.fields.values():
             field.show_problem(problems.get(field.field_name, ""))
             field.show_hint(hints.get(field.field_name, ""))
+        focused = next((field for field in self.fields.values() if field.has_focus_within), None)
+        if focused is not None:
+            # What was said above it may have pushed it out of view.
+            self.call_after_refresh(self._bring_into_view, focused)
         shown = {field.field_name for field in self.fields.values()}
         elsewhere = sorted({int(name.split(".")[1]) + 1 for name in problems if name not in shown})
         self._head()
