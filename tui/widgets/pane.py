@@ -1,55 +1,30 @@
-"""A pane of the live view: a border with a title, drawn again when it is asked to and its size changes."""
+"""A pane: a drawing with a border and a title; and a theme's colours, as plots and texts take them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.text import Text
 from textual.color import Color
 from textual.content import Content
-from textual.widget import Widget
 
 from tui.safe_text import safe_content
+from tui.widgets.drawing import Drawing
 
 if TYPE_CHECKING:
-    from textual.app import App, RenderResult
+    from textual.app import App
 
 
-class Pane(Widget, can_focus=True):
-    """Shows what `draw_content` returns; `changed` asks for a new drawing, of which at most one is waiting."""
+class Pane(Drawing, can_focus=True):
+    """A drawing with a border and a title that can have the focus and the whole screen."""
 
     ALLOW_MAXIMIZE = True
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self._drawn: Text | None = None
-        self._drawn_size = (0, 0)
-
-    def draw_content(self, width: int, height: int) -> Text:
-        """The content at a size; for subclasses."""
-        raise NotImplementedError
-
-    def changed(self) -> None:
-        """Its data are others now."""
-        self._drawn = None
-        if self.is_on_screen:
-            self.refresh()
-
-    def render(self) -> RenderResult:
-        """The last drawing while it holds."""
-        size = (self.size.width, self.size.height)
-        if self._drawn is None or size != self._drawn_size:
-            self._drawn = self.draw_content(*size) if min(size) > 0 else Text()
-            self._drawn_size = size
-        return self._drawn
-
-    def notify_style_update(self) -> None:
-        """Colours of another theme."""
-        super().notify_style_update()
-        self._drawn = None
+    _titles: tuple[object, str] | None = None
 
     def entitle(self, title: str | list[tuple[str, str]], subtitle: str = "") -> None:
         """What the border says, which may hold text from outside; a legend is (text, style) pairs."""
+        if (title, subtitle) == self._titles:
+            return
+        self._titles = title, subtitle
         if isinstance(title, str):
             self.border_title = safe_content(title)
         else:

@@ -140,10 +140,11 @@ class ResultsTable(ScrollView, can_focus=True):
             self.refresh()
             return
         for y in range(height):
-            strip = self._line(y)
-            if self._painted.get(y) != strip:
+            strip, before = self._line(y), self._painted.get(y)
+            if before != strip:
                 self._ready[y] = strip
-                self.refresh(Region(0, y, width, 1))
+                start = _alike(before, strip) if before is not None else 0
+                self.refresh(Region(start, y, width - start, 1))
 
     def _size_dirty(self) -> bool:
         return not self._painted
@@ -181,7 +182,8 @@ class ResultsTable(ScrollView, can_focus=True):
         else:
             return Strip.blank(width, self._cells.styles["row"])
         base = self._cells.styles[style]
-        strip = Strip(Segment.apply_style(segments, base))
+        # Neighbours of one style are one piece: each piece costs the terminal a line of escape codes.
+        strip = Strip(Segment.apply_style(segments, base)).simplify()
         left = self.scroll_offset.x
         if left:
             strip = Strip.join([strip.crop(0, frozen), strip.crop(frozen + left)])
@@ -307,3 +309,13 @@ class ResultsTable(ScrollView, can_focus=True):
             self._go_to(place)
             if event.chain == 2:
                 self.action_choose()
+
+
+def _alike(before: Strip, after: Strip) -> int:
+    """How many cells from the left look the same."""
+    cells = 0
+    for old, new in zip(before, after, strict=False):
+        if old != new:
+            break
+        cells += new.cell_length
+    return cells

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.widget import Widget
 
 from tui import numbers
 from tui.safe_text import clean
+from tui.widgets.drawing import Drawing
 from tui.widgets.pane import style_of
-
-if TYPE_CHECKING:
-    from textual.app import RenderResult
 
 _STATE_COLOURS = {
     "running": "success",
@@ -44,7 +40,7 @@ class HeaderFacts:
     marks: str = ""
 
 
-class SearchHeader(Widget):
+class SearchHeader(Drawing):
     """Redrawn only when what it says is different."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -55,11 +51,11 @@ class SearchHeader(Widget):
         """Say something new."""
         if facts != self.facts:
             self.facts = facts
-            self.refresh()
+            self.changed()
 
-    def render(self) -> RenderResult:
-        """Both lines, at the width there is."""
-        facts, width = self.facts, self.size.width
+    def draw_content(self, width: int, height: int) -> Text:
+        """Both lines."""
+        facts = self.facts
         right = Text(no_wrap=True)
         if facts.marks:
             right.append(f"{facts.marks}  ", style="dim")
