@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from engine.state import SearchState
 
 _RETRIES = 1
+_LOOK_AHEAD = 64
+_ABOUT_THE_SAME = 0.5
 
 
 class Agenda:
@@ -57,18 +60,34 @@ class Agenda:
             and not combinations[fit.combination].dropped
         ]
 
-    def take(self, running: Collection[Training]) -> tuple[Training, list[ServedFit]] | None:
-        """The next training with the fits it is to serve; None if nothing is left, or has to wait for `running`."""
+    def take(self, running: Collection[Training], last: Training | None) -> tuple[Training, list[ServedFit]] | None:
+        """The next training with the fits it is to serve; None if nothing is left, or has to wait for `running`.
+
+        `last`: what the worker did before. Of trainings that cost about the same, one on the same batches comes first,
+        since the kernel keeps them arranged.
+        """
         if any(training.number in self._alone for training in running):
             return None
         while self._pending:
             if running and self._pending[0].number in self._alone:
                 return None
-            training = self._pending.popleft()
+            training = self._alike(last)
+            self._pending.remove(training)
             fits = self.missing(training)
             if fits:
                 return training, fits
         return None
+
+    def _alike(self, last: Training | None) -> Training:
+        first = self._pending[0]
+        if last is None or first.number in self._alone:
+            return first
+        for training in itertools.islice(self._pending, _LOOK_AHEAD):
+            if training.cost < _ABOUT_THE_SAME * first.cost:
+                break
+            if training.fold == last.fold and training.params.get("batch_size") == last.params.get("batch_size"):
+                return training
+        return first
 
     def take_back(self, training: Training, *, alone: bool) -> bool:
         """Put a training first that is to run again; False if it has been tried often enough.

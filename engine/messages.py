@@ -17,10 +17,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
 
 
 class Warm(Message, frozen=True):
-    """Import what the named trainers and scorers need, while the engine prepares the rest."""
+    """Import what the scorers, and trainings with these parameters, need, while the engine prepares the rest."""
 
-    trainers: list[str]
     scoring: list[str]
+    trainings: list[tuple[str, dict[str, Any]]]  # name of the trainer, parameters
 
 
 class Prepare(Message, frozen=True):

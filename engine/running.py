@@ -13,7 +13,7 @@ import queue
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from engine import control, events, liveness, messages
 from engine.agenda import Agenda
@@ -108,6 +108,7 @@ class RunningSearch:
         self._at_once = False
         self._message = ""
         self._memory_of: dict[int, int] = {}
+        self._last_of: dict[int, Training] = {}
         for save in saves:
             self._inbox.put(save)
 
@@ -317,11 +318,13 @@ class RunningSearch:
     def _start_training(self) -> bool:
         if self._ending or self._full_since is not None or self.state.status.value == "paused":
             return False
-        taken = self._agenda.take([work.training for work in self._work.values()])
+        worker = min(self._idle)
+        taken = self._agenda.take([work.training for work in self._work.values()], self._last_of.get(worker))
         if taken is None:
             return False
         training, fits = taken
-        worker = self._idle.pop()
+        self._idle.remove(worker)
+        self._last_of[worker] = training
         epochs = sorted({fit.epochs for fit in fits})
         empty = Curve(training=training.number, loss=[], validation_loss=[], validation_score=[], learning_rate=[])
         self._work[worker] = _Work(training, fits, empty)
@@ -675,5 +678,15 @@ def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list
         "KERAS_HOME": str(private_folder(None) / "keras"),
     }
     pool.start(number, environment)
-    trainers = sorted({training.trainer for training in plan.trainings})
-    pool.send(number, messages.Warm(trainers=trainers, scoring=scoring))
+    pool.send(number, messages.Warm(scoring=scoring, trainings=_unlike(plan)))
+
+
+def _unlike(plan: Plan) -> list[tuple[str, dict[str, Any]]]:
+    """One training of each kind that needs code of its own."""
+    kinds: dict[tuple[object, ...], tuple[str, dict[str, Any]]] = {}
+    for training in plan.trainings:
+        params = training.params
+        options = frozenset(name for name in params if name.startswith("optimizer"))
+        kind = (training.trainer, params.get("optimizer"), options, bool(params.get("dropout")), bool(params.get("l2")))
+        kinds.setdefault(kind, (training.trainer, {**params, "epochs": 1}))
+    return list(kinds.values())

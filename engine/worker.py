@@ -110,11 +110,11 @@ class Worker:
 
     def _warm(self, order: messages.Warm) -> None:
         from engine.training import scoring
+        from engine.training.requests import training_request
 
-        for name in order.trainers:
-            warm_up = getattr(self._trainer(name), "warm_up", None)
-            if warm_up is not None:
-                warm_up()
+        for name, params in order.trainings:
+            request = training_request(params, training_rows=2, width=2, classes=3, seed=0)
+            self._trainer(name).warm_up(request)
         scoring.warm_up(order.scoring)
 
     def _prepare(self, order: messages.Prepare) -> None:

@@ -92,6 +92,10 @@ class Trainer(Protocol):
         """Why this trainer does not cover the request, in a few words; None if it does."""
         ...
 
+    def warm_up(self, request: TrainingRequest) -> None:
+        """Import and load whatever such a request needs, before its rows are known."""
+        ...
+
     def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
         """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator."""
         ...

@@ -123,6 +123,9 @@ class KerasTrainer:
         del request
         return None
 
+    def warm_up(self, request: TrainingRequest) -> None:
+        """Nothing: what takes seconds is importing this module."""
+
     def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
         """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
 

@@ -34,6 +34,9 @@ class NoTrainer:
     def refusal(self, request: TrainingRequest) -> None:
         """Nothing is refused."""
 
+    def warm_up(self, request: TrainingRequest) -> None:
+        """Nothing is needed."""
+
     def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
         """One epoch that costs nothing."""
         rows = 0 if validation is None else len(validation)

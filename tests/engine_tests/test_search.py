@@ -224,8 +224,8 @@ def test_a_fit_that_raises_is_recorded_and_the_search_goes_on(
 def test_failed_fits_are_run_again_when_asked(surroundings: Path, monkeypatch: pytest.MonkeyPatch, gate: Path) -> None:
     marks = gate.parent / "marks"
     marks.mkdir()
-    _tell(monkeypatch, Fault("raise", units=16, times=3, marks=str(marks)), Fault("gate", units=8, path=str(gate)))
-    search = fake_search(surroundings, {"epochs": 2, "hidden_units": [8, 16]}, workers=1)
+    _tell(monkeypatch, Fault("raise", units=64, times=3, marks=str(marks)), Fault("gate", units=8, path=str(gate)))
+    search = fake_search(surroundings, {"epochs": 2, "hidden_units": [8, 64]}, workers=1)
     subscriber, seen = search.subscribe(), list[Event]()
     search.start()
     _until(subscriber, lambda event: isinstance(event, FitFailed) and event.fold == 2, seen)

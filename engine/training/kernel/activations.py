@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from engine.coverage import ACTIVATIONS
 from engine.training.kernel.compiling import compiled
-from engine.training.kernel.coverage import ACTIVATIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.coverage import full_arguments
 from engine.training.kernel import rules, updates
 from engine.training.kernel.compiling import specialised
-from engine.training.kernel.coverage import full_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -155,7 +155,7 @@ _TABLE = {
 
 def rule_for(request: TrainingRequest) -> Rule:
     """The rule that Keras' optimizer amounts to with the request's arguments."""
-    arguments = full_arguments(request)
+    arguments = full_arguments(request.optimizer, request.optimizer_arguments)
     if request.optimizer == "sgd":
         name = "sgd" if not arguments["momentum"] else "nesterov" if arguments["nesterov"] else "momentum"
     elif request.optimizer == "rmsprop" and arguments["centered"]:
@@ -181,7 +181,7 @@ def can_drift(request: TrainingRequest) -> bool:
     if rule.drift is None or (request.network.l2 > 0 and request.network.hidden_units):
         return False
     if rule.name == "adam":
-        arguments = full_arguments(request)
+        arguments = full_arguments(request.optimizer, request.optimizer_arguments)
         steps = np.arange(1, 100_000)
         root = np.sqrt(arguments["beta_2"] or 0.0)
         return bool(np.max((arguments["beta_1"] or 0.0) ** steps * (1 - root**steps) ** 5) < 1e-9)

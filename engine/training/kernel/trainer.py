@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.training.kernel import coverage
+from engine.coverage import kernel_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,15 @@ class KernelTrainer:
 
     def refusal(self, request: TrainingRequest) -> str | None:
         """Why this trainer does not cover the request, in a few words; None if it does."""
-        return coverage.refusal(request)
+        return kernel_refusal(
+            request.batch_size, request.network.activation, request.optimizer, request.optimizer_arguments
+        )
+
+    def warm_up(self, request: TrainingRequest) -> None:
+        """Import the compiler and load, or compile, what the request will call; its rows do not matter."""
+        from engine.training.kernel.training import compile_for
+
+        compile_for(request)
 
     def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
         """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.

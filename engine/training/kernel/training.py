@@ -10,12 +10,12 @@ import numpy as np
 import scipy.linalg.cython_blas  # noqa: F401  the BLAS that compiled code calls, loaded so that it can be limited
 import threadpoolctl  # type: ignore[import-untyped]
 
+from engine.coverage import activation_code, full_arguments
 from engine.rows import Rows
 from engine.training import randomness
 from engine.training.interface import Epoch
 from engine.training.kernel import clipping, denormals, dropout, layers
 from engine.training.kernel.compiling import compiling_alone
-from engine.training.kernel.coverage import activation_code, full_arguments
 from engine.training.kernel.epochs import ArrangedEpoch, arrangements
 from engine.training.kernel.optimizers import can_drift, rule_for
 from engine.training.kernel.rules import DRIFT_COLUMNS
@@ -55,7 +55,7 @@ class Training:
         real: type[np.floating[Any]] = np.float32,
     ) -> None:
         network = request.network
-        arguments = full_arguments(request)
+        arguments = full_arguments(request.optimizer, request.optimizer_arguments)
         self.request = request
         self.real = real
         self.rule = rule_for(request)
@@ -94,7 +94,7 @@ class Training:
 
     def epochs(self) -> Iterator[Epoch]:
         """Train epoch after epoch; yield after each."""
-        self._compile()
+        compile_for(self.request, self.real, leaves_rows_alone=self.leaves_rows_alone)
         for number in range(1, self.request.epochs + 1):
             with _one_blas_thread(), denormals.flushed():
                 loss = self._train_epoch(number)
@@ -116,35 +116,6 @@ class Training:
 
     def _copied_weights(self) -> list[NDArray[np.float32]]:
         return [part.astype(np.float32) for part in self.weights.parameters()]
-
-    def _compile(self) -> None:
-        """Compile all that this training will call, or load it, by running a tiny training the same way."""
-        network = self.request.network
-        path = (
-            self.real,
-            self.rule.name,
-            self.leaves_rows_alone,
-            bool(network.dropout),
-            bool(network.l2),
-            bool(self.clipping[0]),
-        )
-        if path in _COMPILED:
-            return
-        rows = Rows(np.array([0, 1], np.int32), np.array([0, 1, 2]), np.array([0, 1], np.int32), 2, 3)
-        hidden = (1,) * len(network.hidden_units[:2])
-        request = replace(
-            self.request,
-            network=replace(network, width=2, classes=3, hidden_units=hidden),
-            batch_size=1,
-            epochs=1,
-            learning_rates=np.zeros(2, np.float32),
-        )
-        with compiling_alone(), denormals.flushed():
-            tiny = Training(request, rows, rows, self.real)
-            tiny.leaves_rows_alone = self.leaves_rows_alone
-            tiny._train_epoch(1)
-            tiny._validate()
-        _COMPILED.add(path)
 
     def _train_epoch(self, number: int) -> float:
         """Train; return the mean over the rows of the loss of their batch."""
@@ -258,6 +229,37 @@ class Training:
         """The share of all words that occur in the first batch."""
         words, _, _ = self.arrangements.epoch(1).batch(0)
         return len(words) / len(self.last)
+
+
+def compile_for(
+    request: TrainingRequest, real: type[np.floating[Any]] = np.float32, *, leaves_rows_alone: bool | None = None
+) -> None:
+    """Compile all that a training will call, or load it, by running a tiny one the same way.
+
+    `leaves_rows_alone`: as the training will; None where its rows are not known yet, which as good as always leaves
+    rows alone that it can.
+    """
+    if leaves_rows_alone is None:
+        leaves_rows_alone = can_drift(request)
+    network = request.network
+    clips = any(request.optimizer_arguments.get(name) for name in _CLIPS.values())
+    path = (real, rule_for(request).name, leaves_rows_alone, bool(network.dropout), bool(network.l2), clips)
+    if path in _COMPILED:
+        return
+    rows = Rows(np.array([0, 1], np.int32), np.array([0, 1, 2]), np.array([0, 1], np.int32), 2, 3)
+    tiny_request = replace(
+        request,
+        network=replace(network, width=2, classes=3, hidden_units=(1,) * len(network.hidden_units[:2])),
+        batch_size=1,
+        epochs=1,
+        learning_rates=np.zeros(2, np.float32),
+    )
+    with compiling_alone(), denormals.flushed():
+        tiny = Training(tiny_request, rows, rows, real)
+        tiny.leaves_rows_alone = leaves_rows_alone
+        tiny._train_epoch(1)
+        tiny._validate()
+    _COMPILED.add(path)
 
 
 @functools.cache

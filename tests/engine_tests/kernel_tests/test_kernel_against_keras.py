@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import make_request, make_rows
 
+from engine.coverage import ACTIVATIONS
 from engine.training.interface import TrainingRequest
-from engine.training.kernel.coverage import ACTIVATIONS
 from engine.training.kernel.training import Training
 from engine.training.randomness import batch_order, initial_weights
+from tests.engine_tests.kernel_tests.kernel_requests import make_request, make_rows
 
 pytestmark = pytest.mark.keras
 

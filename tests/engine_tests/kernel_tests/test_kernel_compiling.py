@@ -66,7 +66,7 @@ def test_two_processes_may_compile_at_once(tmp_path: Path) -> None:
     code = """
 import sys
 sys.path.insert(0, "tests/engine_tests/kernel_tests")
-from conftest import make_request, make_rows
+from tests.engine_tests.kernel_tests.kernel_requests import make_request, make_rows
 from engine.training.kernel import KernelTrainer
 rows = make_rows(50, 4)
 for epoch in KernelTrainer().train(make_request(rows), rows, None):

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import make_rows
 
 from engine.training.kernel.compiling import compiled
 from engine.training.kernel.denormals import flushed
 from engine.training.kernel.epochs import Arrangements, arrangements
 from engine.training.kernel.losses import softmax_loss
 from engine.training.kernel.vectors import sum_rows
+from tests.engine_tests.kernel_tests.kernel_requests import make_rows
 
 
 @compiled

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import WIDTH, make_request, make_rows
 
 from engine.errors import TrainingRefusedError
 from engine.rows import Rows
@@ -15,6 +14,7 @@ from engine.training.interface import Epoch, TrainingRequest
 from engine.training.kernel import KernelTrainer
 from engine.training.kernel.training import Training
 from engine.training.randomness import initial_weights
+from tests.engine_tests.kernel_tests.kernel_requests import WIDTH, make_request, make_rows
 
 LAZY: list[tuple[str, dict[str, Any]]] = [
     ("sgd", {}),
@@ -171,7 +171,6 @@ def test_closing_the_iterator_stops_and_read_only_rows_are_welcome(rows: Rows) -
         ("adam", {}, {"epsilon": 0.0}, "epsilon"),
         ("sgd", {}, {"gradient_accumulation_steps": 4}, "gradient_accumulation_steps"),
         ("sgd", {}, {"clipnorm": 1.0, "clipvalue": 1.0}, "clipping"),
-        ("sgd", {"dropout": 1.0}, {}, "dropout"),
     ],
     ids=str,
 )
@@ -185,5 +184,5 @@ def test_what_is_not_covered_is_refused_with_its_name(
 
 
 def test_what_is_covered_is_not_refused(rows: Rows) -> None:
-    for optimizer, arguments in [*LAZY, ("nadam", {}), ("adam", {"use_ema": False, "clipnorm": None})]:
+    for optimizer, arguments in [*LAZY, ("nadam", {}), ("adam", {"clipnorm": None})]:
         assert KernelTrainer().refusal(make_request(rows, optimizer, **arguments)) is None

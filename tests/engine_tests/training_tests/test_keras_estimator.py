@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS
-from engine.training.requests import training_request
 from engine.training.randomness import training_seed
+from engine.training.requests import training_request
 from engine.training.scoring import scores
 
 if TYPE_CHECKING:

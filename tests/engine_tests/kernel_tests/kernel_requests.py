@@ -1,0 +1,54 @@
+"""Small trainings for the kernel's tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.rows import Rows
+from engine.training.interface import NetworkDescription, TrainingRequest
+
+WIDTH = 60
+
+
+def make_rows(count: int, classes: int, seed: int = 3, width: int = WIDTH) -> Rows:
+    """Rows over words of very different frequency, among them some that occur once and some never."""
+    generator = np.random.default_rng(seed)
+    frequency = np.minimum(0.6, 3.0 / (1.0 + np.arange(width) ** 1.3))
+    frequency[-5:] = 0.0
+    ones = generator.random((count, width)) < frequency
+    ones[:, -6] = False
+    ones[count // 3, -6] = True
+    lengths = ones.sum(axis=1)
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    # Labels depend on the words, so that there is something to learn.
+    scores = ones @ generator.normal(size=(width, classes))
+    labels = np.argmax(scores, axis=1).astype(np.int32)
+    return Rows(np.nonzero(ones)[1].astype(np.int32), indptr, labels, width, classes)
+
+
+def make_request(
+    rows: Rows,
+    optimizer: str = "rmsprop",
+    *,
+    epochs: int = 2,
+    batch_size: int = 8,
+    rate: float = 0.01,
+    seed: int = 11,
+    network: dict[str, Any] | None = None,
+    **arguments: float | bool | None,
+) -> TrainingRequest:
+    """A request with a learning rate that changes at every step."""
+    steps = epochs * -(-len(rows) // batch_size)
+    rates = (rate * (1.0 + 0.5 * np.sin(np.arange(steps)))).astype(np.float32)
+    description: dict[str, Any] = {"hidden_units": (7, 5), **(network or {})}
+    return TrainingRequest(
+        NetworkDescription(rows.width, rows.classes, **description),
+        optimizer,
+        arguments,
+        batch_size,
+        epochs,
+        rates,
+        seed,
+    )
