@@ -7,8 +7,7 @@ import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from scripted_search import NOON, ScriptedSession, half_way_session
-
+from tests.tui_tests.scripted_search import NOON, ScriptedSession, half_way_session
 from tui.app import FoldwatchApp
 from tui.screens.live import LiveScreen
 from tui.widgets.control_panel import ControlPanel

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scripted_search import NOON, SPACE, Script
 
 from engine import events
 from engine.journal import JournalWriter, Owner
 from engine.liveness import this_process
 from engine.session import DataRecord, SearchRecord, Session
+from tests.tui_tests.scripted_search import NOON, SPACE, Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pilots import shown, until
-from scripted_search import NOON, Script
-from small_sessions import make_session
 
 from engine.session import list_sessions
+from tests.tui_tests.pilots import shown, until
+from tests.tui_tests.scripted_search import NOON, Script
+from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
 from tui.comparison import compare, ordered
 from tui.notes import read_note, write_note

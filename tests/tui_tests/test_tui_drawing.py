@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from pilots import until, watching
 from rich.text import Text
-from scripted_search import Script, ScriptedSession
 from textual.geometry import Region
 
+from tests.tui_tests.pilots import until, watching
+from tests.tui_tests.scripted_search import Script, ScriptedSession
 from tui.widgets.drawing import differing
 from tui.widgets.results_table import ResultsTable
 

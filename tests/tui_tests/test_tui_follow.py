@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from scripted_search import Script, ScriptedSession
 
 from engine.control import Pause
 from engine.errors import InputOutputError, UsageError
 from engine.events import SearchPaused
 from engine.state import SearchStatus
+from tests.tui_tests.scripted_search import Script, ScriptedSession
 from tui.engine_process import EngineCommand
 from tui.follow import BATCH_EVENTS, Changed, Feed, Follow, replay
 

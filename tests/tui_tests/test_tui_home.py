@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pilots import shown, until
-from scripted_search import NOON, Script
-from small_sessions import make_session, some_sessions
 from textual.widgets import Input, TextArea
 
 from engine.session import SessionSummary, list_sessions, summarise
 from engine.state import SearchStatus
+from tests.tui_tests.pilots import shown, until
+from tests.tui_tests.scripted_search import NOON, Script
+from tests.tui_tests.small_sessions import make_session, some_sessions
 from tui.app import FoldwatchApp
 from tui.notes import MOST_BYTES, read_note, write_note
 from tui.screens.compare import CompareScreen

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from pilots import shown, until, watching
-from scripted_search import Script, ScriptedSession, combinations
 
 from engine import events
+from tests.tui_tests.pilots import shown, until, watching
+from tests.tui_tests.scripted_search import Script, ScriptedSession, combinations
 from tui.screens.detail import DetailScreen
 from tui.screens.dialogs import TextScreen
 from tui.screens.trends import TrendsScreen

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from pilots import said, shown, until, watching
-from scripted_search import Script, ScriptedSession, half_way_session
 
 from engine import control, events
+from tests.tui_tests.pilots import said, shown, until, watching
+from tests.tui_tests.scripted_search import Script, ScriptedSession, half_way_session
 from tui.screens.detail import DetailScreen
 from tui.screens.dialogs import ChoiceScreen, PathScreen, TextScreen
 from tui.screens.keys import KeysScreen

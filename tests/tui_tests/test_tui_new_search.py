@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pilots import shown, until
-from small_sessions import make_session
 from textual.widgets import Input, Static
 
 from engine.spec import SearchSpec
+from tests.tui_tests.pilots import shown, until
+from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
 from tui.form import Form
 from tui.screens.dialogs import PathScreen

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from scripted_search import Script
 
 from engine.events import CombinationDropped
 from engine.state import SearchState, ranks
+from tests.tui_tests.scripted_search import Script
 from tui.results_model import ResultsModel, short_titles
 from tui.row_order import RowOrder
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pilots import until
-from scripted_search import NOON, half_way_session
 
+from tests.tui_tests.pilots import until
+from tests.tui_tests.scripted_search import NOON, half_way_session
 from tui.app import FoldwatchApp
 from tui.screens.live import LiveScreen
 from tui.widgets.curves_plot import CurvesPlot

@@ -72,7 +72,7 @@ def test_headless_commands_do_not_import_textual() -> None:
 PLAY = """
 import sys
 sys.path[:0] = [{tests!r}]
-from scripted_search import half_way_session
+from tests.tui_tests.scripted_search import half_way_session
 from tui.app import FoldwatchApp
 FoldwatchApp(session=half_way_session()).run()
 """

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scripted_search import Script
 
 from engine.events import FitScored
 from engine.state import SearchState
+from tests.tui_tests.scripted_search import Script
 from tui.parameter_columns import grouped, shared_texts
 from tui.results_model import ResultsModel
 from tui.snippet import combination_space, python_snippet, rerun_command
