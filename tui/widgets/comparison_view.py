@@ -9,13 +9,14 @@ from rich.text import Text
 from tui import numbers
 from tui.comparison import ordered
 from tui.safe_text import clean
-from tui.session_columns import state_of, took
+from tui.session_columns import shortened, state_of, took
 from tui.widgets.boxed_pane import BoxedPane
 
 if TYPE_CHECKING:
     from tui.comparison import Comparison, Shared, Side
 
 _LABEL = 13
+_BAR_FROM = 100  # columns; on less the combination's name needs the room
 
 
 class SidesPane(BoxedPane, can_focus=False):
@@ -51,8 +52,12 @@ class SidesPane(BoxedPane, can_focus=False):
         if self._comparison is None:
             return Text("reading both …", style="dim")
         column = max(8, (width - _LABEL - 2) // 2)  # two spaces between the sides
+        rows = self._rows()
+        if len(rows) + len(self._comparison.caveats) > height:
+            # Where not all fits, what is the same on both sides is worth least.
+            rows = [row for row in rows if row[1] != row[2]]
         lines = []
-        for label, one, two in self._rows():
+        for label, one, two in rows:
             line = Text(label.ljust(_LABEL), style="dim", end="")
             differs = one != two
             for number, text in enumerate((one, two)):
@@ -128,8 +133,8 @@ class SharedPane(BoxedPane):
             return Text()
         if not self._rows:
             return Text("no combination is finished in both", style="dim")
-        names = [clean(side.id, longest=17) for side in comparison.sides]
         wide = 17
+        names = [shortened(side.id, wide) for side in comparison.sides]
         lines = [
             Text(f"{names[0]:>{wide}}  {names[1]:>{wide}}  {'difference':>10}  {'':13}  combination", style="bold")
         ]
@@ -142,8 +147,7 @@ class SharedPane(BoxedPane):
                 f"{numbers.with_deviation(*row.first):>{wide}}  {numbers.with_deviation(*row.second):>{wide}}  ",
                 (f"{row.difference:+10.4f}", f"{colour}{'' if within else ' bold'}"),
                 "  ",
-                (_bar(row.difference / largest), colour),
-                "  ",
+                (f"{_bar(row.difference / largest)}  " if with_bar else "", colour),
                 (clean(row.params), "dim" if within else ""),
             )
             line.truncate(width, overflow="ellipsis")
