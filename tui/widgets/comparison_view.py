@@ -135,9 +135,10 @@ class SharedPane(BoxedPane):
             return Text("no combination is finished in both", style="dim")
         wide = 17
         names = [shortened(side.id, wide) for side in comparison.sides]
-        lines = [
-            Text(f"{names[0]:>{wide}}  {names[1]:>{wide}}  {'difference':>10}  {'':13}  combination", style="bold")
-        ]
+        with_bar = width >= _BAR_FROM
+        bar_heading = f"{'':13}  " if with_bar else ""
+        heading = f"{names[0]:>{wide}}  {names[1]:>{wide}}  {'difference':>10}  {bar_heading}combination"
+        lines = [Text(heading, style="bold")]
         largest = max(abs(row.difference) for row in self._rows) or 1.0
         for row in self._rows[self._top : self._top + height - 1]:
             better = row.difference > 0
