@@ -85,7 +85,8 @@ class Agenda:
         for training in itertools.islice(self._pending, _LOOK_AHEAD):
             if training.cost < _ABOUT_THE_SAME * first.cost:
                 break
-            if training.fold == last.fold and training.params.get("batch_size") == last.params.get("batch_size"):
+            same_batches = training.params.get("batch_size") == last.params.get("batch_size")
+            if same_batches and training.fold == last.fold and training.number not in self._alone:
                 return training
         return first
 
