@@ -29,6 +29,7 @@ from engine.events import (
 )
 from engine.search import Search
 from engine.session import open_session
+from engine.state import FitStatus
 from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
 
 if TYPE_CHECKING:
@@ -323,7 +324,7 @@ def test_a_running_combination_is_skipped_and_asked_for_again(
     with gate.open("wb"):
         search.skip(0)
         _until(subscriber, lambda event: isinstance(event, CombinationDropped), seen)
-        assert search.state.combinations[0].fits[0] == "waiting"
+        assert set(search.state.combinations[0].fits) <= {FitStatus.WAITING, FitStatus.SCORED}
         search.retry(0)
         _until(subscriber, lambda event: isinstance(event, events.CombinationRestored), seen)
     _rest(subscriber, seen)
@@ -337,8 +338,10 @@ def test_leaving_the_iteration_interrupts_and_a_resume_completes(
 ) -> None:
     undisturbed = fake_search(surroundings / "whole", SPACE)
     list(undisturbed.run())
-    # Half of the trainings wait for what does not come.
-    _tell(monkeypatch, Fault("gate", units=8, path=str(gate)))
+    # One training waits for what does not come.
+    marks = gate.parent / "marks"
+    marks.mkdir()
+    _tell(monkeypatch, Fault("gate", times=1, marks=str(marks), path=str(gate)))
     search = fake_search(surroundings, SPACE, name="left", workers=3)
     scored = 0
     for event in search.run():

@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,12 @@ def gate(tmp_path: Path) -> Path:
     path = tmp_path / "gate"
     os.mkfifo(path)
     return path
+
+
+def _one_waits(gate: Path) -> dict[str, str]:
+    """Tells workers that the first of them to begin a third epoch is to wait at the gate."""
+    marks = tempfile.mkdtemp(dir=gate.parent)
+    return told(Fault("gate", epoch=3, times=1, marks=marks, path=str(gate)))
 
 
 class Engine:
@@ -100,8 +107,8 @@ class Engine:
 
 @pytest.fixture
 def engine(surroundings: Path, gate: Path) -> Iterator[Engine]:
-    """An engine half of whose trainings wait at the gate, so that it cannot end by itself."""
-    made = Engine(surroundings, environment=told(Fault("gate", epoch=3, units=8, path=str(gate))))
+    """An engine one of whose trainings waits at the gate, so that it cannot end by itself."""
+    made = Engine(surroundings, environment=_one_waits(gate))
     yield made
     if made.process.poll() is None:
         made.kill()
@@ -168,9 +175,9 @@ def test_an_asked_end_is_orderly_and_resumable(
 def test_a_hang_up_does_not_end_it(engine: Engine, gate: Path, surroundings: Path) -> None:
     engine.until_scored(1)
     os.kill(engine.process.pid, signal.SIGHUP)
-    with gate.open("wb", buffering=0) as opened:
-        opened.write(b"." * 24)
-        assert engine.wait() == 0
+    with gate.open("wb"):
+        pass
+    assert engine.wait() == 0
     assert len([event for event in engine.seen if isinstance(event, FitScored)]) == 24
 
 
@@ -233,13 +240,12 @@ def _nobody() -> Any:
 def test_an_engine_killed_at_random_moments(surroundings: Path, undisturbed: dict[str, Any], gate: Path) -> None:
     """Some kills before the first score, some in the middle of the journal, some during resumes."""
     chance = random.Random(0)
-    faults = told(Fault("gate", epoch=3, units=8, path=str(gate)))
     for round_ in range(25):
         sessions = surroundings / str(round_)
         acknowledged: list[AnyEvent] = []
         for attempt in range(3):
             arguments = ("resume", "a") if attempt and (sessions / "a").is_dir() else ()
-            engine = Engine(sessions, *arguments, environment=faults)
+            engine = Engine(sessions, *arguments, environment=_one_waits(gate))
             wanted = chance.randrange(0, 80)
             for number, _ in enumerate(engine.events()):
                 if number == wanted or sum(isinstance(event, FitScored) for event in engine.seen) >= 12:

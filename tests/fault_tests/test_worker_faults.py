@@ -140,7 +140,7 @@ def test_what_may_have_lacked_memory_runs_alone(
     surroundings: Path, monkeypatch: pytest.MonkeyPatch, marks: str
 ) -> None:
     search = fake_search(surroundings, {"epochs": 3, "hidden_units": [8, 16, 24]}, workers=3)
-    happened = _run(search, monkeypatch, Fault("kill", units=24, times=2, marks=marks))
+    happened = _run(search, monkeypatch, Fault("kill", units=24, times=1, marks=marks))
     assert search.outcome == "completed"
     assert search.state.fits_failed == 0
     again = {event.training for event in _of(happened, FitRetried)}
