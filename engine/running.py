@@ -6,35 +6,40 @@ wants something of it leaves a request.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import queue
 import time
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from engine import control, events, liveness, messages
 from engine.agenda import Agenda
-from engine.data.cache_folder import private_folder
-from engine.errors import InputOutputError
-from engine.journal import Curve, JournalWriter, as_json, write_whole
-from engine.machine import gpus
 from engine.model_record import model_record
 from engine.pool import Died, Pool, Said
+from engine.recorder import Recorder
+from engine.staffing import data_order, start_worker
+from engine.state import SearchStatus
+from engine.translation import (
+    Work,
+    epoch_ended,
+    fit_taken_over,
+    fits_scored,
+    model_saved,
+    refit_event,
+    training_started,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from engine.plan import Plan, Training
+    from engine.plan import Training
     from engine.preparing import Prepared
     from engine.session import Session
     from engine.takeover import KnownFit
 
-SYNC_SECONDS = 0.1
 _REQUEST_SECONDS = 0.2
-_DISK_FULL_SECONDS = 600.0
 _TOO_LONG = "its training took too long"
 _LARGEST_LOG = 10 << 20
 _DEATHS_IN_VAIN = 10
@@ -42,16 +47,6 @@ _STARTS_IN_VAIN = 3  # workers in a row that die before they are ready: then som
 _WORKER_MEMORY_GROWTH = 1 << 30
 
 Outcome = Literal["completed", "stopped", "interrupted", "failed"]
-
-
-@dataclass
-class _Work:
-    """What a worker is doing."""
-
-    training: Training
-    fits: list[events.ServedFit]
-    curve: Curve
-    deadline: float = math.inf  # by the monotonic clock
 
 
 @dataclass(frozen=True)
@@ -84,22 +79,19 @@ class RunningSearch:
     ) -> None:
         self.session, self.prepared = session, prepared
         self.state = session.state()
-        self._publish, self._warn, self._clock = publish, warn, clock
+        self._clock = clock
         self._pool, self._devices = pool, devices
         # What is left of requests was meant for an engine that has ended; nobody can ask this one before its segment.
         control.take_requests(session.folder)
-        self._journal = JournalWriter(session.folder, liveness.this_process())
-        self._unpublished: list[events.Event] = []
-        self._synced_at = 0.0
-        self._beat_at = -math.inf
+        self._record = Recorder(session, self.state, publish, warn, clock)
         self._paused_since = 0.0
-        self._full_since: float | None = None
+        self._held_for_room = False
         self._requests_at = 0.0
         self._inbox: queue.SimpleQueue[control.AnyRequest] = queue.SimpleQueue()
         self._agenda = Agenda(prepared.plan, self.state)
         self.only_save = only_save
         self._known = known or {}
-        self._work: dict[int, _Work] = {}
+        self._work: dict[int, Work] = {}
         self._refitting: dict[int, _Refit] = {}
         self._refits: deque[_Refit] = deque()
         self._idle: set[int] = set()
@@ -133,7 +125,7 @@ class RunningSearch:
             outcome = self._finish()
         finally:
             self._pool.close()
-            self._journal.close()
+            self._record.journal.close()
         return outcome
 
     def _begin(self) -> None:
@@ -146,7 +138,7 @@ class RunningSearch:
             events.SearchStarted(
                 time=self._clock(),
                 session=self.session.id,
-                segment=self._journal.segment,
+                segment=self._record.journal.segment,
                 dataset=spec.dataset,
                 synthetic=self.prepared.dataset.synthetic,
                 rows=self.prepared.rows,
@@ -156,7 +148,7 @@ class RunningSearch:
                 workers=len(self._devices),
                 trainings=len(self._agenda),
                 cost=self._agenda.cost,
-                host=self.session.record.host if self._journal.segment == 1 else liveness.this_process().host,
+                host=self.session.record.host if self._record.journal.segment == 1 else liveness.this_process().host,
                 pid=liveness.this_process().pid,
             )
         )
@@ -167,23 +159,8 @@ class RunningSearch:
             for fit in training.fits:
                 known = self._known.get((fit.combination, training.fold))
                 if known is not None:
-                    self._take_over(training, fit, known)
-
-    def _take_over(self, training: Training, fit: events.ServedFit, known: KnownFit) -> None:
-        self._emit(
-            events.FitScored(
-                time=self._clock(),
-                combination=fit.combination,
-                fold=training.fold,
-                training=training.number,
-                epochs=fit.epochs,
-                scores=known.scores,
-                seconds=known.seconds,
-                diverged=known.diverged,
-                curve=self._journal.append_curve(known.curve) if known.curve else None,
-                taken_from=known.session,
-            )
-        )
+                    place = self._record.journal.append_curve(known.curve) if known.curve else None
+                    self._emit(fit_taken_over(training, fit, known, place, self._clock()))
 
     def _start_worker(self, number: int) -> None:
         start_worker(self._pool, number, self._devices[number], self.prepared.plan, self.prepared.spec.scoring)
@@ -196,34 +173,40 @@ class RunningSearch:
                 self._hear(happened)
         self._read_requests()
         self._dispatch()
-        now = time.monotonic()
-        if self._unpublished and now - self._synced_at >= SYNC_SECONDS:
-            self._flush()
-        if now - self._beat_at >= liveness.HEARTBEAT_SECONDS:
-            self._beat()
-            self._cut_logs()
-        self._stop_what_takes_too_long(now)
+        self._record.flush_if_due()
+        self._hold_while_disk_is_full()
+        if self._record.beat_if_due():
+            self._look_around()
+        self._stop_what_takes_too_long()
 
-    def _stop_what_takes_too_long(self, now: float) -> None:
-        if self.state.status.value == "paused":
-            return
-        for worker, work in self._work.items():
-            if now > work.deadline:
-                work.deadline = math.inf
-                self._pool.stop(worker, _TOO_LONG)
-
-    def _cut_logs(self) -> None:
-        """A worker that floods its output must not fill the disk."""
+    def _look_around(self) -> None:
+        if self._record.journal.overtaken:
+            self._ending, self._at_once = "failed", True
+            self._message = "another engine took this session over"
+        # A worker that floods its output must not fill the disk.
         for log in self.session.folder.glob("worker.*.log"):
             if log.stat().st_size > _LARGEST_LOG:
                 os.truncate(log, 0)
 
-    def _patience(self) -> float:
+    def _hold_while_disk_is_full(self) -> None:
+        if self._record.disk_is_full != self._held_for_room:
+            self._held_for_room = self._record.disk_is_full
+            self._to_all(messages.Hold() if self._held_for_room or self._is_paused else messages.GoOn())
+
+    @property
+    def _is_paused(self) -> bool:
+        return self.state.status is SearchStatus.PAUSED
+
+    def _stop_what_takes_too_long(self) -> None:
         now = time.monotonic()
-        wait = self._requests_at + _REQUEST_SECONDS - now
-        if self._unpublished:
-            wait = min(wait, self._synced_at + SYNC_SECONDS - now)
-        return max(0.0, wait)
+        for worker, work in self._work.items():
+            if now > work.deadline and not self._is_paused:
+                work.deadline = math.inf
+                self._pool.stop(worker, _TOO_LONG)
+
+    def _patience(self) -> float:
+        wait = self._requests_at + _REQUEST_SECONDS - time.monotonic()
+        return max(0.0, self._record.patience(wait))
 
     def _is_over(self) -> bool:
         if self._at_once:
@@ -236,74 +219,12 @@ class RunningSearch:
         if outcome == "completed" and self.state.fits_finished < self.state.fits_total:
             outcome = self._outcome_before if self.only_save else "stopped"
         self._emit(events.SearchFinished(time=self._clock(), outcome=outcome, message=self._message))
-        while self._unpublished:
-            self._flush()
-            if self._unpublished:
-                time.sleep(SYNC_SECONDS)
-        self._beat(ended=True)
+        self._record.flush_all(patient=not self._at_once)
+        self._record.beat(ended=True)
         return outcome
 
-    # Events
-
     def _emit(self, event: events.Event) -> None:
-        """Into the journal (epochs: among the curves), into the state, and to subscribers after the next sync."""
-        if isinstance(event, events.EpochEnded):
-            self._journal.append_epoch(event)
-        else:
-            self._journal.append(event)
-        self.state.apply(event)
-        self._unpublished.append(event)
-
-    def _flush(self) -> None:
-        self._synced_at = time.monotonic()
-        if not self._journal.sync():
-            self._wait_for_room()
-            return
-        if self._full_since is not None:
-            self._full_since = None
-            if self.state.status.value != "paused":
-                self._to_all(messages.GoOn())
-        unpublished, self._unpublished = self._unpublished, []
-        for event in unpublished:
-            self._publish(event)
-
-    def _wait_for_room(self) -> None:
-        """The disk is full: trainings halt, and what they brought is held until there is room."""
-        now = time.monotonic()
-        if self._full_since is None:
-            self._full_since = now
-            self._to_all(messages.Hold())
-            self._warn(f"{self.session.folder}: the disk is full; waiting for room, what was scored is held")
-        elif now - self._full_since > _DISK_FULL_SECONDS or self._at_once:
-            message = f"{self.session.folder}: the disk is full; what is recorded is safe, go on with: foldwatch resume"
-            raise InputOutputError(message)
-
-    def _beat(self, *, ended: bool = False) -> None:
-        self._beat_at = time.monotonic()
-        if self._journal.overtaken:
-            self._ending, self._at_once = "failed", True
-            self._message = "another engine took this session over"
-            return
-        state = self.state
-        best = state.best
-        beat = liveness.Heartbeat(
-            owner=liveness.this_process(),
-            time=self._clock(),
-            segment=self._journal.segment,
-            journal_bytes=self._journal.length,
-            status=state.status.value,
-            fits_finished=state.fits_finished,
-            fits_total=state.fits_total,
-            fits_failed=state.fits_failed,
-            combinations=len(state.combinations),
-            best_score=best.mean(state.scoring[0])[0] if best else None,
-            best_combination=best.index if best else None,
-            seconds=state.elapsed(self._clock()),
-            ended=ended,
-        )
-        # A list of sessions reads the record itself where the heartbeat is stale: no reason to end a search.
-        with contextlib.suppress(OSError):
-            write_whole(self.session.folder / "heartbeat", as_json(beat), lasting=False)
+        self._record.emit(event)
 
     # Work
 
@@ -316,7 +237,7 @@ class RunningSearch:
                 return
 
     def _start_training(self) -> bool:
-        if self._ending or self._full_since is not None or self.state.status.value == "paused":
+        if self._ending or self._held_for_room or self._is_paused:
             return False
         worker = min(self._idle)
         taken = self._agenda.take([work.training for work in self._work.values()], self._last_of.get(worker))
@@ -325,9 +246,7 @@ class RunningSearch:
         training, fits = taken
         self._idle.remove(worker)
         self._last_of[worker] = training
-        epochs = sorted({fit.epochs for fit in fits})
-        empty = Curve(training=training.number, loss=[], validation_loss=[], validation_score=[], learning_rate=[])
-        self._work[worker] = _Work(training, fits, empty)
+        work = self._work[worker] = Work(training, fits)
         self._pool.send(
             worker,
             messages.Train(
@@ -335,7 +254,7 @@ class RunningSearch:
                 trainer=training.trainer,
                 fold=training.fold,
                 params=training.params,
-                stops=epochs,
+                stops=work.stops,
             ),
         )
         return True
@@ -365,9 +284,9 @@ class RunningSearch:
                 self._welcome(worker, message.pid)
             case messages.Begun() if work:
                 work.deadline = time.monotonic() + (self.prepared.spec.time_limit or math.inf)
-                self._emit(_training_started(work, worker, message, now))
+                self._emit(training_started(work, worker, message, now))
             case messages.EpochDone() if work:
-                self._record_epoch(work, message, now)
+                self._emit(epoch_ended(work, message, now))
             case messages.Scored() if work:
                 self._record_scores(work, message, now)
             case messages.Ended():
@@ -380,45 +299,21 @@ class RunningSearch:
                     self._give_up(work, message.error, message.traceback)
                 self._free(worker)
             case messages.RefitEpoch():
-                self._emit(
-                    events.RefitEpochEnded(
-                        time=now,
-                        combination=message.combination,
-                        epoch=message.epoch,
-                        epochs=message.epochs,
-                        loss=message.loss,
-                    )
-                )
+                self._emit(refit_event(message, now))
             case messages.Saved():
-                self._record_saved(message, now)
+                for event in model_saved(message, now):
+                    self._emit(event)
                 self._free(worker)
             case messages.RefitFailed():
-                self._emit(
-                    events.SaveFailed(
-                        time=now,
-                        combination=message.combination,
-                        path=message.path,
-                        error=message.error,
-                        traceback=message.traceback,
-                    )
-                )
+                self._emit(refit_event(message, now))
                 self._free(worker)
 
     def _welcome(self, worker: int, pid: int) -> None:
         self._vain_starts = 0
         self._idle.add(worker)
         self._emit(events.WorkerStarted(time=self._clock(), worker=worker, pid=pid, device=self._devices[worker]))
-        dataset, spec = self.prepared.dataset, self.prepared.spec
-        self._pool.send(
-            worker,
-            messages.Prepare(
-                dataset=str(dataset.folder),
-                folds=str(self.session.folder / "folds.npy"),
-                scoring=spec.scoring,
-                seed=spec.seed,
-            ),
-        )
-        if self.state.status.value == "paused":
+        self._pool.send(worker, data_order(self.session, self.prepared))
+        if self._is_paused or self._held_for_room:
             self._pool.send(worker, messages.Hold())
 
     def _free(self, worker: int) -> None:
@@ -436,62 +331,17 @@ class RunningSearch:
             self._idle.discard(worker)
             self._pool.stop(worker, reason)
 
-    def _record_epoch(self, work: _Work, message: messages.EpochDone, now: float) -> None:
-        curve = work.curve
-        curve.loss.append(message.loss)
-        curve.validation_loss.append(message.validation_loss)
-        curve.validation_score.append(message.validation_score)
-        curve.learning_rate.append(message.learning_rate)
-        self._emit(
-            events.EpochEnded(
-                time=now,
-                training=message.training,
-                epoch=message.epoch,
-                loss=message.loss,
-                validation_loss=message.validation_loss,
-                validation_score=message.validation_score,
-                learning_rate=message.learning_rate,
-                diverged=message.diverged,
-            )
-        )
-
-    def _record_scores(self, work: _Work, message: messages.Scored, now: float) -> None:
+    def _record_scores(self, work: Work, message: messages.Scored, now: float) -> None:
         self._deaths_in_vain = 0
-        place = self._journal.append_curve(work.curve)
-        for fit in work.fits:
-            if fit.epochs == message.epochs:
-                self._emit(
-                    events.FitScored(
-                        time=now,
-                        combination=fit.combination,
-                        fold=work.training.fold,
-                        training=message.training,
-                        epochs=fit.epochs,
-                        scores=message.scores,
-                        seconds=message.seconds,
-                        diverged=message.diverged,
-                        curve=place,
-                    )
-                )
+        place = self._record.journal.append_curve(work.curve)
+        for event in fits_scored(work, message, place, now):
+            self._emit(event)
 
-    def _record_saved(self, message: messages.Saved, now: float) -> None:
-        self._emit(
-            events.ModelSaved(time=now, combination=message.combination, path=message.path, sha256=message.sha256)
-        )
-        self._emit(
-            events.TestScored(
-                time=now,
-                combination=message.combination,
-                scores=message.test_scores,
-                rows=message.test_rows,
-            )
-        )
-
-    def _unserved(self, work: _Work) -> list[events.ServedFit]:
+    def _unserved(self, work: Work) -> list[events.ServedFit]:
         combinations, fold = self.state.combinations, work.training.fold
         return [fit for fit in work.fits if not combinations[fit.combination].fits[fold].is_finished]
 
-    def _give_up(self, work: _Work, error: str, traceback: str) -> None:
+    def _give_up(self, work: Work, error: str, traceback: str) -> None:
         for fit in self._unserved(work):
             self._emit(
                 events.FitFailed(
@@ -554,7 +404,7 @@ class RunningSearch:
         self._ending, self._at_once = "failed", True
         self._message = f"{why}; see: foldwatch logs {self.session.id}"
 
-    def _try_again(self, work: _Work, reason: str, *, alone: bool, traceback: str = "") -> None:
+    def _try_again(self, work: Work, reason: str, *, alone: bool, traceback: str = "") -> None:
         """Once more, if it has not been tried before: `alone` where memory may have been short."""
         unserved = self._unserved(work)
         if not unserved:
@@ -596,12 +446,13 @@ class RunningSearch:
         now = self._clock()
         known = range(len(self.state.combinations))
         match request:
-            case control.Pause() if self.state.status.value == "running":
+            case control.Pause() if self.state.status is SearchStatus.RUNNING:
                 self._to_all(messages.Hold())
                 self._paused_since = time.monotonic()
                 self._emit(events.SearchPaused(time=now))
-            case control.Resume() if self.state.status.value == "paused":
-                self._to_all(messages.GoOn())
+            case control.Resume() if self._is_paused:
+                if not self._held_for_room:
+                    self._to_all(messages.GoOn())
                 for work in self._work.values():
                     work.deadline += time.monotonic() - self._paused_since
                 self._emit(events.SearchResumed(time=now))
@@ -643,50 +494,3 @@ class RunningSearch:
             self._emit(events.SaveFailed(time=self._clock(), combination=index, path=request.path, error=error))
             return
         self._refits.append(_Refit(combination.index, request.path))
-
-
-def _training_started(work: _Work, worker: int, begun: messages.Begun, now: float) -> events.TrainingStarted:
-    training = work.training
-    epochs = max(fit.epochs for fit in work.fits)
-    return events.TrainingStarted(
-        time=now,
-        training=training.number,
-        worker=worker,
-        fold=training.fold,
-        fits=work.fits,
-        epochs=epochs,
-        steps_per_epoch=begun.steps_per_epoch,
-        cost=training.cost,
-        trainer=training.trainer,
-        seed=begun.seed,
-    )
-
-
-def devices(plan: Plan, workers: int) -> list[str]:
-    """The device of each worker: GPUs dealt out in turn where Keras trains, the CPU where only the kernel does."""
-    if all(training.trainer == "kernel" for training in plan.trainings):
-        return ["cpu"] * workers
-    found = gpus()
-    return [f"gpu:{found[number % len(found)].index}" if found else "cpu" for number in range(workers)]
-
-
-def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list[str]) -> None:
-    """Start a worker on its device, and let it import what the plan will ask of it."""
-    environment = {
-        "CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1",
-        # Not the user's own, nor /tmp/.keras, where anybody can plant files.
-        "KERAS_HOME": str(private_folder(None) / "keras"),
-    }
-    pool.start(number, environment)
-    pool.send(number, messages.Warm(scoring=scoring, trainings=_unlike(plan)))
-
-
-def _unlike(plan: Plan) -> list[tuple[str, dict[str, Any]]]:
-    """One training of each kind that needs code of its own."""
-    kinds: dict[tuple[object, ...], tuple[str, dict[str, Any]]] = {}
-    for training in plan.trainings:
-        params = training.params
-        options = frozenset(name for name in params if name.startswith("optimizer"))
-        kind = (training.trainer, params.get("optimizer"), options, bool(params.get("dropout")), bool(params.get("l2")))
-        kinds.setdefault(kind, (training.trainer, {**params, "epochs": 1}))
-    return list(kinds.values())

@@ -235,7 +235,7 @@ class Search:
     def _start_workers(self, plan: Plan, logs: Path, *, only_save: bool = False) -> tuple[Pool, list[str]]:
         """A pool with as many workers as were asked for, or as the machine allows; and the device of each."""
         from engine import machine
-        from engine.running import devices, start_worker
+        from engine.staffing import devices, start_worker
 
         uses_keras = only_save or any(training.trainer == "keras" for training in plan.trainings)
         allowed = machine.default_workers(len(plan.trainings), uses_keras=uses_keras)
