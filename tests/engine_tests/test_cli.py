@@ -190,6 +190,18 @@ def test_export_csv(searched: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert err == "foldwatch: --format: 'xml' is not accepted; accepted: csv, json\n"
 
 
+@pytest.mark.parametrize(("kind", "code"), [("nan", 0), ("raise", 3), ("exit", 1)])
+def test_the_exit_code_tells_how_fits_ended(
+    spec: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, code: int
+) -> None:
+    for name, value in told(Fault(kind, units=8 if kind != "exit" else 0)).items():
+        monkeypatch.setenv(name, value)
+    space = "space={epochs=[1, 2], hidden_units=[8, 16, 24]}"
+    _, err = _told(capsys, "run", str(spec), "--set", space, "--set", "scoring=accuracy", code=code)
+    assert ("foldwatch logs" in err) == (kind == "exit")
+    assert ("diverged" in err) == (kind == "nan")
+
+
 def test_logs_tell_the_story_and_the_tracebacks(
     spec: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

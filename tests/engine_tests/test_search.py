@@ -135,12 +135,12 @@ def _assert_same_state(live: SearchState, replayed: SearchState) -> None:
 def test_the_number_of_workers_changes_no_bit(surroundings: Path) -> None:
     results = []
     for workers in (1, 2, 4):
-        search = fake_search(surroundings / str(workers), SPACE, workers=workers, scoring=["accuracy", "f1_macro"])
+        search = fake_search(surroundings / str(workers), SPACE, workers=workers)
         list(search.run())
         results.append(search.cv_results_)
     assert same_results(results[0], results[1])
     assert same_results(results[0], results[2])
-    assert len(set(results[0]["mean_test_accuracy"])) > 4
+    assert len(set(results[0]["mean_test_score"])) > 4
 
 
 def test_epochs_are_trained_once_and_score_as_alone(surroundings: Path) -> None:

@@ -193,15 +193,6 @@ def test_who_reads_its_output_may_go(surroundings: Path, capsys: pytest.CaptureF
     assert session.status(session.state()) in ("completed", "interrupted")
 
 
-def test_failed_fits_are_told_by_the_exit_code(surroundings: Path) -> None:
-    engine = Engine(surroundings, environment=told(Fault("raise", epoch=3, units=16)))
-    assert engine.wait() == 3
-    engine = Engine(surroundings, "run", "spec.toml", environment=told(Fault("nan", epoch=3, units=16)))
-    assert engine.wait() == 0
-    engine = Engine(surroundings, "run", "spec.toml", "--set", "seed=9", environment=told(Fault("exit")))
-    assert engine.wait() == 1
-
-
 def test_a_held_session_is_named_with_its_owner(
     engine: Engine, surroundings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
