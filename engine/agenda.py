@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from engine.state import SearchState
 
 _RETRIES = 1
-_LOOK_AHEAD = 64
+_LOOK_AHEAD = 2  # groups of as many trainings as there are splits: further, and nothing is complete until late
 _ABOUT_THE_SAME = 0.5
 
 
@@ -82,7 +82,7 @@ class Agenda:
         first = self._pending[0]
         if last is None or first.number in self._alone:
             return first
-        for training in itertools.islice(self._pending, _LOOK_AHEAD):
+        for training in itertools.islice(self._pending, _LOOK_AHEAD * self._plan.splits):
             if training.cost < _ABOUT_THE_SAME * first.cost:
                 break
             same_batches = training.params.get("batch_size") == last.params.get("batch_size")
