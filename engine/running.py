@@ -323,7 +323,8 @@ class RunningSearch:
 
     def _recycle_if_grown(self, worker: int, memory: int) -> None:
         first = self._memory_of.setdefault(worker, memory)
-        if memory > first + _WORKER_MEMORY_GROWTH:
+        # It may have died right after its last word.
+        if memory > first + _WORKER_MEMORY_GROWTH and worker in self._pool.workers:
             reason = f"its memory grew from {first >> 20} to {memory >> 20} MiB"
             self._emit(
                 events.WorkerRecycled(time=self._clock(), worker=worker, pid=self._pool.pid(worker), reason=reason)
