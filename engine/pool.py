@@ -158,6 +158,7 @@ class Pool:
                     happened.append(Said(worker.number, decode_from_worker(line)))
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     worker.reason = f"it sent what is no message: {error}"
+                    break  # nor is anything believed that it says after that
             if len(worker.buffer) > LONGEST_LINE:
                 worker.reason = f"it sent a line of more than {LONGEST_LINE >> 20} MiB"
             if worker.reason:
