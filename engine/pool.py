@@ -167,11 +167,12 @@ class Pool:
 
     def _bury(self, worker: _Worker, happened: list[Said | Died]) -> None:
         """Close what belonged to a worker, make sure that it and its children are gone, and report."""
+        if worker.reason:
+            # Before its pipes close, at which it would begin to end by itself.
+            _kill_group(worker.process, signal.SIGKILL)
         self._selector.unregister(worker.events)
         os.close(worker.events)
         os.close(worker.commands)
-        if worker.reason:
-            _kill_group(worker.process, signal.SIGKILL)
         try:
             code = worker.process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
