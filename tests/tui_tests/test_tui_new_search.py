@@ -96,6 +96,7 @@ async def test_mistakes_are_marked_at_their_field_in_the_engines_words(tmp_path:
         assert screen._panel.command != ""
 
 
+@pytest.mark.slow
 async def test_every_field_is_reached_by_arrows_and_takes_text(tmp_path: Path) -> None:
     async with form_open(tmp_path, size=(80, 24)) as (pilot, screen):
         fields = screen._editor.fields
@@ -177,6 +178,7 @@ async def test_pasted_control_characters_are_made_visible(tmp_path: Path) -> Non
         assert not {"\x1b", "\x07", "\u202e"} & set(shown(screen.app))
 
 
+@pytest.mark.slow
 async def test_typing_is_not_held_up_by_a_very_large_grid(tmp_path: Path) -> None:
     sizes = ", ".join(str(size) for size in range(32, 432))
     rates = ", ".join(f"0.{rate:03}" for rate in range(1, 46))

@@ -243,15 +243,3 @@ def test_a_full_disk(data_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
         data.load("imdb", num_words=100, data_dir=data_folder)
     assert caught.value.exit_code == 74
     assert list(cache_folder.private_folder(None).iterdir()) == []
-
-
-def test_the_second_opening_of_imdb_is_quick(real_data: Path, tmp_path: Path) -> None:
-    first = data.load("imdb", data_dir=real_data)
-    assert (len(first.training), len(first.test)) == (25_000, 25_000)
-    durations = []
-    for _ in range(5):
-        begun = time.perf_counter()
-        second = data.load("imdb", data_dir=real_data)
-        durations.append(time.perf_counter() - begun)
-    assert second.digest == first.digest
-    assert min(durations) < 0.2

@@ -105,6 +105,7 @@ def test_equal_to_keras_in_the_split(
 @pytest.mark.keras
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ["reuters", "imdb"])
+@pytest.mark.slow
 def test_equal_to_keras_on_the_real_files(
     name: str, real_data: Path, keras_datasets: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -223,6 +223,7 @@ def test_every_truncation_is_refused(tmp_path: Path) -> None:
             read(path)
 
 
+@pytest.mark.slow
 def test_every_truncated_pickle_is_refused(tmp_path: Path) -> None:
     body = pickle.dumps(objects([1, 300, 70_000], [5] * 2000))
     for length in range(len(body)):

@@ -89,6 +89,7 @@ def test_clones_and_takes_parameters() -> None:
 
 
 @pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.slow
 def test_grid_search_finds_the_scores_of_the_trainer(make_rows: Callable[..., Rows], classes: int) -> None:
     from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
