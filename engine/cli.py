@@ -240,6 +240,7 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
 
     from engine import events
     from engine.notify import notify_user
+    from engine.stall import StallWatch
     from engine.tables import results_table
 
     def terminate(number: int, frame: object) -> NoReturn:
@@ -252,6 +253,7 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     code = 0
     # Before the start: whatever happens after it comes as an event, and must not be counted twice.
     seen = search.state
+    stall, is_stalled = StallWatch(), False
     try:
         search.start()
         while True:
@@ -259,9 +261,17 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
                 event = subscriber.get(timeout=0.25)
             except queue.Empty:
                 console.draw(seen)
+                quiet = bool(stall.quiet_seconds(seen, time.monotonic()))
+                if quiet and not is_stalled:
+                    console.say("nothing has come for longer than trainings take")
+                    if notify and search.session:
+                        notify_user(notify, search.session.id, "stalled")
+                is_stalled = quiet
                 continue
             if event is None:
                 break
+            stall.hear(time.monotonic())
+            is_stalled = False
             seen.apply(event)
             if as_json:
                 sys.stdout.buffer.write(events.to_json(event) + b"\n")

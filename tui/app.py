@@ -11,6 +11,7 @@ from textual.binding import Binding
 
 from engine.session import open_session, sessions_folder
 from tui.leaving import Leaving
+from tui.terminal_title import TerminalTitle
 from tui.themes import DEFAULTS, SHORT_NAMES, THEMES
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class FoldwatchApp(App[None]):
     def on_mount(self) -> None:
         """Leave cleanly when the terminal goes away, and show the first screen."""
         self._leaving = Leaving(self.exit)
+        self._window = TerminalTitle(self._to_terminal)
+        self.entitle("")
         if self._demo:
             self.start_demo()
         elif self._session is None:
@@ -81,8 +84,17 @@ class FoldwatchApp(App[None]):
             self.open_live(self._session)
 
     def on_unmount(self) -> None:
-        """Signals are somebody else's again."""
+        """Signals and the window's name are somebody else's again."""
         self._leaving.forget()
+        self._window.give_back()
+
+    def entitle(self, text: str) -> None:
+        """Say in the name of the terminal's window what is watched; nothing for the app alone."""
+        self._window.show(f"{text} · foldwatch" if text else "foldwatch")
+
+    def _to_terminal(self, sequence: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
 
     def open_live(self, session: WatchedSession | str) -> None:
         """Watch a session, by name or as an object. Raises FoldwatchError if it cannot be opened."""

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from engine.remaining import remaining_seconds
+from engine.stall import StallWatch
 from engine.state import FitStatus, SearchState, SearchStatus
 from tui import numbers
 from tui.history import Epochs, History
@@ -39,12 +40,13 @@ class LiveModel:
         self.machine: MachineReading | None = None
         self.has_opened = False
         self.pause_asked = False
+        self._stall = StallWatch()
         self._curves: OrderedDict[CurvePlace, Curve | None] = OrderedDict()
         self._plans: OrderedDict[int, PlannedRates | None] = OrderedDict()
         self._asked_plans: set[int] = set()
         self._asked_curves: set[CurvePlace] = set()
 
-    def take(self, feed: Feed) -> bool:
+    def take(self, feed: Feed, now: float) -> bool:
         """Apply a feed; returns whether the record was read anew, so that nothing drawn before counts."""
         is_new = feed.state is not None
         if feed.state is not None and feed.history is not None:
@@ -69,6 +71,11 @@ class LiveModel:
         while len(self._plans) > _PLANS_KEPT:
             self._asked_plans.discard(self._plans.popitem(last=False)[0])
         same_host = self.liveness is not None and self.liveness.alive and self.liveness.same_host
+        if is_new:
+            # How long it had been quiet before is known only where its clock is ours.
+            self._stall.hear(min(now, self.state.last_time) if same_host else now)
+        elif feed.events:
+            self._stall.hear(now)
         self._follow.watch_processes(
             [worker.pid for worker in self.state.workers.values() if worker.alive] if same_host else []
         )
@@ -89,6 +96,10 @@ class LiveModel:
             return "crashed" if status is not SearchStatus.NEW else "new"
         return "pausing" if self.pause_asked and status is SearchStatus.RUNNING else str(status)
 
+    def quiet_seconds(self, now: float) -> float:
+        """How long an engine that lives has brought nothing, where that is longer than it should be; else 0.0."""
+        return self._stall.quiet_seconds(self.state, now) if self.is_alive else 0.0
+
     @property
     def remote_host(self) -> str:
         """The engine's host where that is another one."""
@@ -103,7 +114,7 @@ class LiveModel:
         return HeaderFacts(
             name=self.session.id,
             about=about(self.session.record.spec, state),
-            state=self.standing,
+            state="stalled" if self.quiet_seconds(now) else self.standing,
             fits_finished=state.fits_finished,
             fits_total=state.fits_total,
             fits_failed=state.fits_failed,

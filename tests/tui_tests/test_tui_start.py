@@ -72,9 +72,9 @@ def test_headless_commands_do_not_import_textual() -> None:
 PLAY = """
 import sys
 sys.path[:0] = [{tests!r}]
-from tests.tui_tests.scripted_search import half_way_session
+from tests.tui_tests.scripted_search import NOON, half_way_session
 from tui.app import FoldwatchApp
-FoldwatchApp(session=half_way_session()).run()
+FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75).run()
 """
 
 

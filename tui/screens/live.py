@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.events import SearchFinished
+from tui import numbers
 from tui.follow import Changed, Follow, WatchedSession
 from tui.live_model import LiveModel
 from tui.row_filter import FilterError
@@ -96,6 +97,7 @@ class LiveScreen(LiveActions, Screen[None]):
         self._slowness = LOW_BANDWIDTH if low_bandwidth else 1
         self.follow = Follow(session, self._announce, machine_seconds=2.0 * self._slowness)
         self.live = LiveModel(session, self.follow)
+        self._is_stalled = False
         self._drawn_at = 0.0
         self._plots_drawn_at = 0.0
         self._machine_drawn: MachineReading | None = None
@@ -139,6 +141,8 @@ class LiveScreen(LiveActions, Screen[None]):
     def on_unmount(self) -> None:
         """Stop following; the search does not notice."""
         self.follow.stop()
+        app: Any = self.app
+        app.entitle("")
 
     # From the follow thread to the screen
 
@@ -165,7 +169,8 @@ class LiveScreen(LiveActions, Screen[None]):
     def take(self, feed: Feed) -> None:
         """Draw what a feed brought."""
         live = self.live
-        if live.take(feed):
+        before = live.standing
+        if live.take(feed, self._now()):
             self._table.reset()
         with self.app.batch_update():
             if feed.state is not None or feed.events:
@@ -183,20 +188,32 @@ class LiveScreen(LiveActions, Screen[None]):
             self._panel.say(answer)
         for problem in feed.problems:
             self._panel.say(problem, problem=True)
-        self._ring(feed)
+        self._ring(feed, before)
         above = self.app.screen
         if isinstance(above, Watching) and above.ready and (feed.events or feed.curves or feed.planned):
             above.search_changed()
 
-    def _ring(self, feed: Feed) -> None:
-        """The bell, once, when a search that was watched ends."""
-        if any(isinstance(event, SearchFinished) for event in feed.events):
+    def _ring(self, feed: Feed, before: str) -> None:
+        """The bell, once, when a search that was watched ends, well or not."""
+        has_crashed = self.live.standing == "crashed" and before not in ("opening", "crashed")
+        if has_crashed or any(isinstance(event, SearchFinished) for event in feed.events):
             self.app.bell()
 
     def _tick(self) -> None:
-        """Elapsed and remaining time go on while nothing else happens."""
-        if self.live.is_alive:
-            self._draw_frame()
+        """Elapsed and remaining time go on while nothing else happens; where nothing does for too long, say so."""
+        if not self.live.is_alive:
+            return
+        self._draw_frame()
+        quiet = self.live.quiet_seconds(self._now())
+        if quiet and not self._is_stalled:
+            self.app.bell()
+            since = numbers.in_words(quiet)
+            self._panel.say(
+                f"nothing has come for {since}, longer than trainings take",
+                f"foldwatch logs {self.session.id}",
+                problem=True,
+            )
+        self._is_stalled = bool(quiet)
 
     def _draw_workers(self, feed: Feed) -> None:
         pane = self.query_one(WorkersPane)
@@ -213,7 +230,10 @@ class LiveScreen(LiveActions, Screen[None]):
         marks = " ".join(
             word for word, holds in (("read-only", self.read_only), ("frozen", table.order.frozen)) if holds
         )
-        self.query_one(SearchHeader).show(self.live.header(table.model, self._now(), marks))
+        facts = self.live.header(table.model, self._now(), marks)
+        self.query_one(SearchHeader).show(facts)
+        app: Any = self.app
+        app.entitle(f"{facts.share:.0%} {facts.state} · {facts.name}" if self.live.has_opened else facts.name)
         self._panel.show_keys(self.keys_now())
         order, model = table.order, table.model
         arrow = "▾" if order.descending else "▴"

@@ -17,6 +17,7 @@ _STATE_COLOURS = {
     "pausing": "warning",
     "completed": "primary",
     "stopped": "warning",
+    "stalled": "error",
     "failed": "error",
     "crashed": "error",
     "interrupted": "error",
@@ -38,6 +39,12 @@ class HeaderFacts:
     best: str = ""
     refit: str = ""
     marks: str = ""
+
+
+    @property
+    def share(self) -> float:
+        """Of its fits that are finished, between 0 and 1."""
+        return self.fits_finished / self.fits_total if self.fits_total else 0.0
 
 
 class SearchHeader(Drawing):
@@ -63,10 +70,9 @@ class SearchHeader(Drawing):
             f"{facts.state.upper()}", style=f"bold {self._style(_STATE_COLOURS.get(facts.state, 'foreground'))}"
         )
         right.append(f"  {facts.fits_finished}/{facts.fits_total} ")
-        share = facts.fits_finished / facts.fits_total if facts.fits_total else 0.0
-        done, rest = numbers.bar(share, max(8, min(40, width // 5)))
+        done, rest = numbers.bar(facts.share, max(8, min(40, width // 5)))
         right.append(done, style=self._style("success")).append(rest, style="dim")
-        right.append(f" {share:4.0%}")
+        right.append(f" {facts.share:4.0%}")
         if facts.fits_failed:
             right.append(f"  {facts.fits_failed} failed", style=self._style("error"))
         left = Text(no_wrap=True)
