@@ -131,7 +131,7 @@ class CombinationState:
     def status(self) -> CombinationStatus:
         """All folds together; a dropped combination is dropped unless it was complete before."""
         fits = self.fits
-        if all(fit is FitStatus.SCORED for fit in fits):
+        if fits.count(FitStatus.SCORED) == len(fits):
             return CombinationStatus.COMPLETE
         if self.dropped:
             return CombinationStatus.DROPPED

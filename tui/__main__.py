@@ -26,8 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         sys.stderr.write(f"{_NO_TERMINAL}\n")
         return 2
-    # Textual reads both at its import. A watched search changes a few times a second: no need for 60 frames.
-    os.environ.setdefault("TEXTUAL_FPS", "5" if options.low_bandwidth else "20")
+    # Textual reads both at its import. Screens limit their own repaints to a few a second; what is left to draw at
+    # once are answers to keys, which at 20 frames a second waited up to 50 ms for the next one.
+    os.environ.setdefault("TEXTUAL_FPS", "5" if options.low_bandwidth else "60")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     from engine.errors import FoldwatchError
 

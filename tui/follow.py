@@ -8,6 +8,8 @@ a home folder on a stalled file server must not freeze the screen.
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
 import time
 from collections import deque
@@ -22,7 +24,7 @@ from tui.history import History
 from tui.machine import MachineReader, MachineReading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from engine.control import Request
@@ -208,13 +210,14 @@ class Follow(threading.Thread):
             try:
                 if follower is None:
                     follower = self._session.follow()
-                events = follower.poll()
-                if follower.generation != generation:
-                    generation = follower.generation
-                    self._backlog.clear()
-                    found.state, found.history = replay(events)
-                else:
-                    self._backlog.extend(events)
+                with _uncollected() if generation < 0 else contextlib.nullcontext():
+                    events = follower.poll()
+                    if follower.generation != generation:
+                        generation = follower.generation
+                        self._backlog.clear()
+                        found.state, found.history = replay(events)
+                    else:
+                        self._backlog.extend(events)
                 self._last_problem = ""
             except (FoldwatchError, OSError) as error:
                 self._report(found, error)
@@ -274,6 +277,21 @@ class Follow(threading.Thread):
             or found.answers
             or found.problems
         )
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector away from what a long record is read into, then and later.
+
+    It makes hundreds of thousands of objects that stay; each full pass over them would hold up keys for a tenth of a
+    second. Nothing in them refers in circles: they go when the screen does.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def replay(events: list[AnyEvent]) -> tuple[SearchState, History]:

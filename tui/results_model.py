@@ -5,6 +5,7 @@ No screen, no order: `RowOrder` permutes the rows and the table draws them.
 
 from __future__ import annotations
 
+import functools
 import math
 from bisect import bisect_left, insort
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ def varying(combinations: list[CombinationState]) -> list[str]:
 
 def in_few_words(params: dict[str, Any], names: list[str]) -> str:
     """The named parameters that a combination has: `batch 128, epochs 20, adam`."""
-    titles = short_titles(names)
+    titles = _short_titles(tuple(names))
     parts: list[str] = []
     for name in names:
         value = params.get(name)
@@ -179,6 +180,12 @@ def in_few_words(params: dict[str, Any], names: list[str]) -> str:
             shown = clean(show_value(value), longest=60)
             parts.append(shown if name in _SPEAK_FOR_THEMSELVES else f"{titles[name]} {shown}")
     return ", ".join(parts)
+
+
+@functools.lru_cache(maxsize=8)
+def _short_titles(names: tuple[str, ...]) -> dict[str, str]:
+    """Remembered, because each line of a long log asks for the same ones."""
+    return short_titles(list(names))
 
 
 def short_titles(names: list[str]) -> dict[str, str]:

@@ -135,7 +135,7 @@ class Engine:
             self.emit(events.WorkerStarted(time=time.time(), worker=worker, pid=4_000_000 + worker, device="cpu"))
 
     def fit(self, combination: int, fold: int, worker: int, *, watched: bool) -> Iterator[events.Event]:
-        """One fit from its start to its score; `watched`: with the epochs in between, which the record does not keep."""
+        """One fit from its start to its score; `watched`: with the epochs in between, which are not in the record."""
         training = next(self._trainings)
         epochs = int(self.state.combinations[combination].params["epochs"])
         best = 0.7 + 0.1 * self._random.random()
