@@ -23,13 +23,17 @@ def main(arguments: list[str] | None = None) -> int:
 
         return int(headless(given))
     options = _parser().parse_args(given)
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    is_served = "TEXTUAL_DRIVER" in os.environ  # a browser takes the terminal's place: tui.serve
+    if not is_served and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         sys.stderr.write(f"{_NO_TERMINAL}\n")
         return 2
     # Textual reads both at its import. Screens limit their own repaints to a few a second; what is left to draw at
     # once are answers to keys, which at 20 frames a second waited up to 50 ms for the next one.
     os.environ.setdefault("TEXTUAL_FPS", "5" if options.low_bandwidth else "60")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
+    if options.low_bandwidth:
+        # Names of colours are most of what goes over the line, and those of 256 are half as long.
+        os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
     from engine.errors import FoldwatchError
 
     try:
