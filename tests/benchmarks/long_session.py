@@ -92,7 +92,7 @@ class Engine:
         self._random = random.Random(len(state.combinations))
         # Trainings are numbered anew by each engine, in the order of their start.
         self._trainings = itertools.count()
-        self.recorder = Recorder(session, state, lambda event: None, sys.stderr.write, time.time)
+        self.recorder = Recorder(session, state, lambda event: None, _complain, time.time)
 
     def emit(self, event: events.Event) -> None:
         """Record it; synced as often as an engine does."""
@@ -202,6 +202,10 @@ class Engine:
                     busy[worker] = self.fit(*found, worker, watched=True)
                     event = next(busy[worker])
                 yield event
+
+
+def _complain(said: str) -> None:
+    sys.stderr.write(f"{said}\n")
 
 
 def go_on(folder: Path, rate: float) -> None:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 REPAINT_SECONDS = 0.3
 PLOT_SECONDS = 2.0
-LOW_BANDWIDTH = 8  # so many times more rarely
+LOW_BANDWIDTH = 15  # so many times more rarely
 _SELECT_SECONDS = 0.08  # a held key moves on before plots are drawn
 
 PANES = {
