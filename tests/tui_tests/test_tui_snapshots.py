@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,14 +15,20 @@ from tui.widgets.curves_plot import CurvesPlot
 from tui.widgets.learning_rate_plot import LearningRatePlot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from textual.pilot import Pilot
 
 
 @pytest.fixture(autouse=True)
-def _utc(monkeypatch: pytest.MonkeyPatch) -> None:
-    import time
-
-    monkeypatch.setenv("TZ", "UTC")
+def _the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One time zone, and no wishes of whoever runs the tests as to colours."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        for name in ("NO_COLOR", "FORCE_COLOR", "FOLDWATCH_THEME"):
+            patch.delenv(name, raising=False)
+        time.tzset()
+        yield
     time.tzset()
 
 
