@@ -92,8 +92,7 @@ async def test_a_session_that_cannot_be_read_is_listed_with_its_problem(sessions
         assert "not the record of a search" in shown(home.app)
         await cursor_on(pilot, home, "broken-01")
         await pilot.press("enter")
-        await until(pilot, lambda: isinstance(home.app.screen, TextScreen))
-        assert "search.json" in shown(home.app)
+        await until(pilot, lambda: isinstance(home.app.screen, TextScreen) and "search.json" in shown(home.app))
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (40, 12)])

@@ -44,9 +44,12 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
 def float64() -> Iterator[None]:
     import keras
 
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
+    # The policy of layers is taken from floatx when it is first asked for, and kept: it is set and reset too.
+    for precision in ("float64", "float32"):
+        keras.config.set_floatx(precision)
+        keras.config.set_dtype_policy(precision)
+        if precision == "float64":
+            yield
 
 
 class KerasTwin:
