@@ -98,6 +98,8 @@ class ResultsTable(ScrollView, can_focus=True):
         changed = self.model.update(state)
         state.changed.clear()
         if self.model.rows != rows_before:
+            # The columns are known only now: how close they stand must not depend on whether the size was known before.
+            self._cells.fit(self._view.width)
             self.rearrange()
             self._everything()
         elif (changed and self.rearrange()) or changed:
