@@ -79,6 +79,7 @@ def test_eight_combinations_are_as_grid_search_finds_them(surroundings: Path) ->
 
 
 @pytest.mark.keras
+@pytest.mark.slow
 def test_shared_epochs_score_to_the_last_bit_as_trained_alone(surroundings: Path) -> None:
     space = {"hidden_units": [8], "batch_size": [50], "learning_rate": [0.01]}
 
