@@ -46,6 +46,8 @@ def draw(
     from textual_plotext.plot import Plot
 
     plot: Any = Plot()
+    # plotext cuts plots down to COLUMNS or to the size of a terminal that it finds itself; in a browser there is none.
+    plot._limit_size(False, False)
     plot._set_size(width, height)
     plot.plotsize(width, height)
     for set_colour in (plot.canvas_color, plot.axes_color):
