@@ -40,7 +40,6 @@ class HeaderFacts:
     refit: str = ""
     marks: str = ""
 
-
     @property
     def share(self) -> float:
         """Of its fits that are finished, between 0 and 1."""
