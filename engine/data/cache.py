@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.data.dataset import Dataset
-from engine.errors import DataError, InputOutputError
+from engine.errors import TOO_MANY_OPEN, DataError, InputOutputError, cannot_work
 from engine.rows import Rows
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def open_cached(folder: Path, *, thorough: bool = False) -> Dataset:
     """Map the rows in `folder` into memory: nothing is parsed, and read only when used.
 
     Sizes and types are compared with what was recorded; `thorough` compares checksums as well. Raises `DataError`
-    if the folder is not there, not complete, or differs.
+    if the folder is not there, not complete, or differs; `InputOutputError` where too many files are open.
     """
     try:
         meta = json.loads((folder / META).read_bytes())
@@ -121,6 +121,8 @@ def open_cached(folder: Path, *, thorough: bool = False) -> Dataset:
             folder=folder,
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        if isinstance(error, OSError) and error.errno in TOO_MANY_OPEN:
+            raise cannot_work(folder, error) from error  # nothing is wrong with the data
         message = f"{folder}: parsed data cannot be opened: {error}"
         raise DataError(message) from error
 

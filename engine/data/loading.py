@@ -84,6 +84,17 @@ def load(
     )
 
 
+def training_sequences(name: str, *, num_words: int, data_dir: Path | None) -> LabelledSequences:
+    """The training rows as sequences of word numbers, parsed anew: the file must be at hand. Raises as `load` does."""
+    facts = dataset_facts(name)
+    if facts.synthetic:
+        from engine.data import sample
+
+        return sample.sample_split(num_words)[0]
+    source = _source(facts, data_dir, None, private_folder(None), lambda line: None)
+    return _parse(source, facts, num_words)[0]
+
+
 def _source(
     facts: DatasetFacts, data_dir: Path | None, cache_dir: Path | None, root: Path, say: Callable[[str], None]
 ) -> SourceFile:

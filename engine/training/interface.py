@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
@@ -63,6 +64,24 @@ class TrainingRequest:
 
 
 @dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """All that a training needs to go on after `epoch` epochs, to the last bit as if it had never halted.
+
+    `arrays`: weights, the optimizer's state, that of the random generators; only the trainer that made them, asked for
+    the same training, knows what their names mean.
+    """
+
+    epoch: int
+    arrays: dict[str, NDArray[Any]]
+
+    def refuse_others(self, own: Mapping[str, Any]) -> None:
+        """Raise `ValueError` unless a trainer's `own` arrays, or variables, have these names and shapes."""
+        if {name: array.shape for name, array in self.arrays.items()} != {name: one.shape for name, one in own.items()}:
+            message = "the checkpoint is of another network or optimizer"
+            raise ValueError(message)
+
+
+@dataclass(frozen=True, eq=False)
 class Epoch:
     """The state of a training at the end of one epoch.
 
@@ -70,7 +89,8 @@ class Epoch:
     penalties included, as Keras' `fit` reports it; `validation_loss`: the same on the validation rows after the
     epoch, as Keras' `evaluate`; `probabilities` (validation rows, classes) float32: predicted, two columns for
     two classes; `learning_rate`: the rate of the epoch's last step; `weights()`: kernel and bias of each dense
-    layer, first to last, float32, in Keras' order: copies, valid until the next epoch is asked for.
+    layer, first to last, float32, in Keras' order; `checkpoint()`: where to continue from. Both are copies, to be
+    asked for before the next epoch is.
     Losses may be NaN or infinite; deciding what that means is the caller's part.
     Without validation rows `validation_loss` is None and `probabilities` has no rows.
     """
@@ -81,6 +101,7 @@ class Epoch:
     probabilities: NDArray[np.float32]
     learning_rate: float
     weights: Callable[[], list[NDArray[np.float32]]]
+    checkpoint: Callable[[], Checkpoint]
 
 
 class Trainer(Protocol):
@@ -96,6 +117,22 @@ class Trainer(Protocol):
         """Import and load whatever such a request needs, before its rows are known."""
         ...
 
-    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
-        """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator."""
+    def train(
+        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+    ) -> Iterator[Epoch]:
+        """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
+
+        `start`: a checkpoint of the same training, or of one that differs in nothing but being shorter or longer; what
+        it had done is not done again: the first epoch is `start.epoch` + 1.
+        """
+        ...
+
+    def exact_probabilities(
+        self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
+    ) -> NDArray[np.floating[Any]]:
+        """What it predicts for the rows with these weights (as `Epoch.weights`), worked out in float64.
+
+        Shape (rows, classes). Two trainers that mean the same network agree here to the last digits, while outputs in
+        the thousands leave only three or four of a float32 probability.
+        """
         ...

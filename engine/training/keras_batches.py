@@ -107,6 +107,23 @@ def trained_model(network: NetworkDescription, weights: Sequence[NDArray[np.floa
     return model
 
 
+def predict_exactly(
+    network: NetworkDescription, weights: Sequence[NDArray[np.float32]], rows: Rows
+) -> NDArray[np.float64]:
+    """Probabilities (rows, classes) that Keras predicts with the given weights when it calculates in float64."""
+    model = build_network(network, dtype="float64")
+    model.set_weights(weights)
+    block = max(1, _BLOCK_ENTRIES // network.width)
+    positions = coordinates(rows, block)
+    outputs = np.empty((len(rows), network.outputs))
+    for start in range(0, len(rows), block):
+        stop = min(start + block, len(rows))
+        ones = slice(rows.indptr[start], rows.indptr[stop])
+        dense = dense_batch(tf.constant(positions[ones]), stop - start, network.width)
+        outputs[start:stop] = model(tf.cast(dense, tf.float64), training=False)
+    return np.concatenate([1 - outputs, outputs], axis=1) if network.outputs == 1 else outputs
+
+
 def predict(network: NetworkDescription, weights: Sequence[NDArray[np.float32]], rows: Rows) -> NDArray[np.float32]:
     """Probabilities (rows, classes) that Keras predicts with the given weights; two columns for two classes."""
     return Evaluation(trained_model(network, weights), network)(rows)[0]

@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def _refuse_other_settings() -> None:
-    """Refuse a Keras that the environment or `keras.json` has set to what gives other numbers or cannot train here."""
-    found = {"backend": keras.config.backend(), "floatx": keras.config.floatx()}
-    for setting, needed in (("backend", "tensorflow"), ("floatx", "float32")):
-        if found[setting] != needed:
-            message = (
-                f"Keras' {setting} is {found[setting]}, set by KERAS_BACKEND or keras.json; foldwatch needs {needed}"
-            )
+    """Refuse a Keras that is set to what gives other numbers or cannot train here."""
+    for setting, found, needed, by in (
+        ("backend", keras.config.backend(), "tensorflow", "KERAS_BACKEND or keras.json"),
+        ("floatx", keras.config.floatx(), "float32", "keras.json"),
+        ("dtype policy", keras.config.dtype_policy().name, "float32", "keras.config.set_dtype_policy"),
+    ):
+        if found != needed:
+            message = f"Keras' {setting} is {found}, set by {by}; foldwatch needs {needed}"
             raise TrainingRefusedError(message)
 
 
@@ -42,23 +43,25 @@ _refuse_other_settings()
 _let_gpu_memory_grow()
 
 
-def build_network(network: NetworkDescription, seed: int = 0) -> Any:
+def build_network(network: NetworkDescription, seed: int = 0, dtype: str = "float32") -> Any:
     """A `keras.Sequential` as the description says, uncompiled, with Keras' own random initial weights.
 
-    `seed`: the training's seed, from which each Dropout gets `randomness.dropout_seed`.
+    `seed`: the training's seed, from which each Dropout gets `randomness.dropout_seed`; `dtype`: of its dense layers.
     """
     layers = [keras.Input((network.width,))]
     penalty = keras.regularizers.L2(network.l2) if network.l2 > 0 else None
     for layer, units in enumerate(network.hidden_units):
         layers.append(
-            keras.layers.Dense(units, network.activation, kernel_regularizer=penalty, name=f"hidden_{layer + 1}")
+            keras.layers.Dense(
+                units, network.activation, kernel_regularizer=penalty, name=f"hidden_{layer + 1}", dtype=dtype
+            )
         )
         if network.dropout > 0:
             layers.append(
                 keras.layers.Dropout(network.dropout, seed=dropout_seed(layer, seed), name=f"dropout_{layer + 1}")
             )
     output = "sigmoid" if network.outputs == 1 else "softmax"
-    layers.append(keras.layers.Dense(network.outputs, output, name="output"))
+    layers.append(keras.layers.Dense(network.outputs, output, name="output", dtype=dtype))
     return keras.Sequential(layers)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import threading
 from collections import OrderedDict
@@ -10,8 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from engine.training.interface import Epoch
-from engine.training.keras_batches import Evaluation, coordinates, dense_batch, forget_custom_gradients, targets
+from engine.training.interface import Checkpoint, Epoch
+from engine.training.keras_batches import (
+    Evaluation,
+    coordinates,
+    dense_batch,
+    forget_custom_gradients,
+    predict_exactly,
+    targets,
+)
 from engine.training.keras_network import build_network, build_optimizer, compile_network
 from engine.training.randomness import batch_order, dropout_seed, initial_weights
 
@@ -53,6 +61,23 @@ class BuiltNetwork:
             variable.assign(start)
         for layer, dropout in enumerate(self._dropouts):
             dropout.seed_generator.state.assign([dropout_seed(layer, seed), 0])
+
+    def checkpoint(self, epoch: int) -> Checkpoint:
+        """Copies of every variable."""
+        return Checkpoint(epoch, {name: np.array(variable.numpy()) for name, variable in self._variables().items()})
+
+    def restore(self, start: Checkpoint) -> None:
+        """Bring every variable to where it was. Raises `ValueError` for another network's checkpoint."""
+        variables = self._variables()
+        start.refuse_others(variables)
+        for name, variable in variables.items():
+            variable.assign(start.arrays[name])
+
+    def _variables(self) -> dict[str, Any]:
+        """All that `reset` knows, by names that do not depend on what Keras has called them."""
+        states = [dropout.seed_generator.state for dropout in self._dropouts]
+        kinds = {"weight": self.model.weights, "optimizer": self.optimizer.variables, "random": states}
+        return {f"{kind}_{number}": one for kind, several in kinds.items() for number, one in enumerate(several)}
 
     def train_epoch(self, rows: Rows, learning_rates: NDArray[np.float32], batch_size: int) -> float:
         """Train on the rows in their order, one rate for each batch; the mean loss of the rows while trained."""
@@ -126,11 +151,19 @@ class KerasTrainer:
     def warm_up(self, request: TrainingRequest) -> None:
         """Nothing: what takes seconds is importing this module."""
 
-    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
-        """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
+    def exact_probabilities(
+        self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
+    ) -> NDArray[np.float64]:
+        """What Keras predicts for the rows with these weights, worked out in float64."""
+        return predict_exactly(request.network, weights, rows)
 
-        Raises `ValueError` if `request.learning_rates` does not hold one rate for every step, and `UsageError` for
-        an optimizer that Keras does not accept.
+    def train(
+        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+    ) -> Iterator[Epoch]:
+        """Yield after every epoch, the first after `start`, until `request.epochs` are done or the caller closes.
+
+        Raises `ValueError` if `request.learning_rates` does not hold one rate for every step and for another network's
+        `start`, and `UsageError` for an optimizer that Keras does not accept.
         """
         steps = -(-len(training) // request.batch_size)
         if len(request.learning_rates) != steps * request.epochs:
@@ -140,8 +173,11 @@ class KerasTrainer:
         key = _what_is_traced(request)
         built = self._take(key) or BuiltNetwork(request)
         try:
-            built.reset(initial_weights(request.network, request.seed), request.seed)
-            for number in range(1, request.epochs + 1):
+            if start is None:
+                built.reset(initial_weights(request.network, request.seed), request.seed)
+            else:
+                built.restore(start)
+            for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
                 order = batch_order(len(training), number, request.seed)
                 loss = built.train_epoch(training.take(order), rates[number - 1], request.batch_size)
                 yield _epoch(built, number, loss, validation)
@@ -186,7 +222,8 @@ def _epoch(built: BuiltNetwork, number: int, loss: float, validation: Rows | Non
     else:
         probabilities, validation_loss = built.evaluate(validation)
     rate = float(built.optimizer.learning_rate.numpy())
-    return Epoch(number, loss, validation_loss, probabilities, rate, built.weights)
+    checkpoint = functools.partial(built.checkpoint, number)
+    return Epoch(number, loss, validation_loss, probabilities, rate, built.weights, checkpoint)
 
 
 def _compact(values: NDArray[Any]) -> NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from engine.errors import TrainingRefusedError
 from engine.journal import as_json, write_whole
+from engine.model_place import check_record_place
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
 
@@ -35,6 +37,7 @@ def refit(
     dataset: Dataset,
     params: Mapping[str, Any],
     *,
+    epochs: int,
     seed: int,
     scoring: Sequence[str],
     path: Path,
@@ -43,8 +46,9 @@ def refit(
 ) -> Refitted:
     """Refit, save at `path` (`.keras`), write what it is beside it (`.json`), and look at the test set once.
 
-    `record` is written into the JSON with the scores and the model's hash added. Raises as `save_model` does, and
-    TrainingRefusedError if the refit diverges.
+    `epochs`: after how many the training with `params`, and its schedule, is left. `record` is written into the JSON
+    with the scores and the model's hash added. Raises as `save_model` does, and TrainingRefusedError if the refit
+    diverges.
     """
     # Importing Keras takes seconds; what cannot be saved is refused before.
     from engine.training.keras_batches import predict
@@ -52,6 +56,7 @@ def refit(
     from engine.training.scoring import scores
 
     check_target(path)
+    check_record_place(path)
     rows = dataset.training
     request = training_request(
         params,
@@ -63,10 +68,12 @@ def refit(
     checked = rows.take(np.arange(min(_CHECKED_ROWS, len(rows))))
     last: Epoch | None = None
     for last in trainer.train(request, rows, checked):
-        on_epoch(last, request.epochs)
+        on_epoch(last, epochs)
         if not np.isfinite(last.loss):
             message = f"the refit diverged in epoch {last.number}: its loss is not finite; nothing was saved"
             raise TrainingRefusedError(message)
+        if last.number == epochs:
+            break
     assert last is not None
     weights = last.weights()
     sha256 = save_model(
@@ -75,6 +82,7 @@ def refit(
         path,
         rows=checked,
         expected_probabilities=last.probabilities,
+        exact_probabilities=functools.partial(trainer.exact_probabilities, request, weights, checked),
         optimizer=request.optimizer,
         optimizer_arguments=request.optimizer_arguments,
         learning_rate=last.learning_rate,
@@ -84,7 +92,7 @@ def refit(
     facts = {
         **record,
         "model": {"file": path.name, "sha256": sha256},
-        "refit": {"rows": len(rows), "epochs": request.epochs, "loss": last.loss, "seed": request.seed},
+        "refit": {"rows": len(rows), "epochs": epochs, "loss": last.loss, "seed": request.seed},
         "test": {"rows": len(test), "scores": test_scores},
     }
     write_whole(path.with_suffix(".json"), as_json(facts), mode=0o644)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from engine.errors import CannotCreateError, InputOutputError, TrainingRefusedError, UsageError
-from engine.training.keras_batches import Evaluation, trained_model
+from engine.errors import CannotCreateError, TrainingRefusedError, UsageError, cannot_write
+from engine.training.keras_batches import Evaluation, predict_exactly, trained_model
 from engine.training.keras_network import build_optimizer
+from engine.unfinished import unfinished_path
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,16 +24,6 @@ if TYPE_CHECKING:
     from engine.training.interface import NetworkDescription
 
 TOLERANCE = 1e-5  # between the probabilities of the trainer and those of the saved model
-
-_CANNOT_CREATE = {
-    errno.EACCES,
-    errno.EISDIR,
-    errno.ENAMETOOLONG,
-    errno.ENOENT,
-    errno.ENOTDIR,
-    errno.EPERM,
-    errno.EROFS,
-}
 
 
 def check_target(path: Path) -> None:
@@ -64,6 +53,7 @@ def save_model(
     *,
     rows: Rows,
     expected_probabilities: NDArray[np.float32],
+    exact_probabilities: Callable[[], NDArray[np.floating[Any]]] | None = None,
     optimizer: str = "sgd",
     optimizer_arguments: Mapping[str, float | bool | None] | None = None,
     learning_rate: float = 0.01,
@@ -72,48 +62,49 @@ def save_model(
 
     The file holds only Keras' own classes: it loads without this project, takes multi-hot rows (rows, width) and
     is compiled, with accuracy and with the named optimizer in its initial state, so that `evaluate` and a further
-    `fit` work. It is written beside its target, loaded back and only then renamed, and both before and after
-    writing its predictions for `rows` must equal `expected_probabilities` (rows, classes) to `TOLERANCE`.
+    `fit` work. It is written beside its target, loaded back and only then renamed.
+
+    Its predictions for `rows` must equal `expected_probabilities` (rows, classes) to `TOLERANCE`, or where float32
+    rounds by more than that, those in float64 must equal `exact_probabilities()`; and the file's must equal its own.
 
     Raises `TrainingRefusedError` if they do not, `UsageError` and `CannotCreateError` as `check_target` does, and
     `InputOutputError` if writing fails underway. The target then is what it was before.
     """
     check_target(path)
     model = trained_model(network, weights, build_optimizer(optimizer, optimizer_arguments or {}, learning_rate))
-    _refuse_other_predictions(model, network, rows, expected_probabilities, "the Keras model")
-    # Keras takes the format from the ending, so the temporary name has it too.
-    temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex}.keras")
+    probabilities, _ = Evaluation(model, network)(rows)
+    # Outputs that a long training has made large are rounded by more than that in float32, by Keras as by us.
+    if _agree(probabilities, expected_probabilities) or exact_probabilities is None:
+        _refuse_others(probabilities, expected_probabilities, "the Keras model")
+    else:
+        _refuse_others(predict_exactly(network, weights, rows), exact_probabilities(), "the Keras model in float64")
+    temporary = unfinished_path(path)
     try:
         model.save(temporary)
         loaded = keras.saving.load_model(temporary, safe_mode=True)
-        _refuse_other_predictions(loaded, network, rows, expected_probabilities, "the saved model, loaded back,")
+        _refuse_others(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
         digest = _synced_digest(temporary)
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        message = f"{path}: cannot be saved: {error.strerror or error}"
-        failure = CannotCreateError if error.errno in _CANNOT_CREATE else InputOutputError
-        raise failure(message) from error
+        raise cannot_write(path, "cannot be saved", error) from error
     finally:
         temporary.unlink(missing_ok=True)
     return digest
 
 
-def _refuse_other_predictions(
-    model: Any,
-    network: NetworkDescription,
-    rows: Rows,
-    expected: NDArray[np.float32],
-    whose: str,
-) -> None:
-    probabilities, _ = Evaluation(model, network)(rows)
+def _refuse_others(probabilities: NDArray[np.floating[Any]], expected: NDArray[np.floating[Any]], whose: str) -> None:
     if probabilities.shape != expected.shape:
         message = f"{whose} predicts {probabilities.shape} probabilities where {expected.shape} were expected"
         raise TrainingRefusedError(message)
-    difference = float(np.max(np.abs(probabilities - expected), initial=0.0))
-    if not difference <= TOLERANCE:  # NaN too
+    if not _agree(probabilities, expected):
+        difference = np.max(np.abs(probabilities - expected))
         message = f"{whose} predicts otherwise than what was trained: probabilities differ by {difference:.3g}"
         raise TrainingRefusedError(message)
+
+
+def _agree(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> bool:
+    return one.shape == other.shape and bool(np.all(np.abs(one - other) <= TOLERANCE))  # no NaN agrees
 
 
 def _synced_digest(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import os
@@ -16,6 +17,7 @@ import llvmlite  # type: ignore[import-untyped]
 import llvmlite.binding  # type: ignore[import-untyped]
 import numba
 import numba.core.cgutils
+import numba.core.compiler_lock
 import numba.extending
 import numpy as np
 import platformdirs
@@ -45,7 +47,26 @@ def compiled(function: _Function) -> _Function:
         decorated = numba.njit(error_model="numpy", fastmath=_FAST_MATH, nogil=True, cache=True)(function)
     finally:
         _settings.CACHE_DIR = before
+    _let_one_process_compile(decorated)
     return cast("_Function", decorated)
+
+
+def _let_one_process_compile(dispatcher: Any) -> None:
+    """Compile each function in one process of all that share the cache; the others wait, and load what it wrote.
+
+    numba replaces files whole, but two processes that add different types of one function at the same moment
+    could each claim the same file. Who waits holds locks of callers of the function alone, and no function is among
+    its own callers: nobody waits in a circle.
+    """
+    compile_or_load = dispatcher.compile
+    name = f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__name__}"
+
+    def alone(signature: Any) -> Any:
+        # numba's own lock comes first: who waited for it with a file locked would hold up the thread that has it.
+        with numba.core.compiler_lock.global_compiler_lock, lock(name):
+            return compile_or_load(signature)
+
+    dispatcher.compile = alone
 
 
 def intrinsic(generator: Callable[..., Any]) -> Any:
@@ -101,15 +122,16 @@ def _is_writable(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def compiling_alone() -> Iterator[None]:
-    """Holds a lock among all processes that share the cache, so that they compile once and never mix up files.
+def lock(name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Holds a lock among all processes that share the cache; False where another has it, and we do not `wait`.
 
-    numba replaces files whole, but two processes that add different types of one function at the same moment
-    could each claim the same file. Where the file system has no locks, this does nothing.
+    Where there are no locks, or the file is somebody else's, everybody holds it: at worst all compile the same.
     """
-    import fcntl
-
-    with (cache_folder() / "lock").open("w") as lock:
-        with contextlib.suppress(OSError):
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    with contextlib.ExitStack() as opened:
+        held = True
+        try:
+            file = opened.enter_context((cache_folder() / f"{name}.lock").open("w"))
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            held = not isinstance(error, BlockingIOError)
+        yield held

@@ -94,13 +94,27 @@ def propagate(
     work: tuple[Array, Array, Array],
     masks: Array,
 ) -> float:
-    """Forward and backward: fill the deltas and `gradient`; return the summed loss of the rows, without L2.
+    """Forward and backward: fill the deltas and `gradient`; return the summed loss of the rows, without L2."""
+    forward(kernel, rest, layout, activation, data, rows, capacity, work, masks)
+    return backpropagate(rest, gradient, layout, penalty, data[2], rows, capacity, work)
+
+
+@compiled
+def backpropagate(
+    rest: Array,
+    gradient: Array,
+    layout: Array,
+    penalty: float,
+    labels: Array,
+    rows: Array,
+    capacity: int,
+    work: tuple[Array, Array, Array],
+) -> float:
+    """Fill the deltas and `gradient` from the outputs of `forward`; return the summed loss of the rows, without L2.
 
     `penalty`, twice the factor of L2, adds to the gradients of the hidden kernels that lie in `rest`.
     """
-    forward(kernel, rest, layout, activation, data, rows, capacity, work, masks)
     outputs, _, deltas = work
-    labels = data[2]
     count = len(rows)
     last = len(layout) - 1
     units, unit_at = layout[last, 1], layout[last, 4]

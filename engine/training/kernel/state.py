@@ -50,6 +50,13 @@ class Weights:
         self.rest_slots = _padded(rest_used, np.zeros(0, real))
         self.gradient = np.zeros_like(self.rest)
 
+    def arrays(self) -> dict[str, Array]:
+        """Everything, as views by name."""
+        named = {"kernel": self.kernel, "rest": self.rest}
+        for number, (slot, rest_slot) in enumerate(zip(self.slots, self.rest_slots, strict=True), 1):
+            named |= {f"slot_{number}": slot, f"rest_slot_{number}": rest_slot}
+        return named
+
     def parameters(self) -> list[Array]:
         """Kernel and bias of each layer, in Keras' order, as views."""
         parts = [self.kernel]

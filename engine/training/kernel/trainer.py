@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from engine.coverage import kernel_refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from engine.rows import Rows
-    from engine.training.interface import Epoch, TrainingRequest
+    from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 
 
 class KernelTrainer:
@@ -30,10 +34,12 @@ class KernelTrainer:
 
         compile_for(request)
 
-    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
-        """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
+    def train(
+        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+    ) -> Iterator[Epoch]:
+        """Yield after every epoch, the first after `start`, until `request.epochs` are done or the caller closes.
 
-        Raises `TrainingRefusedError` for a request that `refusal` names.
+        Raises `TrainingRefusedError` for a request that `refusal` names, `ValueError` for another network's `start`.
         """
         from engine.training.kernel.training import Training
 
@@ -43,4 +49,12 @@ class KernelTrainer:
 
             message = f"the kernel trainer does not cover {reason}"
             raise TrainingRefusedError(message)
-        yield from Training(request, training, validation).epochs()
+        yield from Training(request, training, validation, start=start).epochs()
+
+    def exact_probabilities(
+        self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
+    ) -> NDArray[np.float32]:
+        """What it predicts for the rows with these weights, worked out in float64, rounded to float32."""
+        from engine.training.kernel.training import predicted
+
+        return predicted(request, weights, rows, np.float64)

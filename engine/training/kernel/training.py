@@ -13,16 +13,16 @@ import threadpoolctl  # type: ignore[import-untyped]
 from engine.coverage import activation_code, full_arguments
 from engine.rows import Rows
 from engine.training import randomness
-from engine.training.interface import Epoch
+from engine.training.interface import Checkpoint, Epoch
 from engine.training.kernel import clipping, denormals, dropout, layers
-from engine.training.kernel.compiling import compiling_alone
-from engine.training.kernel.epochs import ArrangedEpoch, arrangements
+from engine.training.kernel.compiling import lock
+from engine.training.kernel.epochs import ArrangedEpoch, Arrangements, arrangements
 from engine.training.kernel.optimizers import can_drift, rule_for
 from engine.training.kernel.rules import DRIFT_COLUMNS
 from engine.training.kernel.state import Weights, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -42,7 +42,7 @@ _COMPILED: set[tuple[object, ...]] = set()
 
 
 class Training:
-    """The state of one training; `epochs()` runs it.
+    """The state of one training; `epochs()` runs it, on from `start`.
 
     `real` is float32; float64 serves the proof that the update rules are Keras'.
     """
@@ -53,6 +53,7 @@ class Training:
         training: Rows,
         validation: Rows | None,
         real: type[np.floating[Any]] = np.float32,
+        start: Checkpoint | None = None,
     ) -> None:
         network = request.network
         arguments = full_arguments(request.optimizer, request.optimizer_arguments)
@@ -73,7 +74,7 @@ class Training:
         slots = self.rule.slots
         initial_slot = float(arguments.get("initial_accumulator_value") or 0.0)
         self.weights = Weights(network, request.seed, slots, initial_slot, real)
-        self.arrangements = arrangements(training, request.batch_size, request.seed)
+        self._rows = training
 
         self.capacity = max(min(request.batch_size, len(training)), _PREDICTED_AT_ONCE)
         units = self.capacity * sum(units for _, units in network.layer_shapes)
@@ -88,19 +89,20 @@ class Training:
         self.last = np.full(network.width, 0 if decays else -1, np.int32)
         self.catches_up_late = self.rule.rests and not decays
         self.never_drifts = self.rule.stateless and not decays
-        self.leaves_rows_alone = can_drift(request) and (
-            self.catches_up_late or self._share_touched() < self.rule.worth
-        )
+        self.epochs_before = 0
+        if start is not None:
+            self._restore(start)
 
     def epochs(self) -> Iterator[Epoch]:
-        """Train epoch after epoch; yield after each."""
+        """Train epoch after epoch, the first after those of `start`; yield after each."""
         compile_for(self.request, self.real, leaves_rows_alone=self.leaves_rows_alone)
-        for number in range(1, self.request.epochs + 1):
+        for number in range(self.epochs_before + 1, self.request.epochs + 1):
             with _one_blas_thread(), denormals.flushed():
                 loss = self._train_epoch(number)
                 validation_loss, probabilities = self._validate()
             rate = float(self.request.learning_rates[number * self.steps_per_epoch - 1])
-            yield Epoch(number, loss, validation_loss, probabilities, rate, self._copied_weights)
+            checkpoint = functools.partial(self._checkpoint, number)
+            yield Epoch(number, loss, validation_loss, probabilities, rate, self._copied_weights, checkpoint)
 
     def draw_masks(self, step: int, count: int) -> None:
         """Fill the dropout masks of a step, counted from 0, for a batch of `count` rows."""
@@ -110,12 +112,36 @@ class Training:
             dropout.fill_mask(mask, self.request.network.dropout, self._dropout_seeds[layer], step)
 
     @functools.cached_property
+    def arrangements(self) -> Arrangements:
+        """The batches of every epoch."""
+        return arrangements(self._rows, self.request.batch_size, self.request.seed)
+
+    @functools.cached_property
+    def leaves_rows_alone(self) -> bool:
+        """Whether rows without gradient are caught up when they are needed; else every step visits every row."""
+        return can_drift(self.request) and (self.catches_up_late or self._share_touched() < self.rule.worth)
+
+    @functools.cached_property
     def _dropout_seeds(self) -> list[int]:
         hidden = range(len(self.request.network.hidden_units))
         return [randomness.dropout_seed(layer, self.request.seed) for layer in hidden]
 
     def _copied_weights(self) -> list[NDArray[np.float32]]:
         return [part.astype(np.float32) for part in self.weights.parameters()]
+
+    def _lasting(self) -> dict[str, Array]:
+        """What one epoch leaves to the next, as views: masks and batches come from the number of the step alone."""
+        return {**self.weights.arrays(), "last": self.last}
+
+    def _checkpoint(self, epoch: int) -> Checkpoint:
+        return Checkpoint(epoch, {name: part.copy() for name, part in self._lasting().items()})
+
+    def _restore(self, start: Checkpoint) -> None:
+        lasting = self._lasting()
+        start.refuse_others(lasting)
+        for name, part in lasting.items():
+            part[:] = start.arrays[name]
+        self.epochs_before = start.epoch
 
     def _train_epoch(self, number: int) -> float:
         """Train; return the mean over the rows of the loss of their batch."""
@@ -137,7 +163,14 @@ class Training:
         if len(self.masks):
             self.draw_masks(step, len(rows))
         penalty_loss = self._penalty_loss()
-        loss = layers.propagate(
+        loss = self._propagate(rows)
+        self._update(batch, len(rows), within, numbers)
+        return loss + penalty_loss * len(rows)
+
+    def _propagate(self, rows: Array) -> float:
+        """Deltas and gradients of these rows; returns their summed loss, without L2."""
+        weights = self.weights
+        loss: float = layers.propagate(
             weights.kernel,
             weights.rest,
             weights.gradient,
@@ -150,8 +183,28 @@ class Training:
             self.work,
             self.masks,
         )
+        return loss
+
+    def _backpropagate(self, rows: Array) -> float:
+        """The second half of it, for what the work arrays hold."""
+        weights = self.weights
+        loss: float = layers.backpropagate(
+            weights.rest,
+            weights.gradient,
+            weights.layout,
+            self.penalty,
+            self.data[2],
+            rows,
+            self.capacity,
+            self.work,
+        )
+        return loss
+
+    def _update(self, batch: tuple[Array, Array, Array], count: int, within: int, numbers: Array) -> None:
+        """The optimizer's pass after a batch of `count` rows."""
+        weights = self.weights
         units = weights.kernel.shape[1]
-        deltas = self.work[2][: len(rows) * units].reshape(len(rows), units)
+        deltas = self.work[2][: count * units].reshape(count, units)
         if self.clipping[0]:
             clipping.clip(
                 *self.clipping,
@@ -181,7 +234,6 @@ class Training:
             self.rule.update_touched(*shared, within, self.drifts)
         else:
             self.rule.update_all(*shared, self.penalty)
-        return loss + penalty_loss * len(rows)
 
     def _restart_drifts(self) -> None:
         """Every row is current: one that has missed no step keeps its weights, and its slots times one."""
@@ -231,6 +283,17 @@ class Training:
         return len(words) / len(self.last)
 
 
+def predicted(
+    request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows, real: type[np.floating[Any]]
+) -> NDArray[np.float32]:
+    """Probabilities (rows, classes) that these weights predict when calculated in `real`."""
+    untrained = Training(request, rows, rows, real)
+    for part, trained in zip(untrained.weights.parameters(), weights, strict=True):
+        part[...] = trained
+    with _one_blas_thread(), denormals.flushed():
+        return untrained._validate()[1]
+
+
 def compile_for(
     request: TrainingRequest, real: type[np.floating[Any]] = np.float32, *, leaves_rows_alone: bool | None = None
 ) -> None:
@@ -254,9 +317,20 @@ def compile_for(
         epochs=1,
         learning_rates=np.zeros(2, np.float32),
     )
-    with compiling_alone(), denormals.flushed():
-        tiny = Training(tiny_request, rows, rows, real)
-        tiny.leaves_rows_alone = leaves_rows_alone
+    tiny = Training(tiny_request, rows, rows, real)
+    tiny.leaves_rows_alone = leaves_rows_alone
+    stages: dict[str, Callable[[], object]] = {
+        "propagate": lambda: tiny._propagate(np.zeros(1, np.int64)),
+        "backpropagate": lambda: tiny._backpropagate(np.zeros(1, np.int64)),
+        "update": lambda: tiny._update(tiny.arrangements.epoch(1).batch(0), 1, 1, tiny.numbers[0]),
+        "predict": tiny._validate,
+    }
+    with denormals.flushed():
+        # Workers start together: each first compiles what no other does, and then loads the rest.
+        for name, stage in stages.items():
+            with lock(f"{name}-{tiny.rule.name}", wait=False) as is_ours:
+                if is_ours:
+                    stage()
         tiny._train_epoch(1)
         tiny._validate()
     _COMPILED.add(path)

@@ -1,0 +1,39 @@
+"""The words behind column numbers, from the word index that Keras publishes beside a data set, where it is at hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.data.facts import chosen_data_folder, keras_folder
+from engine.data.keras_sequences import INDEX_FROM
+from engine.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def word_index_path(name: str, data_dir: Path | None) -> Path | None:
+    """Where the word index of a data set lies: in the folder that the user names, else in Keras'; never fetched."""
+    folder = chosen_data_folder(data_dir) or keras_folder()
+    path = folder / f"{name}_word_index.json"
+    return path if path.is_file() else None
+
+
+def word_names(name: str, data_dir: Path | None) -> Callable[[int], str]:
+    """What to call the word of a column, the numbers being those of `keras.datasets`; `word 517` without an index.
+
+    Raises DataError for a word index that cannot be read.
+    """
+    path = word_index_path(name, data_dir)
+    if path is None:
+        return lambda column: f"word {column}"
+    try:
+        ranks = msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+    except (OSError, msgspec.MsgspecError) as error:
+        message = f"{path}: is not a word index: {error}"
+        raise DataError(message) from error
+    words = {rank + INDEX_FROM: word for word, rank in ranks.items()}
+    return lambda column: words.get(column, f"word {column}")

@@ -1,0 +1,134 @@
+"""Checkpoints in files: what was written comes back to the last bit, and anything else reads as nothing.
+
+A file is one checksummed line of JSON, which names the training, the arrays and the checksum of their bytes, and then
+those bytes as they lie in memory: nothing to unpack or unpickle, and no slower than reading and writing must be.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+import numpy as np
+
+from engine.early_stopping import Patience
+from engine.journal import frame, unframe, write_whole
+from engine.training.interface import Checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+LARGEST_FILE = 2 << 30
+_LONGEST_HEADER = 1 << 20
+
+_Kind = Literal["bool", "float32", "float64", "int32", "int64", "uint32", "uint64"]
+_Size = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Array(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    kind: _Kind
+    shape: tuple[_Size, ...]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * np.dtype(self.kind).itemsize
+
+
+class _Header(msgspec.Struct, frozen=True, kw_only=True, tag="Checkpoint"):
+    key: str
+    epoch: _Size
+    seconds: float
+    patience: Patience
+    checksum: int
+    arrays: list[_Array]
+
+
+_decode_header = msgspec.json.Decoder(_Header).decode
+
+
+@dataclass(frozen=True)
+class KeptTraining:
+    """A checkpoint with the seconds that its training had taken, and how patient it still was."""
+
+    checkpoint: Checkpoint
+    seconds: float = 0.0
+    patience: Patience = field(default_factory=Patience)
+
+
+def write_checkpoint(path: Path, kept: KeptTraining, key: str) -> None:
+    """Write a file whole, or leave the path as it was.
+
+    `key` names everything that decides the training but how long it is, in as many words as that takes. The file need
+    not outlast a loss of power: whoever does not find it trains from the beginning.
+    Raises `OSError` if it cannot be written.
+    """
+    checkpoint = kept.checkpoint
+    parts = [_bytes_of(array) for array in checkpoint.arrays.values()]
+    header = _Header(
+        key=key,
+        epoch=checkpoint.epoch,
+        seconds=kept.seconds,
+        patience=kept.patience,
+        checksum=_checksum(parts),
+        arrays=[_Array(name, str(array.dtype), array.shape) for name, array in checkpoint.arrays.items()],  # type: ignore[arg-type]
+    )
+    write_whole(path, frame(msgspec.json.encode(header)), *parts, lasting=False)
+
+
+def read_checkpoint(path: Path, key: str) -> KeptTraining | None:
+    """What was written with this key.
+
+    None if there is no such file, if it cannot be read or is damaged, was not written here, is of a training with
+    another key, or holds more than `LARGEST_FILE` bytes.
+    """
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            header = _header(file.readline(_LONGEST_HEADER))
+            if header is None or header.key != key:
+                return None
+            size = sum(array.bytes for array in header.arrays)
+            body = file.read(size + 1) if size <= LARGEST_FILE else b""
+    except OSError:
+        return None
+    if len(body) != size or _checksum([memoryview(body)]) != header.checksum:
+        return None
+    return KeptTraining(Checkpoint(header.epoch, _arrays(header, body)), header.seconds, header.patience)
+
+
+def _header(line: bytes) -> _Header | None:
+    payload = unframe(line.rstrip(b"\n"))
+    if payload is None:
+        return None
+    try:
+        return _decode_header(payload)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _arrays(header: _Header, body: bytes) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    begin = 0
+    for array in header.arrays:
+        flat: NDArray[Any] = np.frombuffer(body, array.kind, math.prod(array.shape), begin)
+        arrays[array.name] = flat.reshape(array.shape)
+        begin += array.bytes
+    return arrays
+
+
+def _bytes_of(array: NDArray[Any]) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def _checksum(parts: list[memoryview]) -> int:
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return checksum
