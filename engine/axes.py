@@ -7,6 +7,7 @@ the product of its list fields, keys sorted, values as listed. A parameter may b
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +17,10 @@ from engine.catalogue import (
     HYPERPARAMETERS,
     LEARNING_RATE,
     LIST_ARGUMENTS,
+    NONE,
     OPTIMIZERS,
     SCHEDULES,
+    UNITS,
     WHOLE_TRAINING,
     Kind,
     Number,
@@ -52,6 +55,11 @@ class Axis:
     def has_distribution(self) -> bool:
         """Whether values are to be drawn rather than listed."""
         return any(isinstance(value, Distribution) for option in self.options for value in option.values())
+
+
+def grid_size(spaces: Sequence[tuple[Axis, ...]]) -> int:
+    """How many combinations the whole grid of some spaces has, without making them."""
+    return sum(math.prod(len(axis.options) for axis in axes) for axes in spaces)
 
 
 def parse_space(raw: object, place: str) -> tuple[Axis, ...]:
@@ -108,9 +116,11 @@ def _plain_options(name: str) -> Any:
 
 
 def _value(kind: Kind, value: object, place: str) -> Any:
-    """A checked value: words as the table spells them, tables as distributions."""
+    """A checked value: words as the table spells them, tables as distributions, "none" as None."""
     if isinstance(value, Mapping):
         return _distribution(kind, value, place)
+    if value == NONE and isinstance(kind, Number) and kind.optional:
+        return None
     if not kind.accepts(value):
         raise SpecError(place, value, str(kind))
     if isinstance(kind, Word):
@@ -120,7 +130,7 @@ def _value(kind: Kind, value: object, place: str) -> Any:
 
 def _distribution(kind: Kind, raw: Mapping[str, Any], place: str) -> Distribution:
     if isinstance(kind, Units):
-        number = Number(1, 65_536, integer=True)
+        number = UNITS
     elif isinstance(kind, Number):
         number = kind
     else:
@@ -131,7 +141,7 @@ def _distribution(kind: Kind, raw: Mapping[str, Any], place: str) -> Distributio
     for key in ("low", "high"):
         if key not in raw:
             raise SpecError(place, dict(raw), "a distribution with both low and high")
-        if not number.accepts(raw[key]):
+        if raw[key] is None or not number.accepts(raw[key]):
             raise SpecError(f"{place}.{key}", raw[key], str(number))
     for key in ("log", "int"):
         if not isinstance(raw.get(key, False), bool):

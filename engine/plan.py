@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
+from engine.cost import expected_seconds
 from engine.coverage import trainer_of
 from engine.errors import SpecError
 from engine.events import PlannedCombination, ServedFit
 from engine.schedules import in_steps, steps_per_epoch
 from engine.settings import Settings, settings_of
+from engine.stages import rows_in
 
 if TYPE_CHECKING:
     from engine.spec import SearchSpec
-
-# Rough costs of one training step, in seconds on one core: only their ratios decide the order, and the first
-# estimate of time. Weights of the first layer dominate both.
-_SECONDS_PER_WEIGHT = {"sgd": 1.5e-10, "rmsprop": 2.5e-10, "adam": 4e-10, "nadam": 5e-10, "adamw": 5e-10}
-_KERNEL_SECONDS_PER_ROW = 1.2e-6
-_KERAS_SECONDS_PER_STEP = 1.5e-3
-_KERAS_SECONDS_PER_INPUT = 1.2e-9  # for each of rows x inputs of a dense batch
-_KERAS_START_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Training:
     """One pass of optimisation on one fold, for `epochs` epochs; it serves `fits`, ascending in their epochs.
 
-    `params` are those of the longest fit; `cost` is what it is expected to take, in seconds on one core.
+    `params` are those of the longest fit; `cost` is what it is expected to take, in seconds on one core; `split`:
+    its fold among those of all stages, which follow each other.
     """
 
     number: int
     fold: int
+    split: int
     params: dict[str, Any]
     trainer: str
     epochs: int
@@ -68,35 +65,85 @@ class Plan:
         return sum(training.cost for training in self.trainings)
 
 
-def make_plan(spec: SearchSpec, combinations: Sequence[dict[str, Any]], fold_rows: Sequence[int] = ()) -> Plan:
-    """The plan of a search. `fold_rows`: training rows of every split, where they are known already.
+def make_plan(
+    spec: SearchSpec,
+    combinations: Sequence[dict[str, Any]],
+    fold_rows: Sequence[int] = (),
+    stages: Sequence[int] = (),
+) -> Plan:
+    """The plan of a search. `fold_rows`: training rows of every split of every stage, where they are known already;
+    `stages`: that of each combination, by default the first.
 
     Raises SpecError where a batch is larger than a fold's training rows.
     """
-    rows = tuple(fold_rows) or (spec.rows - -(-spec.rows // spec.folds),) * spec.splits
+    rows = tuple(fold_rows) or expected_fold_rows(spec)
     settings = [settings_of(params) for params in combinations]
     for params, one in zip(combinations, settings, strict=True):
         if one.batch_size > min(rows):
             raise SpecError("batch_size", params["batch_size"], f"at most {min(rows)}, the training rows of a fold")
-    first_of: dict[Settings, int] = {}
+    first_of: dict[tuple[int, Settings], int] = {}
     planned: list[PlannedCombination] = []
-    for index, (params, one) in enumerate(zip(combinations, settings, strict=True)):
-        first = first_of.setdefault(effective(one, rows), index)
+    groups: dict[tuple[int, Settings], list[int]] = defaultdict(list)
+    drafts = zip(combinations, settings, stages or [0] * len(combinations), strict=True)
+    for index, (params, one, stage) in enumerate(drafts):
+        same_effect = effective(one, rows[stage * spec.splits : (stage + 1) * spec.splits])
+        first = first_of.setdefault((stage, same_effect), index)
+        groups[stage, _shared(same_effect)].append(index)
         trainer, reason = trainer_of(one, spec.trainer)
-        same_as = first if first != index else None
         planned.append(
-            PlannedCombination(index=index, params=params, trainer=trainer, trainer_reason=reason, same_as=same_as)
+            PlannedCombination(
+                index=index,
+                params=params,
+                trainer=trainer,
+                trainer_reason=reason,
+                same_as=first if first != index else None,
+                stage=stage,
+            )
         )
-    groups: dict[Settings, list[int]] = defaultdict(list)
-    for index, one in enumerate(settings):
-        groups[_shared(effective(one, rows))].append(index)
     trainings = _trainings(spec, planned, settings, list(groups.values()), rows)
     return Plan(
         combinations=tuple(planned),
         trainings=trainings,
         splits=spec.splits,
         unshared_epochs=sum(one.epochs for one in settings) * spec.splits,
-        notes=_notes(planned, settings),
+        notes=_notes(spec, planned, settings),
+    )
+
+
+def expected_fold_rows(spec: SearchSpec) -> tuple[int, ...]:
+    """Training rows of every split of every stage, as far as the data set is known before it is read."""
+    rows = [rows_in(spec.dataset, stage.subsample) for stage in spec.stages]
+    return tuple(count - -(-count // spec.folds) for count in rows for _ in range(spec.splits))
+
+
+def extended(
+    plan: Plan,
+    spec: SearchSpec,
+    combinations: Sequence[dict[str, Any]],
+    fold_rows: Sequence[int],
+    stages: Sequence[int],
+) -> Plan:
+    """A plan with more combinations, numbered after those it has; their trainings are their own. Raises SpecError."""
+    more = make_plan(spec, combinations, fold_rows, stages)
+    index, number = len(plan.combinations), len(plan.trainings)
+    added = [
+        structs.replace(one, index=one.index + index, same_as=None if one.same_as is None else one.same_as + index)
+        for one in more.combinations
+    ]
+    trainings = [
+        replace(
+            training,
+            number=training.number + number,
+            fits=tuple(ServedFit(fit.combination + index, fit.epochs) for fit in training.fits),
+        )
+        for training in more.trainings
+    ]
+    return Plan(
+        combinations=(*plan.combinations, *added),
+        trainings=(*plan.trainings, *trainings),
+        splits=plan.splits,
+        unshared_epochs=plan.unshared_epochs + more.unshared_epochs,
+        notes=plan.notes,
     )
 
 
@@ -135,8 +182,9 @@ def _trainings(
     drafts: list[tuple[float, int, Sequence[int]]] = []
     for group in groups:
         longest = max(group, key=lambda index: settings[index].epochs)
+        first = planned[longest].stage * spec.splits
         for fold in range(spec.splits):
-            cost = expected_seconds(settings[longest], planned[longest].trainer, rows[fold], spec.num_words)
+            cost = expected_seconds(settings[longest], planned[longest].trainer, rows[first + fold], spec.num_words)
             drafts.append((cost, fold, group))
     drafts.sort(key=lambda draft: (-draft[0], draft[2][0], draft[1]))
     trainings = []
@@ -147,6 +195,7 @@ def _trainings(
             Training(
                 number=number,
                 fold=fold,
+                split=planned[longest].stage * spec.splits + fold,
                 params=planned[longest].params,
                 trainer=planned[longest].trainer,
                 epochs=settings[longest].epochs,
@@ -157,23 +206,15 @@ def _trainings(
     return tuple(trainings)
 
 
-def expected_seconds(settings: Settings, trainer: str, rows: int, num_words: int) -> float:
-    """A rough guess of a training's time on one core."""
-    steps = steps_per_epoch(rows, settings.batch_size) * settings.epochs
-    widths = (num_words, *settings.hidden_units, 46)
-    weights = sum(a * b for a, b in itertools.pairwise(widths))
-    optimizer = _SECONDS_PER_WEIGHT.get(settings.optimizer, 5e-10) * weights * steps
-    small_weights = weights - num_words * widths[1]
-    if trainer == "kernel":
-        per_row = _KERNEL_SECONDS_PER_ROW + 3e-8 * widths[1] + 6e-10 * small_weights
-        return optimizer + per_row * rows * settings.epochs
-    inputs = _KERAS_SECONDS_PER_INPUT * rows * settings.epochs * num_words
-    return _KERAS_START_SECONDS + 2 * optimizer + _KERAS_SECONDS_PER_STEP * steps + inputs
-
-
-def _notes(planned: Sequence[PlannedCombination], settings: Sequence[Settings]) -> tuple[str, ...]:
+def _notes(spec: SearchSpec, planned: Sequence[PlannedCombination], settings: Sequence[Settings]) -> tuple[str, ...]:
     """What a reader of the plan should know: duplicates, trainings that cannot be shared, what the kernel leaves."""
     notes = []
+    if spec.stopping is not None:
+        what = "trainings end" if spec.stopping.stop else "trainings go on, but it is recorded where they would end,"
+        notes.append(
+            f"{what} when the validation loss has not fallen for {spec.stopping.patience} epochs"
+            f"{': epochs and time are the most there can be' if spec.stopping.stop else ''}"
+        )
     duplicates = sum(combination.same_as is not None for combination in planned)
     if duplicates:
         notes.append(f"{duplicates} combinations have the same effect as an earlier one and run with it")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from engine.axes import Axis, Distribution
+from engine.axes import Axis, Distribution, grid_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,26 +16,15 @@ Params = dict[str, Any]
 
 
 def combinations_of(spec: SearchSpec) -> list[Params]:
-    """The flat parameters of every combination of the search, in order."""
-    if spec.random is None:
+    """The flat parameters of every combination that the search begins with, in order."""
+    if spec.draws is None:
         return grid(spec.spaces)
-    return draw(spec.spaces, spec.random, spec.seed)
+    return draw(spec.spaces, spec.draws, spec.seed)
 
 
 def grid(spaces: Sequence[tuple[Axis, ...]]) -> list[Params]:
     """Every combination, as `sklearn.model_selection.ParameterGrid` orders them: the last name varies fastest."""
     return [_merge(options) for axes in spaces for options in itertools.product(*(axis.options for axis in axes))]
-
-
-def grid_size(spaces: Sequence[tuple[Axis, ...]]) -> int:
-    """How many combinations `grid` has, without making them."""
-    size = 0
-    for axes in spaces:
-        product = 1
-        for axis in axes:
-            product *= len(axis.options)
-        size += product
-    return size
 
 
 def draw(spaces: Sequence[tuple[Axis, ...]], count: int, seed: int) -> list[Params]:

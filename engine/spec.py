@@ -9,10 +9,13 @@ from typing import Any
 
 import msgspec
 
-from engine.axes import Axis, Distribution, parse_space, unknown
-from engine.catalogue import SCORERS, Number
+from engine.axes import Axis, Distribution, grid_size, parse_space, unknown
+from engine.catalogue import HYPERPARAMETERS, NONE, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
+from engine.early_stopping import EarlyStopping
 from engine.errors import SpecError, UsageError
+from engine.stages import Stage, parse_stages, rows_in, stages_of_halving
+from engine.strategy import Choice, parse_strategy
 
 _LARGEST_FILE = 1 << 20
 # What the parser raises: numbers of thousands of digits are a bare ValueError, thousands of brackets a recursion.
@@ -23,8 +26,10 @@ TRAINERS = ("auto", "kernel", "keras")
 class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A valid spec. Make one with `from_values`, `from_toml` or `read`; the fields are as written, defaults filled in.
 
-    `strategy`: "grid" or {"random": n}; `subsample`: a fraction in (0, 1] or a whole number of rows above 1;
+    `strategy`: "grid", {"random": n} or another of `engine.strategy.STRATEGIES`; `subsample`: a fraction in (0, 1] or
+    a whole number of rows above 1; `stage`: a list of `{subsample = ..., keep = ...}`, from a first look to all rows;
     `time_limit`: seconds that a training may take before the fits that it still owes fail, None for no limit;
+    `early_stopping`: None, or {"patience": epochs} with "min_delta" and "stop" as in `engine.early_stopping`;
     `space`: a table of hyperparameters, or a list of such tables, as in scikit-learn.
     """
 
@@ -34,10 +39,12 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
     folds: int = 3
     repeats: int = 1
     scoring: list[str] = msgspec.field(default_factory=lambda: ["accuracy"])
-    strategy: str | dict[str, int] = "grid"
+    strategy: str | dict[str, Any] = "grid"
+    stage: list[dict[str, Any]] = msgspec.field(default_factory=list)
     seed: int = 0
     trainer: str = "auto"
     time_limit: float | None = None
+    early_stopping: dict[str, Any] | None = None
     space: dict[str, Any] | list[dict[str, Any]] = msgspec.field(default_factory=dict)
 
     @classmethod
@@ -45,6 +52,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """A spec from Python values. Raises SpecError with the place, the value and what is accepted."""
         known = cls.__struct_fields__
         for key in values:
+            if key in HYPERPARAMETERS:
+                raise SpecError(key, values[key], f"space.{key}: a hyperparameter belongs to the space")
             if key not in known:
                 raise SpecError(str(key), values[key], unknown("a key", str(key), known))
         if "dataset" not in values:
@@ -98,8 +107,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The same as TOML."""
         import tomli_w
 
-        # TOML has no word for nothing; what is left out is None.
-        return tomli_w.dumps({key: value for key, value in self.to_values().items() if value is not None})
+        given = {key: value for key, value in self.to_values().items() if value is not None}
+        return tomli_w.dumps(_in_words(given))
 
     @property
     def spaces(self) -> list[tuple[Axis, ...]]:
@@ -109,9 +118,27 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         return [parse_space(space, f"space[{i}]") for i, space in enumerate(self.space)]
 
     @property
-    def random(self) -> int | None:
-        """How many combinations random search draws; None for the grid."""
-        return self.strategy["random"] if isinstance(self.strategy, dict) else None
+    def choice(self) -> Choice:
+        """The strategy with all its options."""
+        return parse_strategy(self.strategy)
+
+    @property
+    def draws(self) -> int | None:
+        """How many combinations are drawn at random at first; None where the whole grid is taken."""
+        return self.choice.first
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages of the search, first looks first: one, unless more were asked for."""
+        choice = self.choice
+        if choice.name == "halving" and choice.options["over"] == "rows":
+            return stages_of_halving(choice, grid_size(self.spaces), self.dataset, self.subsample, self.folds)
+        return parse_stages(self.stage, self.dataset) if self.stage else [Stage(self.subsample, None)]
+
+    @property
+    def stopping(self) -> EarlyStopping | None:
+        """When trainings end early; None if never."""
+        return msgspec.convert(self.early_stopping, EarlyStopping | None)
 
     @property
     def splits(self) -> int:
@@ -120,9 +147,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def rows(self) -> int:
-        """Training rows in use, as far as the data set is known before it is read."""
-        total = DATASETS[self.dataset].training_rows
-        return self.subsample if isinstance(self.subsample, int) else round(total * self.subsample)
+        """Training rows in use, in the last stage, as far as the data set is known before it is read."""
+        return rows_in(self.dataset, self.stages[-1].subsample)
 
 
 def _plain(value: Any) -> Any:
@@ -136,22 +162,36 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _in_words(value: Any) -> Any:
+    """The same with a word for None, for which TOML has none."""
+    if isinstance(value, dict):
+        return {key: _in_words(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_in_words(item) for item in value]
+    return NONE if value is None else value
+
+
 def _one_of(words: Any) -> str:
     return ", ".join(words)
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    """`space.epochs=[5,10]`: the right side as TOML would read it, a bare word as text."""
+def parse_assignment(text: str, place: str) -> tuple[str, Any]:
+    """`epochs=[5,10]` as name and value: the right side as TOML reads it, a bare word as text. Raises SpecError."""
     import tomllib
 
-    path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise SpecError("--set", override, "key=value, such as space.epochs=[5,10]")
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise SpecError(place, text, "key=value, such as space.epochs=[5,10]")
     try:
-        value = tomllib.loads(f"value = {text}")["value"]
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except _NOT_TOML:
-        value = text
-    *parents, last = path.strip().split(".")
+        return name.strip(), value.strip()
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """`space.epochs=[5,10]` in the values of a spec."""
+    path, value = parse_assignment(override, "--set")
+    *parents, last = path.split(".")
     table = values
     for parent in parents:
         table = table.setdefault(parent, {})
@@ -171,32 +211,72 @@ def _validate(spec: SearchSpec) -> None:
     ):
         if not kind.accepts(getattr(spec, key)):
             raise SpecError(key, getattr(spec, key), str(kind))
-    time_limit = Number(0, low_open=True, optional=True)
-    if not time_limit.accepts(spec.time_limit):
+    time_limit = Number(0, low_open=True)
+    if spec.time_limit is not None and not time_limit.accepts(spec.time_limit):
         raise SpecError("time_limit", spec.time_limit, f"{time_limit}, in seconds")
-    _validate_subsample(spec)
+    _validate_early_stopping(spec.early_stopping)
+    _validate_subsample(spec, spec.subsample)
     _validate_scoring(spec)
-    strategy = spec.strategy
-    if not (strategy == "grid" or (isinstance(strategy, dict) and set(strategy) == {"random"})):
-        raise SpecError("strategy", strategy, '"grid" or { random = n }')
-    if isinstance(strategy, dict) and not Number(1, 1_000_000, integer=True).accepts(strategy["random"]):
-        raise SpecError("strategy.random", strategy["random"], "a whole number of at least 1")
+    choice = parse_strategy(spec.strategy)
     if spec.trainer not in TRAINERS:
         raise SpecError("trainer", spec.trainer, _one_of(TRAINERS))
     _validate_space(spec)
+    _validate_stages(spec, choice)
+    _validate_epochs_of_strategy(spec, choice)
+    if choice.name == "racing" and spec.scoring[0] not in (*SHARES_OF_RIGHT, "neg_log_loss"):
+        accepted = f"{_one_of(SHARES_OF_RIGHT)} or neg_log_loss first: racing compares combinations row by row"
+        raise SpecError("scoring[0]", spec.scoring[0], accepted)
 
 
-def _validate_subsample(spec: SearchSpec) -> None:
-    value = spec.subsample
+def _validate_early_stopping(rule: Any) -> None:
+    if rule is None:
+        return
+    whole, number = Number(0, 100_000, integer=True), Number(0)
+    known: dict[str, Number | Truth] = {"patience": whole, "min_delta": number, "stop": Truth()}
+    if not isinstance(rule, dict) or "patience" not in rule:
+        raise SpecError("early_stopping", rule, "a table with patience, such as { patience = 3 }")
+    for key, value in rule.items():
+        if key not in known:
+            raise SpecError(f"early_stopping.{key}", value, unknown("a key", str(key), list(known)))
+        if not known[key].accepts(value):
+            raise SpecError(f"early_stopping.{key}", value, str(known[key]))
+
+
+def _validate_stages(spec: SearchSpec, choice: Choice) -> None:
+    if not isinstance(spec.stage, list):
+        raise SpecError("stage", spec.stage, "a list of tables: [[stage]]")
+    if spec.stage and choice.name not in ("grid", "random"):
+        raise SpecError("stage", len(spec.stage), f'no stages with strategy {choice.name}; "grid" or {{ random = n }}')
+    if spec.stage and spec.subsample != 1:
+        raise SpecError("subsample", spec.subsample, "a subsample in each stage, where there are stages")
+    for number, stage in enumerate(spec.stages):
+        _validate_subsample(spec, stage.subsample, f"stage[{number}].subsample" if spec.stage else "subsample")
+
+
+def _validate_epochs_of_strategy(spec: SearchSpec, choice: Choice) -> None:
+    """A strategy that decides between epochs needs combinations that have the same number of them."""
+    if "epochs" in (choice.options.get("over"), choice.options.get("between")) or choice.name == "hyperband":
+        default = ({"epochs": HYPERPARAMETERS["epochs"][1]},)
+        options = [next((axis.options for axis in axes if axis.name == "epochs"), default) for axes in spec.spaces]
+        epochs = {option["epochs"] for ones in options for option in ones}
+        if len(epochs) > 1 or any(isinstance(value, Distribution) for value in epochs):
+            accepted = f"one number, the most epochs: strategy {choice.name} decides how many a combination gets"
+            raise SpecError("space.epochs", sorted(map(str, epochs)), accepted)
+        if spec.stopping is not None:
+            accepted = f"none: strategy {choice.name} decides how many epochs a combination gets"
+            raise SpecError("early_stopping", spec.early_stopping, accepted)
+
+
+def _validate_subsample(spec: SearchSpec, value: Any, place: str = "subsample") -> None:
     rows = DATASETS[spec.dataset].training_rows
     fraction, count = Number(0, 1, low_open=True), Number(2, rows, integer=True)
     if value == 1 or not (fraction.accepts(value) if isinstance(value, float) else count.accepts(value)):
         if value == 1 and isinstance(value, float):
             return
         accepted = f"a fraction above 0 and at most 1.0, or a whole number of rows from 2 to {rows}"
-        raise SpecError("subsample", value, accepted)
-    if spec.rows < 2 * spec.folds:
-        raise SpecError("subsample", value, f"at least {2 * spec.folds} rows, two for each of {spec.folds} folds")
+        raise SpecError(place, value, accepted)
+    if rows_in(spec.dataset, value) < 2 * spec.folds:
+        raise SpecError(place, value, f"at least {2 * spec.folds} rows, two for each of {spec.folds} folds")
 
 
 def _validate_scoring(spec: SearchSpec) -> None:
@@ -221,8 +301,8 @@ def _validate_space(spec: SearchSpec) -> None:
     for number, axes in enumerate(spec.spaces):
         place = "space" if isinstance(spec.space, dict) else f"space[{number}]"
         for axis in axes:
-            if axis.has_distribution and spec.random is None:
-                accepted = "lists of values; a distribution needs strategy = { random = n }"
+            if axis.has_distribution and spec.draws is None:
+                accepted = "lists of values; a distribution needs strategy = { random = n }, or another that draws"
                 raw = spec.space if isinstance(spec.space, dict) else spec.space[number]
                 raise SpecError(f"{place}.{axis.name}", raw[axis.name], accepted)
             if axis.name == "batch_size":
@@ -230,7 +310,8 @@ def _validate_space(spec: SearchSpec) -> None:
 
 
 def _validate_batch_sizes(spec: SearchSpec, axis: Axis, place: str) -> None:
-    largest = spec.rows - -(-spec.rows // spec.folds)
+    rows = min(rows_in(spec.dataset, stage.subsample) for stage in spec.stages)
+    largest = rows - -(-rows // spec.folds)
     for i, option in enumerate(axis.options):
         value = option["batch_size"]
         size = value.high if isinstance(value, Distribution) else value

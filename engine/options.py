@@ -1,0 +1,29 @@
+"""Arguments and options that several commands have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to search.")]
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list")]
+Sessions = Annotated[Path | None, typer.Option(help="Folder of sessions.")]
+DataDir = Annotated[Path | None, typer.Option(envvar="FOLDWATCH_DATA", help="Folder with reuters.npz or imdb.npz.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; else what the machine allows.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(metavar="cpu,gpu:0", help="What workers run on, in turn; else GPUs where they are of use."),
+]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="space.epochs=[5,10]")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+Detach = Annotated[bool, typer.Option(help="Leave it running in the background and return.")]
+GroupReadable = Annotated[bool, typer.Option("--group-readable", help="Let your group read the session.")]
+Notify = Annotated[str | None, typer.Option(metavar="COMMAND", help="Run this when the search has ended.")]
+Combinations = Annotated[
+    list[int], typer.Option(metavar="N", min=0, help="Number of a combination; several times for several of them.")
+]
+DeadlineText = Annotated[
+    str | None, typer.Option("--deadline", metavar="WHEN", help="End by then: 20m, 2h, 18:00, an ISO date and time.")
+]
