@@ -37,7 +37,9 @@ def cv_results(state: SearchState) -> dict[str, Any]:
             results[f"split{split}_test_{label}"] = scores[:, split] if len(scores) else scores
         means, deviations = _mean_and_std(scores, state.splits)
         results[f"mean_test_{label}"], results[f"std_test_{label}"] = means, deviations
-        results[f"rank_test_{label}"] = np.array(ranks(list(means)), np.int32)
+        results[f"rank_test_{label}"] = np.array(ranks(list(means), [c.stage for c in combinations]), np.int32)
+    if any(combination.stage for combination in combinations):
+        results["stage"] = np.array([combination.stage for combination in combinations], np.int32)
     return results
 
 
@@ -85,10 +87,25 @@ def to_frame(state: SearchState) -> pd.DataFrame:
             for key, value in results.items()
             if key != "params"
         },
+        **_stopped_columns(state),
         "status": [str(combination.status) for combination in state.combinations],
         "trainer": [combination.trainer for combination in state.combinations],
     }
     return pd.DataFrame(columns)
+
+
+def _stopped_columns(state: SearchState) -> dict[str, Any]:
+    """Where early stopping ended a training, or would have, and the score there in the latter case; none otherwise."""
+    kinds: dict[str, list[Any]] = {
+        "stopped_at": [combination.stopped_at for combination in state.combinations],
+        "stopped_score": [combination.stopped_scores for combination in state.combinations],
+    }
+    return {
+        f"split{split}_{kind}": np.array([math.nan if row[split] is None else row[split] for row in rows], float)
+        for kind, rows in kinds.items()
+        if any(value is not None for row in rows for value in row)
+        for split in range(state.splits)
+    }
 
 
 def as_values(state: SearchState, session: str, status: str) -> dict[str, Any]:
@@ -122,10 +139,16 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
         "std": None if math.isnan(deviation) else deviation,
         "rank": rank,
         "seconds": combination.total_seconds,
+        "stopped_at": combination.stopped_at,
+        "stopped_scores": combination.stopped_scores,
         "status": str(combination.status),
         "trainer": combination.trainer,
         "trainer_reason": combination.trainer_reason,
         "same_as": combination.same_as,
+        "stage": combination.stage,
+        "rungs": {str(epochs): scores for epochs, scores in sorted(combination.rungs.items())},
+        "dropped": combination.dropped or None,
+        "evidence": combination.evidence or None,
         "errors": {str(fold): error for fold, (error, _) in combination.errors.items()},
     }
 

@@ -76,7 +76,10 @@ def varying(combinations: Sequence[CombinationState]) -> list[str]:
 
 
 def results_table(state: SearchState, width: int, most: int | None = None) -> str:
-    """Combinations, the best first, then those without a rank; at most `most`; folds where there is room for all."""
+    """Combinations, the best first, then those without a rank; at most `most`; folds where there is room for all.
+
+    What is not complete has its status in place of a mean.
+    """
     metric = state.scoring[0] if state.scoring else ""
     ranked = state.ranked()
     placed = {combination.index for _, combination in ranked}
@@ -88,19 +91,34 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
     shown = ordered[:most]
     head = ["rank", "#", metric, "seconds", *(short_name(name) for name in names)]
     rows = [_row(rank, combination, names, metric) for rank, combination in shown]
-    used = _total([max(len(row[i]) for row in [head, *rows]) for i in range(len(head))])
-    if used + state.splits * len("  0.0000") <= width:
-        head += [f"fold {split}" for split in range(state.splits)]
+    if any(combination.stage for combination in state.combinations):
+        head.insert(2, "stage")
         rows = [
-            row + ["" if score is None else f"{score:.4f}" for score in combination.scores[metric]]
+            [*row[:2], str(combination.stage + 1), *row[2:]] for row, (_, combination) in zip(rows, shown, strict=True)
+        ]
+    if any(stopped_at for combination in state.combinations for stopped_at in combination.stopped_at):
+        head.append("stopped at")
+        rows = [
+            [*row, " ".join(str(stopped_at or "·") for stopped_at in combination.stopped_at)]
             for row, (_, combination) in zip(rows, shown, strict=True)
         ]
-    if len(ranked) < len(ordered):
-        head.append("status")
-        rows = [[*row, str(combination.status)] for row, (_, combination) in zip(rows, shown, strict=True)]
+    folds = [f"fold {split}" for split in range(state.splits)]
+    scores = [
+        ["" if score is None else f"{score:.4f}" for score in combination.scores[metric]] for _, combination in shown
+    ]
+    head, rows = with_room(head, rows, folds, scores, width)
     text = table(head, rows, width, right=[True] * len(head))
     left = len(ordered) - len(shown)
     return f"{text}\n{'':4}  and {left} more" if left > 0 else text
+
+
+def with_room(
+    head: list[str], rows: list[list[str]], more_head: Sequence[str], more_rows: Sequence[Sequence[str]], width: int
+) -> tuple[list[str], list[list[str]]]:
+    """A table with more columns behind its own, if there is room for all of them; else as it was."""
+    wider, longer = [*head, *more_head], [[*row, *more] for row, more in zip(rows, more_rows, strict=True)]
+    used = _total([max(map(len, column)) for column in zip(wider, *longer, strict=True)])
+    return (wider, longer) if used <= width else (head, rows)
 
 
 def _row(rank: int | None, combination: CombinationState, names: Sequence[str], metric: str) -> list[str]:
@@ -108,10 +126,15 @@ def _row(rank: int | None, combination: CombinationState, names: Sequence[str], 
     return [
         str(rank or ""),
         str(combination.index),
-        "" if math.isnan(mean) else f"{mean:.4f} ± {deviation:.4f}",
+        # A combination without a mean says instead why it has none: a column of its own would say "complete" mostly.
+        _no_mean(combination) if math.isnan(mean) else f"{mean:.4f} ± {deviation:.4f}",
         f"{combination.total_seconds:.1f}",
         *(show_value(combination.params[name]) if name in combination.params else "" for name in names),
     ]
+
+
+def _no_mean(combination: CombinationState) -> str:
+    return "undefined" if combination.is_complete else str(combination.status)
 
 
 def sessions_table(summaries: Sequence[SessionSummary], width: int) -> str:

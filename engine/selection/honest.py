@@ -1,0 +1,83 @@
+"""The best score with what is to be said beside it, and the combinations that would serve as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from engine.cost import expected_seconds
+from engine.selection.choices import HonestBest
+from engine.selection.resampling import DRAWS, resample
+from engine.selection.row_scores import candidates
+from engine.selection.ties import CONFIDENCE, may_be_best
+from engine.settings import settings_of
+from engine.spec import SearchSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from engine.session import Session
+    from engine.state import SearchState
+
+
+def honest_best(session: Session, state: SearchState) -> HonestBest:
+    """What may be believed of a search's best score, so far. Raises as `engine.selection.row_scores.candidates`."""
+    found = candidates(session, state)
+    best = state.best
+    assert best is not None
+    metric, place = state.scoring[0], found.indices.index(best.index)
+    spec = SearchSpec.from_values(session.record.spec)
+    resampled = resample(found.row_scores, spec.seed)
+    costs = [_cost(spec, state, index) for index in found.indices]
+    of_best = resampled.scores[:, place]
+    error = float(np.std(of_best))
+    tied = may_be_best(resampled)
+    tied[place] = True
+    others = [one for one in _cheapest_first(tied, costs) if one != place]
+    near = resampled.estimates >= resampled.estimates[place] - error
+    return HonestBest(
+        metric=metric,
+        combination=best.index,
+        score=best.mean(metric)[0],
+        interval=_interval(of_best),
+        standard_error=error,
+        corrected=float(np.mean(resampled.left_out)),
+        corrected_interval=_interval(resampled.left_out),
+        candidates=len(found.indices),
+        without_predictions=found.without_predictions,
+        chosen_before=_chosen_before(state, best.stage),
+        draws=DRAWS,
+        tied=tuple(found.indices[one] for one in (place, *others)),
+        cheapest_tied=found.indices[_cheapest_first(tied, costs)[0]],
+        one_standard_error=found.indices[_cheapest_first(near, costs)[0]],
+    )
+
+
+def _chosen_before(state: SearchState, stage: int) -> int:
+    by_strategy = {decided.strategy for decided in state.rounds}
+    here = {msgspec.json.encode(one.params) for one in state.combinations if one.stage == stage}
+    return sum(
+        one.dropped in by_strategy if one.stage == stage else msgspec.json.encode(one.params) not in here
+        for one in state.combinations
+        if not one.is_complete or one.stage < stage
+    )
+
+
+def _interval(scores: NDArray[np.float64]) -> tuple[float, float]:
+    low, high = np.quantile(scores, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
+
+
+def _cost(spec: SearchSpec, state: SearchState, index: int) -> float:
+    """Expected seconds of one of its fits: unlike measured ones, the same on every machine."""
+    combination = state.combinations[index]
+    rows = spec.rows - -(-spec.rows // spec.folds)
+    return expected_seconds(settings_of(combination.params), combination.trainer, rows, spec.num_words)
+
+
+def _cheapest_first(which: NDArray[np.bool_], costs: Sequence[float]) -> list[int]:
+    return sorted((int(one) for one in np.flatnonzero(which)), key=lambda one: (costs[one], one))
