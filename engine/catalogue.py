@@ -10,10 +10,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+NONE = "none"  # how specs write None, for which TOML has no word
+
 
 @dataclass(frozen=True)
 class Number:
-    """A number between `low` and `high`; bounds are accepted unless they are open."""
+    """A number between `low` and `high`; bounds are accepted unless they are open. `optional`: or none at all."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -39,7 +41,8 @@ class Number:
             bounds.append(f"{'above' if self.low_open else 'at least'} {self.low:g}")
         if self.high < math.inf:
             bounds.append(f"{'below' if self.high_open else 'at most'} {self.high:g}")
-        return " ".join([kind, " and ".join(bounds)]).strip()
+        number = " ".join([kind, " and ".join(bounds)]).strip()
+        return f'{number}, or "{NONE}"' if self.optional else number
 
 
 @dataclass(frozen=True)
@@ -79,17 +82,17 @@ class Units:
     def accepts(self, value: object) -> bool:
         """Whether the value is such a number or such a list."""
         if isinstance(value, list | tuple):
-            return 0 < len(value) <= MOST_HIDDEN_LAYERS and all(_UNITS.accepts(item) for item in value)
-        return _UNITS.accepts(value)
+            return 0 < len(value) <= MOST_HIDDEN_LAYERS and all(UNITS.accepts(item) for item in value)
+        return UNITS.accepts(value)
 
     def __str__(self) -> str:
-        return f"{_UNITS}, or a list of up to {MOST_HIDDEN_LAYERS} such numbers, one for each hidden layer"
+        return f"{UNITS}, or a list of up to {MOST_HIDDEN_LAYERS} such numbers, one for each hidden layer"
 
 
 Kind = Number | Truth | Word | Units
 
 MOST_HIDDEN_LAYERS = 32
-_UNITS = Number(1, 65_536, integer=True)
+UNITS = Number(1, 65_536, integer=True)
 _POSITIVE = Number(0, low_open=True)
 _NOT_NEGATIVE = Number(0)
 _FRACTION = Number(0, 1)
@@ -257,3 +260,5 @@ SCORERS: dict[str, Scorer] = {
     **dict.fromkeys(("neg_log_loss", "neg_brier_score", "average_precision"), _EVERY),
     "top_k_accuracy": Scorer(many_classes_only=True, needs_every_class=True),
 }  # fmt: skip
+# The share of rows that are given their class, under all its names: each row has one class and is given one.
+SHARES_OF_RIGHT = ("accuracy", "f1_micro", "precision_micro", "recall_micro", "recall_weighted")

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import signal
 import sys
 import time
-from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from engine import control, session
+from engine import control, request_commands, session, session_commands, steering_commands
 from engine.console import Console
+from engine.deadline_command import deadline
 from engine.errors import FoldwatchError, UsageError
+from engine.errors_command import errors
+from engine.options import (
+    AsJson,
+    DataDir,
+    DeadlineText,
+    Detach,
+    Devices,
+    GroupReadable,
+    Identifier,
+    Notify,
+    Overrides,
+    Sessions,
+    SpecPath,
+    Workers,
+)
+from engine.printing import print_json, print_text, terminal_width
+from engine.report_command import report
+from engine.request_commands import check_retries
 from engine.safe_text import clean
+from engine.zoom_command import zoom
 
 app = typer.Typer(
     name="foldwatch",
@@ -26,27 +43,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     no_args_is_help=True,
+    epilog="foldwatch attach ID watches a search in the terminal app; see: foldwatch attach --help",
 )
+
+_PATIENCE_SECONDS = 5.0  # for an interrupted search to end
 
 # The base of what the parser raises: click's, or that of the copy of click which newer Typers bring.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
-
-SpecPath = Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to search.")]
-Identifier = Annotated[str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list")]
-Sessions = Annotated[Path | None, typer.Option(help="Folder of sessions.")]
-DataDir = Annotated[Path | None, typer.Option(envvar="FOLDWATCH_DATA", help="Folder with reuters.npz or imdb.npz.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; else what the machine allows.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="space.epochs=[5,10]")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
-Detach = Annotated[bool, typer.Option(help="Leave it running in the background and return.")]
-Notify = Annotated[str | None, typer.Option(metavar="COMMAND", help="Run this when the search has ended.")]
-Combination = Annotated[int, typer.Option(min=0, help="Number of the combination.")]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     try:
         result = app(args=arguments, standalone_mode=False)
+        sys.stdout.flush()  # here whoever went away is noticed in time
     except FoldwatchError as error:
         _complain(str(error))
         return error.exit_code
@@ -73,20 +83,14 @@ def _complain(text: str) -> None:
     sys.stderr.write(f"foldwatch: {clean(text)}\n")
 
 
-def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, allow_nan=False) + "\n")
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(text + "\n")
-
-
-def _width() -> int:
-    return shutil.get_terminal_size((100, 24)).columns
-
-
 def _folder(sessions: Path | None) -> Path:
     return session.sessions_folder(sessions)
+
+
+def _devices(text: str | None) -> list[str] | None:
+    from engine.machine import parse_devices
+
+    return None if text is None else parse_devices(text)
 
 
 @app.callback(invoke_without_command=True)
@@ -94,53 +98,85 @@ def _callback(version: Annotated[bool, typer.Option("--version", help="Print the
     if version:
         from engine import __version__
 
-        _print(__version__)
+        print_text(__version__)
         raise typer.Exit
 
 
 @app.command()
-def plan(spec: SpecPath, set_: Overrides = None, workers: Workers = None, as_json: AsJson = False) -> None:
-    """Say what a spec means; nothing runs."""
+def plan(
+    spec: SpecPath,
+    set_: Overrides = None,
+    workers: Workers = None,
+    deadline: DeadlineText = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a spec means; nothing runs. With --data-dir, scorers that a fold cannot define are refused too."""
     from engine import machine
+    from engine.deadline import Deadline, forecast_of_plan
+    from engine.narration import delay_in_words
     from engine.plan import make_plan
     from engine.remaining import in_words
     from engine.space import combinations_of
     from engine.spec import SearchSpec
+    from engine.strategies import check_optuna, strategy_of
     from engine.tables import facts
 
     read = SearchSpec.read(spec, set_ or [])
+    check_optuna(read)
     made = make_plan(read, combinations_of(read))
+    if data_dir is not None and read.dataset != "sample":
+        from engine.preparing import load_data, prepare
+
+        prepare(read, load_data(read, data_dir, Console().say), combinations_of(read))
+    first = len(made.combinations)
+    strategy = strategy_of(read, first, made.combinations[0].params)
+    notes = [*made.notes, *strategy.notes(first)]
+    to_come = len(strategy.to_come(first))
+    total = first + to_come
+    asked = read.choice.count
+    if asked is not None and total < asked:
+        notes.append(f"{asked} combinations were asked for; the space has {total} that differ")
     uses_keras = any(training.trainer == "keras" for training in made.trainings)
     count = workers or machine.default_workers(len(made.trainings), uses_keras=uses_keras)
-    seconds = made.cost / min(count, max(1, len(made.trainings)))
+    wanted = Deadline.read(deadline) if deadline is not None else None
+    expected, delay = forecast_of_plan(read, made, count, wanted, to_come=to_come)
     trainers = sorted({combination.trainer for combination in made.combinations})
     if as_json:
-        _print_json(
+        print_json(
             {
                 "combinations": [
                     {"index": c.index, "params": c.params, "trainer": c.trainer, "same_as": c.same_as}
                     for c in made.combinations
                 ],
-                "fits": made.fits,
+                "combinations_to_come": to_come,
+                "fits": total * made.splits,
                 "trainings": len(made.trainings),
                 "epochs": made.epochs,
                 "epochs_unshared": made.unshared_epochs,
                 "workers": count,
-                "seconds": seconds,
-                "notes": list(made.notes),
+                "seconds": expected.estimate,
+                "seconds_interval": [expected.least, expected.most],
+                "delay": delay_in_words(delay) if delay else None,
+                "notes": notes,
             }
         )
         return
-    _print(
+    print_text(
         facts(
             [
                 ("data", f"{read.dataset}, {read.rows} rows{', synthetic' if read.dataset == 'sample' else ''}"),
-                ("combinations", len(made.combinations)),
-                ("fits", f"{made.fits} = {len(made.combinations)} combinations x {made.splits} splits"),
-                ("trainings", f"{len(made.trainings)}, {made.epochs} epochs (unshared: {made.unshared_epochs})"),
+                ("combinations", f"{total}, {first} at first" if to_come else first),
+                ("fits", f"{total * made.splits} = {total} combinations x {made.splits} splits"),
+                (
+                    "trainings",
+                    f"{len(made.trainings)}{' at first' if to_come else ''}, {made.epochs} epochs "
+                    f"(unshared: {made.unshared_epochs})",
+                ),
                 ("trainer", ", ".join(trainers)),
-                ("time", f"roughly {in_words(seconds)} on {count} workers"),
-                *(("note", note) for note in made.notes),
+                ("time", f"{in_words(expected.least)} to {in_words(expected.most)} on {count} workers, a first guess"),
+                ("deadline", delay_in_words(delay) if delay else "in time" if wanted else None),
+                *(("note", note) for note in notes),
                 *(("note", note) for note in _idle_gpus(trainers)),
             ]
         )
@@ -161,19 +197,22 @@ def run(
     set_: Overrides = None,
     name: Annotated[str | None, typer.Option(help="Name of the session.")] = None,
     workers: Workers = None,
+    devices: Devices = None,
     sessions: Sessions = None,
     data_dir: DataDir = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run fits again that earlier sessions have scored.")] = False,
+    group_readable: GroupReadable = False,
     detach: Detach = False,
     notify: Notify = None,
+    deadline: DeadlineText = None,
     as_json: AsJson = False,
 ) -> int:
     """Run a search, showing scores as they land."""
-    from engine.detached import start_detached
     from engine.search import Search
     from engine.spec import SearchSpec
 
     read = SearchSpec.read(spec, set_ or [])
+    wanted = _devices(devices)
     folder = _folder(sessions)
     if name is not None:
         session.check_identifier(name)
@@ -185,17 +224,21 @@ def run(
         arguments = ["run", str(spec.absolute()), "--name", chosen]
         arguments += [part for override in set_ or [] for part in ("--set", override)]
         arguments += ["--fresh"] if fresh else []
-        start_detached(arguments, folder, chosen, workers=workers, data_dir=data_dir, notify=notify)
-        _print(chosen)
+        arguments += ["--group-readable"] if group_readable else []
+        arguments += ["--deadline", deadline] if deadline else []
+        _detach(arguments, folder, chosen, workers=workers, devices=wanted, data_dir=data_dir, notify=notify)
         return 0
     console = Console()
     search = Search(
         read,
         workers=workers,
+        devices=wanted,
         name=name,
         sessions=folder,
         data_dir=data_dir,
         fresh=fresh,
+        group_readable=group_readable,
+        deadline=deadline,
         progress=console.say,
     )
     return _watch(search, console, as_json=as_json, notify=notify)
@@ -205,33 +248,92 @@ def run(
 def resume(
     identifier: Identifier,
     workers: Workers = None,
+    devices: Devices = None,
     sessions: Sessions = None,
     data_dir: DataDir = None,
+    take_over: Annotated[
+        str, typer.Option(metavar="HOST", help="The engine that worked on it on HOST is dead: take it over.")
+    ] = "",
+    accept_versions: Annotated[
+        bool, typer.Option("--accept-versions", help="Go on although versions or the CPU have changed.")
+    ] = False,
+    retry: Annotated[
+        list[int] | None,
+        typer.Option(metavar="N", help="Finish this combination too, though it failed, was skipped or dropped."),
+    ] = None,
     detach: Detach = False,
     notify: Notify = None,
+    deadline: DeadlineText = None,
     as_json: AsJson = False,
 ) -> int:
     """Go on with what is missing: of a paused search, or of one whose engine has ended."""
-    from engine.detached import start_detached
+    from engine.deadline import Deadline, request_of
     from engine.search import Search
 
+    wanted = _devices(devices)
     folder = _folder(sessions)
     found = session.open_session(identifier, folder)
+    check_retries(found, retry or [])
     console = Console()
     if found.liveness().alive and str(found.state().status) == "paused":
         found.request(control.Resume())
+        for number in retry or []:
+            found.request(control.Retry(combination=number))
+        if deadline is not None:
+            found.request(request_of(Deadline.read(deadline)))
         console.say(f"{identifier}: asked its engine to go on")
         return 0
     if detach:
-        start_detached(["resume", identifier], folder, identifier, workers=workers, data_dir=data_dir, notify=notify)
-        _print(identifier)
+        arguments = ["resume", identifier]
+        arguments += ["--take-over", take_over] if take_over else []
+        arguments += ["--accept-versions"] if accept_versions else []
+        arguments += [part for number in retry or [] for part in ("--retry", str(number))]
+        arguments += ["--deadline", deadline] if deadline else []
+        _detach(arguments, folder, identifier, workers=workers, devices=wanted, data_dir=data_dir, notify=notify)
         return 0
-    search = Search.of_session(identifier, sessions=folder, workers=workers, data_dir=data_dir, progress=console.say)
+    search = Search.of_session(
+        identifier,
+        sessions=folder,
+        workers=workers,
+        devices=wanted,
+        data_dir=data_dir,
+        take_over=take_over,
+        accept_versions=accept_versions,
+        deadline=deadline,
+        progress=console.say,
+    )
+    for number in retry or []:
+        search.retry(number)
     return _watch(search, console, as_json=as_json, notify=notify)
 
 
-class _Terminated(Exception):  # noqa: N818 -- not an error: somebody asked for it
-    """SIGTERM came."""
+def _detach(arguments: list[str], folder: Path, identifier: str, **options: Any) -> None:
+    from engine.detached import ends_at_logout, start_detached
+
+    start_detached(arguments, folder, identifier, **options)
+    print_text(identifier)
+    if warning := ends_at_logout():
+        _complain(warning)
+
+
+class _Interruption:
+    """What ctrl-C and SIGTERM do: end the search so that it can be resumed; 130 or 143 is the exit code then.
+
+    They often come twice, from a nervous finger or to a whole group of processes: what comes while the search ends
+    is passed over, until that takes long.
+    """
+
+    def __init__(self) -> None:
+        self.code = 0
+        self._patient_until = 0.0
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._come)
+
+    def _come(self, number: int, frame: object) -> None:
+        if time.monotonic() >= self._patient_until:
+            self.code = 128 + number
+            self._patient_until = time.monotonic() + _PATIENCE_SECONDS
+            raise KeyboardInterrupt
 
 
 def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) -> int:
@@ -243,10 +345,7 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     from engine.stall import StallWatch
     from engine.tables import results_table
 
-    def terminate(number: int, frame: object) -> NoReturn:
-        raise _Terminated
-
-    signal.signal(signal.SIGTERM, terminate)
+    interruption = _Interruption()
     # A terminal that closes must not end a search: it goes on, unseen, and can be attached to.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     subscriber = search.subscribe()
@@ -278,8 +377,8 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
                 sys.stdout.buffer.flush()
             console.tell(event, seen)
             console.draw(seen)
-    except (KeyboardInterrupt, _Terminated, BrokenPipeError) as stop:
-        code = {KeyboardInterrupt: 130, _Terminated: 143}.get(type(stop), 141)
+    except (KeyboardInterrupt, BrokenPipeError) as stop:
+        code = 141 if isinstance(stop, BrokenPipeError) else interruption.code
         search.interrupt()
         if code == 141:
             _forget_stdout()
@@ -288,11 +387,13 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     state = search.state
     identifier = search.session.id if search.session else ""
     if code:
-        console.say(f"interrupted; go on with: foldwatch resume {identifier}")
+        go_on = f"go on with: foldwatch resume {identifier}" if identifier else "nothing has been recorded yet"
+        console.say(f"interrupted; {go_on}")
         return code
     if not as_json and state.combinations:
-        _print(results_table(state, _width(), most=None if len(state.combinations) <= 50 else 20))
-        console.say(f"recorded as {identifier}; save the best with: foldwatch save {identifier} --to best.keras")
+        print_text(results_table(state, terminal_width(), most=None if len(state.combinations) <= 50 else 20))
+        save = f"save the best with: foldwatch save {identifier} --to best.keras"
+        console.say(f"recorded as {identifier}; {save if state.best else 'no combination is complete on every fold'}")
     if notify:
         notify_user(notify, identifier, str(outcome))
     if outcome == "failed":
@@ -305,6 +406,7 @@ def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Without the terminal app.")] = False,
     workers: Workers = None,
     sessions: Sessions = None,
+    group_readable: GroupReadable = False,
 ) -> int:
     """Search the built-in synthetic sample, save the best model and score it on the test set."""
     from engine.demo import demo_spec
@@ -321,11 +423,12 @@ def demo(
         workers=workers,
         sessions=folder,
         name=session.new_identifier(folder, "demo"),
+        group_readable=group_readable,
         progress=console.say,
     )
     code = _watch(search, console, as_json=False, notify=None)
     if code == 0 and search.session is not None:
-        return _save(search, search.session.folder / "best.keras", None, as_json=False, console=console)
+        return _save(search, search.session.folder / "best.keras", None, "best", as_json=False, console=console)
     return code
 
 
@@ -333,7 +436,8 @@ def demo(
 def save(
     identifier: Identifier,
     to: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where to save the model.")],
-    combination: Annotated[int | None, typer.Option(min=0, help="Else the best one.")] = None,
+    combination: Annotated[int | None, typer.Option(min=0, help="Else as --choose says.")] = None,
+    choose: Annotated[str, typer.Option(help="best, one-standard-error or cheapest-tied.")] = "best",
     sessions: Sessions = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -342,190 +446,58 @@ def save(
     from engine.search import Search
 
     console = Console()
-    search = Search.of_session(identifier, sessions=_folder(sessions), data_dir=data_dir, progress=console.say)
-    return _save(search, to, combination, as_json=as_json, console=console)
+    found = session.open_session(identifier, _folder(sessions))
+    search = Search.of_session(identifier, sessions=found.folder.parent, data_dir=data_dir, progress=console.say)
+    return _save(search, to, combination, choose, as_json=as_json, console=console)
 
 
-def _save(search: Any, to: Path, combination: int | None, *, as_json: bool, console: Console) -> int:
-    request = search.save_request(to, combination)
+def _save(search: Any, to: Path, combination: int | None, choose: str, *, as_json: bool, console: Console) -> int:
+    request = search.save_request(to, combination, choose)
     state = search.state
-    looks = state.test_looks(request.combination)
+    looks = state.all_test_looks
     for warning in search.save_warnings(request):
         console.say(f"note: {warning}")
     if looks:
-        console.say(f"note: the test set has been looked at for this combination before ({looks} times)")
-    console.say(f"refitting combination {request.combination} on all training rows")
-    scores = search.save_best(request.path, request.combination)
+        own = state.test_looks(request.combination)
+        console.say(f"note: the test set was looked at before, {looks} times, {own} of them for this combination")
+    if search.session.liveness().alive:
+        scores = _ask_to_save(search.session, request, console)
+    else:
+        scores = search.save_best(
+            request.path, request.combination, told=lambda event: console.tell(event, search.state)
+        )
     if as_json:
-        _print_json({"combination": request.combination, "path": request.path, "test_scores": scores})
+        print_json({"combination": request.combination, "path": request.path, "test_scores": scores})
     else:
         for name, score in scores.items():
-            _print(f"test {name}  {score:.4f}")
+            print_text(f"test {name}  {score:.4f}")
         console.say(f"saved to {to}; what it is: {to.with_suffix('.json')}")
     return 0
 
 
-@app.command(name="list")
-def list_(sessions: Sessions = None, as_json: AsJson = False) -> None:
-    """All sessions, newest first."""
-    from engine.tables import sessions_table
+def _ask_to_save(found: session.Session, request: control.Save, console: Console) -> dict[str, float]:
+    """Have the engine that works on the session save a model, and wait for it; its scores on the test set."""
+    from engine import events
 
-    folder = _folder(sessions)
-    summaries = session.list_sessions(folder)
-    if as_json:
-        _print_json([{**vars(summary), "folder": str(summary.folder)} for summary in summaries])
-    elif summaries:
-        _print(sessions_table(summaries, _width()))
-    else:
-        sys.stderr.write(f"no sessions in {clean(str(folder))}; start one with: foldwatch demo --headless\n")
-
-
-@app.command()
-def show(
-    identifier: Identifier,
-    sessions: Sessions = None,
-    most: Annotated[int | None, typer.Option(min=1, help="Show this many combinations.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """A session's results: every combination, the best first."""
-    from engine.narration import in_short
-    from engine.remaining import in_words
-    from engine.results import as_values
-    from engine.tables import facts, results_table
-
-    found = session.open_session(identifier, _folder(sessions))
     follower = found.follow()
     state = session.replay(follower)
-    status = found.status(state)
-    if as_json:
-        _print_json(as_values(state, found.id, status))
-        return
-    best = state.best
-    trainers = Counter(f"{one.trainer} ({one.trainer_reason})" for one in state.combinations)
-    taken = Counter(name for combination in state.combinations for name in combination.taken_from if name)
-    synthetic = " (synthetic)" if found.record.data.synthetic else ""
-    _print(
-        facts(
-            [
-                ("session", found.id),
-                ("state", f"{status}{': ' + state.message if state.message else ''}"),
-                ("data", f"{found.record.spec['dataset']}{synthetic}, {found.record.data.rows} rows"),
-                ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
-                *(("taken over", f"{count} fits from {name}") for name, count in sorted(taken.items())),
-                ("took", in_words(state.elapsed(time.time() if found.liveness().alive else None))),
-                *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
-                ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
-                *(("saved", _saved(one)) for one in state.saved),
-                *(("damaged", f"{d.file} at byte {d.offset}: {d.why}") for d in follower.damages),
-            ]
-        )
-    )
-    _print("")
-    _print(results_table(state, _width(), most))
-    for combination in state.combinations:
-        for fold, (error, _) in sorted(combination.errors.items()):
-            _print(f"combination {combination.index} fold {fold} failed: {clean(error)}")
-
-
-def _saved(refit: Any) -> str:
-    scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
-    return f"#{refit.combination} at {refit.path}, test set: {scores}"
-
-
-@app.command()
-def logs(
-    identifier: Identifier,
-    sessions: Sessions = None,
-    tail: Annotated[int, typer.Option(min=1, help="Lines of each worker's output.")] = 100,
-) -> None:
-    """What happened, and what the workers printed."""
-    from engine.narration import describe
-    from engine.state import SearchState
-
-    found = session.open_session(identifier, _folder(sessions))
-    state = SearchState()
-    for event in found.follow().poll():
-        state.apply(event)
-        if (words := describe(event, state)) is not None:
-            _print(f"{time.strftime('%H:%M:%S', time.localtime(event.time))}  {clean(words)}")
-    for combination in state.combinations:
-        for fold, (_, traceback) in sorted(combination.errors.items()):
-            if traceback:
-                _print(f"\ncombination {combination.index} fold {fold}:\n{clean(traceback, lines=True)}")
-    for log in sorted(found.folder.glob("*.log")):
-        lines = log.read_text(errors="replace").splitlines()[-tail:]
-        if lines:
-            _print(f"\n{log.name}:")
-            _print(clean("\n".join(lines), lines=True))
-
-
-@app.command()
-def export(
-    identifier: Identifier,
-    format_: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
-    sessions: Sessions = None,
-) -> None:
-    """Results as a table in CSV, a row a combination, or as `show --json` has them."""
-    from engine.results import as_values, to_csv
-
-    found = session.open_session(identifier, _folder(sessions))
-    state = found.state()
-    if format_ == "csv":
-        sys.stdout.write(to_csv(state))
-    elif format_ == "json":
-        _print_json(as_values(state, found.id, found.status(state)))
-    else:
-        message = f"--format: {format_!r} is not accepted; accepted: csv, json"
-        raise UsageError(message)
-
-
-@app.command()
-def delete(
-    identifier: Identifier,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    sessions: Sessions = None,
-) -> None:
-    """Remove a session with all it holds."""
-    found = session.open_session(identifier, _folder(sessions))
-    if not yes:
-        if not sys.stdin.isatty():
-            message = f"{identifier}: nobody is here to be asked; to delete it all the same: --yes"
+    found.request(request)
+    console.say(f"{found.id}: asked its engine to save combination {request.combination}")
+    while True:
+        alive = found.liveness().alive  # what it said last is read after that
+        for event in follower.poll():
+            state.apply(event)
+            if isinstance(event, events.RefitStarted | events.ModelSaved | events.SaveFailed):
+                console.tell(event, state)
+            if isinstance(event, events.TestScored) and event.combination == request.combination:
+                return event.scores
+            if isinstance(event, events.SaveFailed) and event.path == request.path:
+                raise UsageError(event.error)
+        console.draw(state)
+        if not alive:
+            message = f"{found.id}: its engine ended before the model was saved"
             raise UsageError(message)
-        typer.confirm(f"Delete {found.folder} with all scores and models in it?", abort=True, err=True)
-    found.delete()
-
-
-def _ask(identifier: str, sessions: Path | None, request: control.Request, what: str) -> None:
-    session.open_session(identifier, _folder(sessions)).request(request)
-    sys.stderr.write(f"{identifier}: asked its engine to {what}\n")
-
-
-@app.command()
-def pause(identifier: Identifier, sessions: Sessions = None) -> None:
-    """Halt trainings at their next epoch's end, keeping their state."""
-    _ask(identifier, sessions, control.Pause(), "pause")
-
-
-@app.command()
-def stop(
-    identifier: Identifier,
-    sessions: Sessions = None,
-    at_once: Annotated[bool, typer.Option("--at-once", help="Leave running fits unfinished.")] = False,
-) -> None:
-    """Finish the fits that are running, and end."""
-    _ask(identifier, sessions, control.Stop(at_once=at_once), "stop")
-
-
-@app.command()
-def skip(identifier: Identifier, combination: Combination, sessions: Sessions = None) -> None:
-    """Leave out what is still missing of a combination."""
-    _ask(identifier, sessions, control.Skip(combination=combination), f"skip combination {combination}")
-
-
-@app.command()
-def retry(identifier: Identifier, combination: Combination, sessions: Sessions = None) -> None:
-    """Run failed or skipped fits of a combination after all."""
-    _ask(identifier, sessions, control.Retry(combination=combination), f"finish combination {combination}")
+        time.sleep(0.2)
 
 
 @app.command()
@@ -536,6 +508,17 @@ def doctor(data_dir: DataDir = None, sessions: Sessions = None, as_json: AsJson 
 
     found = findings(data_dir, _folder(sessions))
     if as_json:
-        _print_json(dict(found))
+        print_json(dict(found))
     else:
-        _print(facts(found))
+        print_text(facts(found))
+
+
+# Listed after the commands above by `--help`, in this order.
+for _command in (
+    session_commands.list_, session_commands.show, session_commands.logs, report, errors, zoom,
+    session_commands.export, session_commands.delete,
+    request_commands.pause, request_commands.stop, request_commands.skip, request_commands.retry, deadline,
+    steering_commands.add, steering_commands.drop, steering_commands.first, steering_commands.clone,
+    steering_commands.undo,
+):  # fmt: skip
+    app.command(_command.__name__.removesuffix("_"))(_command)

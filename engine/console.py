@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from engine import events
-from engine.narration import describe
+from engine.narration import describe, moment_in_words
 from engine.remaining import in_words, remaining_seconds
 from engine.safe_text import clean
 
@@ -69,8 +69,8 @@ class Console:
 
 def progress_line(state: SearchState, now: float) -> str:
     """Fits done of all, best so far, elapsed and remaining, in under 80 columns."""
-    if state.refit is not None and not state.refit.path and not state.refit.error:
-        return f"saving combination {state.refit.combination}: epoch {state.refit.epoch}/{state.refit.epochs}"
+    if state.refit is not None and state.refit.is_unfinished:
+        return state.refit.in_words
     total = max(1, state.fits_total)
     best = state.best
     parts = [
@@ -80,6 +80,7 @@ def progress_line(state: SearchState, now: float) -> str:
         f"{state.fits_failed} failed" if state.fits_failed else "",
         in_words(state.elapsed(now)),
         _left(remaining_seconds(state, now)),
+        f"by {moment_in_words(state.deadline)}" if state.deadline else "",
     ]
     return "  ".join(part for part in parts if part)
 

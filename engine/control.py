@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -43,7 +43,7 @@ class Skip(Request, frozen=True):
 
 
 class Retry(Request, frozen=True):
-    """Run the failed or skipped fits of a combination after all."""
+    """Run the failed, skipped or dropped fits of a combination after all."""
 
     combination: int
 
@@ -55,7 +55,46 @@ class Save(Request, frozen=True):
     combination: int | None = None
 
 
-AnyRequest = Pause | Resume | Stop | Skip | Retry | Save
+class SetDeadline(Request, frozen=True):
+    """End by `at` (seconds since 1970), or `seconds` from when the engine reads this; neither: no deadline any more."""
+
+    at: float | None = None
+    seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class AddValues(Request, frozen=True):
+    """Search more values of some hyperparameters, with all values of the others; as a spec's space writes them."""
+
+    values: dict[str, list[Any]]
+
+
+class DropValues(Request, frozen=True):
+    """Do not run what is still missing of the combinations whose parameter has this value."""
+
+    parameter: str
+    value: Any
+
+
+class PutFirst(Request, frozen=True):
+    """Run what is missing of a combination before everything else that waits."""
+
+    combination: int
+
+
+class Clone(Request, frozen=True):
+    """Add a copy of a combination with some hyperparameters changed, written as in a spec's space; it comes first."""
+
+    combination: int
+    changes: dict[str, Any]
+
+
+class Undo(Request, frozen=True):
+    """Take back the last of the four above that was not taken back yet."""
+
+
+AnyRequest = (
+    Pause | Resume | Stop | Skip | Retry | Save | SetDeadline | AddValues | DropValues | PutFirst | Clone | Undo
+)
 
 _decoder = msgspec.json.Decoder(AnyRequest)
 

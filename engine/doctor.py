@@ -21,6 +21,7 @@ def findings(data_dir: Path | None, sessions: Path) -> list[tuple[str, str]]:
     found += [(f"GPU {gpu.index}", f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB") for gpu in cards]
     if not cards:
         found.append(("GPU", "none; searches run on the CPU"))
+    found.append(("--devices", ", ".join(["cpu", *(f"gpu:{gpu.index}" for gpu in cards)])))
     for name in data.DATASETS:
         found.append((f"data: {name}", str(data.whereabouts(name, data_dir))))
     nearest = next(folder for folder in (sessions, *sessions.parents) if folder.exists())

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+from pathlib import Path
+
 
 class FoldwatchError(Exception):
     """Base of all errors that foldwatch raises on purpose; `exit_code` is what a command ends with."""
@@ -40,6 +43,12 @@ class NoBestError(FoldwatchError):
     exit_code = 2
 
 
+class NotAvailableError(FoldwatchError):
+    """Something that the record of this search does not allow to be worked out; the message says why."""
+
+    exit_code = 2
+
+
 class TrainingRefusedError(FoldwatchError):
     """A saved model would not predict what was trained, or a trainer does not cover what it was asked for."""
 
@@ -66,3 +75,29 @@ class SessionHeldError(FoldwatchError):
     """Another engine works on the session; the message names it."""
 
     exit_code = 75
+
+
+TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
+_CANNOT_CREATE = {errno.EACCES, errno.EPERM, errno.EROFS}
+_ADVICE = {
+    errno.EMFILE: "; this process may open too few files: ulimit -n",
+    errno.ENFILE: "; this machine may open too few files",
+    errno.EROFS: "; it can be looked at, not worked on",
+    errno.EACCES: "; it can be looked at, not worked on",
+}
+
+
+def cannot_work(where: Path, error: OSError) -> FoldwatchError:
+    """What to raise where the system refuses an engine what it needs to work in a folder."""
+    place = error.filename if isinstance(error.filename, str) else where
+    kind = CannotCreateError if error.errno in _CANNOT_CREATE else InputOutputError
+    return kind(f"{place}: {error.strerror or error}{_ADVICE.get(error.errno or 0, '')}")
+
+
+_NO_SUCH_PLACE = {*_CANNOT_CREATE, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR}
+
+
+def cannot_write(path: Path, what: str, error: OSError) -> FoldwatchError:
+    """What to raise where a file that somebody asked for cannot be written: is the place wrong, or the disk?"""
+    kind = CannotCreateError if error.errno in _NO_SUCH_PLACE else InputOutputError
+    return kind(f"{path}: {what}: {error.strerror or error}")

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import msgspec
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
-    """A fact; every event carries when it happened."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
+    """A fact; every event carries when it happened. None refers to another, so none needs to be garbage-collected."""
 
     time: float
 
@@ -22,7 +22,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
 class PlannedCombination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A combination as it is announced: flat parameters, and which trainer runs it and why.
 
-    `same_as` names an earlier combination of equal effect, whose trainings serve this one too.
+    `same_as` names an earlier combination of equal effect, whose trainings serve this one too; `stage` counts from 0,
+    the rows of each stage being others; `epochs_allowed`, `folds_allowed`: how far it may be trained before the
+    strategy decides on it, None: in full.
     """
 
     index: int
@@ -30,16 +32,34 @@ class PlannedCombination(msgspec.Struct, frozen=True, kw_only=True, omit_default
     trainer: str
     trainer_reason: str = ""
     same_as: int | None = None
+    stage: int = 0
+    epochs_allowed: int | None = None
+    folds_allowed: int | None = None
 
 
-class ServedFit(msgspec.Struct, frozen=True, array_like=True):
-    """A fit that a training serves: it is scored when `epochs` epochs are done."""
+class Dropped(msgspec.Struct, frozen=True, array_like=True):
+    """A combination that a strategy dropped, and on what evidence."""
+
+    combination: int
+    evidence: str
+
+
+class Allowance(msgspec.Struct, frozen=True, array_like=True):
+    """How far a combination may be trained: to so many epochs, on so many folds; None: on to the end, on all."""
+
+    combination: int
+    epochs: int | None = None
+    folds: int | None = None
+
+
+class ServedFit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A fit that a training serves: it is scored when `epochs` epochs are done, its own or those of a rung."""
 
     combination: int
     epochs: int
 
 
-class CurvePlace(msgspec.Struct, frozen=True, array_like=True):
+class CurvePlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a curve lies: byte `offset` of `curves.<segment>.jsonl`, `length` bytes."""
 
     segment: int
@@ -47,11 +67,22 @@ class CurvePlace(msgspec.Struct, frozen=True, array_like=True):
     length: int
 
 
+class PredictionsPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Where a fit's predictions lie: byte `offset` of `predictions.<segment>.bin`, `length` bytes of that CRC-32."""
+
+    segment: int
+    offset: int
+    length: int
+    checksum: int
+
+
 class SearchStarted(Event, frozen=True):
     """An engine began to work on the session: first of all, or after an interruption (`segment` above 1).
 
-    `splits` = folds x repeats; `rows`: training rows in use; `cost`: planned work in units of
-    `engine.plan.Training.cost`, what is already scored left out.
+    `splits` = folds x repeats (0 folds, in older records: as many as splits); `rows`: training rows in use; `cost`:
+    planned work in units of `engine.plan.Training.cost`, what is already scored left out; `changed`: versions and CPU
+    that are no longer what the session began with, accepted by whoever resumed it; `only_save`: it trains no fits, a
+    model is to be saved.
     """
 
     session: str
@@ -67,12 +98,17 @@ class SearchStarted(Event, frozen=True):
     cost: float
     host: str
     pid: int
+    changed: list[str] = []
+    num_words: int = 10_000
+    folds: int = 0
+    only_save: bool = False
 
 
 class CombinationsAdded(Event, frozen=True):
-    """Combinations joined the search, in order."""
+    """Combinations joined the search, in order; the strategy means to add `to_come` more."""
 
     combinations: list[PlannedCombination]
+    to_come: int = 0
 
 
 class CombinationDropped(Event, frozen=True):
@@ -87,6 +123,36 @@ class CombinationRestored(Event, frozen=True):
     """A dropped, skipped or failed combination is to be finished after all."""
 
     combination: int
+
+
+class RoundDecided(Event, frozen=True):
+    """The strategy looked at a whole round of scores, and this followed: one record, so that it holds as a whole.
+
+    `to_come`: combinations that it means to add later.
+    """
+
+    strategy: str
+    words: str
+    dropped: list[Dropped] = []
+    allowed: list[Allowance] = []
+    added: list[PlannedCombination] = []
+    to_come: int = 0
+
+
+class Steered(Event, frozen=True):
+    """Somebody changed the running search: one step, in words and in full; `undoes`: it takes back the one before.
+
+    `first`: combinations that come before all others, in this order, from now on; `widened`: values added to the
+    space, as a spec writes them.
+    """
+
+    words: str
+    added: list[PlannedCombination] = []
+    dropped: list[int] = []
+    restored: list[int] = []
+    first: list[int] = []
+    widened: dict[str, list[Any]] = {}
+    undoes: bool = False
 
 
 class WorkerStarted(Event, frozen=True):
@@ -117,7 +183,10 @@ class WorkerRecycled(Event, frozen=True):
 
 
 class TrainingStarted(Event, frozen=True):
-    """A worker began a training, which serves `fits`; `seed` is that of weights, batches and dropout."""
+    """A worker began a training, which serves `fits`; `seed` is that of weights, batches and dropout.
+
+    It ends after `epochs` epochs, and goes on after `start` where a checkpoint is at hand.
+    """
 
     training: int
     worker: int
@@ -128,6 +197,7 @@ class TrainingStarted(Event, frozen=True):
     cost: float
     trainer: str
     seed: int
+    start: int = 0
 
 
 class EpochEnded(Event, frozen=True):
@@ -145,8 +215,11 @@ class EpochEnded(Event, frozen=True):
 class FitScored(Event, frozen=True):
     """A fit has its scores, each metric of the search; none of them when it diverged.
 
-    `seconds`: its training's time up to its epoch; `curve`: its epochs up to there.
-    `taken_from`: the session that these scores were taken over from.
+    `seconds`: its training's time up to its epoch; `curve`: its epochs up to there; `predictions`: of its validation
+    rows, see `engine.predictions`.
+    `taken_from`: the session that these scores were taken over from. `stopped_at`: the epoch, before the fit's last,
+    after which patience had run out (`engine.early_stopping`): where the training ended, with these scores; or where
+    it would have, with `stopped_score` for the first metric, had it not been told to go on.
     """
 
     combination: int
@@ -157,7 +230,23 @@ class FitScored(Event, frozen=True):
     seconds: float
     diverged: bool = False
     curve: CurvePlace | None = None
+    predictions: PredictionsPlace | None = None
     taken_from: str = ""
+    stopped_at: int | None = None
+    stopped_score: float | None = None
+
+
+class RungScored(Event, frozen=True):
+    """A fit was scored on its way, after fewer epochs than its own: a strategy decides by it whether it goes on."""
+
+    combination: int
+    fold: int
+    training: int
+    epochs: int
+    scores: dict[str, float | None]
+    seconds: float
+    curve: CurvePlace | None = None
+    predictions: PredictionsPlace | None = None
 
 
 class FitFailed(Event, frozen=True):
@@ -187,13 +276,41 @@ class SearchResumed(Event, frozen=True):
     """Paused trainings go on."""
 
 
+class DeadlineSet(Event, frozen=True):
+    """The search is to end by `at`, in seconds since 1970; None: it may take as long as it takes."""
+
+    at: float | None = None
+
+
+class DelayForeseen(Event, frozen=True):
+    """The search may not end by its deadline, or will not (`is_certain`): it needs `least` to `most` of `left` seconds.
+
+    `proposals`: what could be left out, how much time that saves and what it may cost, in words.
+    """
+
+    least: float
+    most: float
+    left: float
+    is_certain: bool = False
+    proposals: list[str] = []
+
+
+class RefitStarted(Event, frozen=True):
+    """A worker began to train a combination on all training rows; the model is to lie at `path`."""
+
+    combination: int
+    epochs: int
+    path: str
+
+
 class RefitEpochEnded(Event, frozen=True):
-    """An epoch of the refit on all training rows ended."""
+    """An epoch of the refit on all training rows ended; `path` is where the model is to lie."""
 
     combination: int
     epoch: int
     epochs: int
     loss: float | None
+    path: str = ""
 
 
 class ModelSaved(Event, frozen=True):
@@ -235,16 +352,22 @@ AnyEvent = (
     | CombinationsAdded
     | CombinationDropped
     | CombinationRestored
+    | RoundDecided
+    | Steered
     | WorkerStarted
     | WorkerDied
     | WorkerRecycled
     | TrainingStarted
     | EpochEnded
+    | RungScored
     | FitScored
     | FitFailed
     | FitRetried
     | SearchPaused
     | SearchResumed
+    | DeadlineSet
+    | DelayForeseen
+    | RefitStarted
     | RefitEpochEnded
     | ModelSaved
     | TestScored

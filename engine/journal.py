@@ -7,10 +7,13 @@ after that counts for nothing. A torn or damaged line costs that line, never the
 
 from __future__ import annotations
 
+import binascii
 import contextlib
 import errno
+import operator
 import os
 import re
+import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +21,15 @@ from typing import Any
 
 import msgspec
 
+from engine.access import create_file
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
-from engine.events import AnyEvent, CurvePlace, EpochEnded, Event, from_json
+from engine.events import AnyEvent, CurvePlace, EpochEnded, Event, PredictionsPlace, from_json
 
 _LINE_BEGINS = re.compile(rb"[0-9a-f]{8} \[")
 _SEGMENT_NAME = re.compile(r"journal\.([1-9][0-9]{0,8})\.jsonl")
+_LINES_AT_ONCE = 4096
+# What a file system says that knows no second name for a file: FAT, some network and user-space ones.
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _TAIL_BYTES = 4 << 20  # how much of the newest curves file a new follower reads for the trainings now running
 
 
@@ -59,6 +66,16 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     validation_score: list[float | None]
     learning_rate: list[float]
 
+    def up_to(self, epochs: int) -> Curve:
+        """Its first epochs."""
+        return Curve(
+            training=self.training,
+            loss=self.loss[:epochs],
+            validation_loss=self.validation_loss[:epochs],
+            validation_score=self.validation_score[:epochs],
+            learning_rate=self.learning_rate[:epochs],
+        )
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -71,6 +88,7 @@ class Damage:
 
 _header_decoder = msgspec.json.Decoder(tuple[int, SegmentOpened])
 _record_decoder = msgspec.json.Decoder(tuple[int, msgspec.Raw])
+_event_decoder = msgspec.json.Decoder(tuple[int, AnyEvent])
 _epoch_decoder = msgspec.json.Decoder(EpochEnded)
 _curve_decoder = msgspec.json.Decoder(Curve)
 _encode = msgspec.json.Encoder().encode
@@ -91,6 +109,20 @@ def unframe(line: bytes) -> bytes | None:
     return payload if sound else None
 
 
+def unframe_all(lines: list[bytes]) -> list[bytes] | None:
+    """What many checksummed lines hold, several times as fast as one by one; None if any of them is damaged."""
+    heads = bytearray().join([line[:9] for line in lines])
+    payloads = [line[9:] for line in lines]
+    if len(heads) != 9 * len(lines) or heads[8::9] != b" " * len(lines):
+        return None
+    del heads[8::9]
+    try:
+        checksums = struct.unpack(f">{len(lines)}I", binascii.unhexlify(heads))
+    except ValueError:
+        return None
+    return payloads if checksums == tuple(map(zlib.crc32, payloads)) else None
+
+
 def segment_numbers(folder: Path) -> list[int]:
     """The numbers of the segments in a session's folder, ascending."""
     names = (_SEGMENT_NAME.fullmatch(name) for name in os.listdir(folder))
@@ -105,6 +137,11 @@ def segment_path(folder: Path, segment: int) -> Path:
 def curves_path(folder: Path, segment: int) -> Path:
     """Where the curves that belong to a segment lie."""
     return folder / f"curves.{segment}.jsonl"
+
+
+def predictions_path(folder: Path, segment: int) -> Path:
+    """Where the predictions that belong to a segment lie."""
+    return folder / f"predictions.{segment}.bin"
 
 
 def read_header(folder: Path, segment: int) -> SegmentOpened | None:
@@ -128,19 +165,19 @@ def _seal(folder: Path, segment: int, earlier: Seal | None) -> Seal:
     return Seal(segment=segment, length=len(content), checksum=zlib.crc32(content))
 
 
-class _LineFile:
-    """A file that grows by whole lines. What a full disk does not take is held, in order, and written later."""
+class _GrowingFile:
+    """A file that is only appended to. What a full disk does not take is held, in order, and written later."""
 
     def __init__(self, descriptor: int, what: Path) -> None:
         self.descriptor, self._what = descriptor, what
-        self.length = os.fstat(descriptor).st_size  # with what is held
+        self.length = self._synced = os.fstat(descriptor).st_size  # with what is held
         self._held = bytearray()
         self._broken = False
 
-    def write(self, line: bytes) -> None:
-        """Hand a line to the system, or hold it. Raises InputOutputError for what waiting does not cure."""
-        self._held += line
-        self.length += len(line)
+    def write(self, content: bytes) -> None:
+        """Hand it to the system, or hold it. Raises InputOutputError for what waiting does not cure."""
+        self._held += content
+        self.length += len(content)
         self.drain()
 
     def drain(self) -> bool:
@@ -156,7 +193,7 @@ class _LineFile:
         return True
 
     def sync(self) -> bool:
-        """Make every line last; False while the disk is full. After a failure nothing is synced again."""
+        """Make all of it last; False while the disk is full. After a failure nothing is synced again."""
         if not self.drain():
             return False
         try:
@@ -164,7 +201,12 @@ class _LineFile:
         except OSError as error:
             # What reached the disk is unknown now, and a second fsync would claim success (Rebello et al. 2020).
             raise self._failure(error) from error
+        self._synced = self.length
         return True
+
+    def sync_if_grown(self) -> bool:
+        """The same, at no cost where nothing was written since."""
+        return self.length == self._synced or self.sync()
 
     def _check(self) -> None:
         if self._broken:
@@ -182,11 +224,16 @@ class JournalWriter:
     `append` hands a line to the system, `sync` makes all lines handed over last a power loss.
     """
 
-    def __init__(self, folder: Path, owner: Owner) -> None:
-        """Open the next segment. Raises SessionHeldError if another engine opened it first."""
+    def __init__(self, folder: Path, owner: Owner, *, after: int | None = None) -> None:
+        """Open the next segment. Raises SessionHeldError if another engine opened it first.
+
+        `after`: the newest segment (0: none) when nobody worked on the session; who opened another since holds it.
+        """
         numbers = segment_numbers(folder)
         self.folder = folder
         self.segment = numbers[-1] + 1 if numbers else 1
+        if after is not None and self.segment != after + 1:
+            raise self._held_by(self.segment - 1)
         self._sequence = 0
         sealed: dict[int, Seal] = {}
         for number in numbers:
@@ -194,9 +241,9 @@ class JournalWriter:
             sealed.update({seal.segment: seal for seal in header.seals} if header else {})
         header = SegmentOpened(owner=owner, seals=[_seal(folder, number, sealed.get(number)) for number in numbers])
         try:
-            self._lines = _LineFile(self._create(frame(_encode((0, header)))), folder)
-            curves = curves_path(folder, self.segment)
-            self._curves = _LineFile(os.open(curves, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), folder)
+            self._lines = _GrowingFile(self._create(frame(_encode((0, header)))), folder)
+            self._curves = _GrowingFile(_open_to_append(curves_path(folder, self.segment)), folder)
+            self._predictions = _GrowingFile(_open_to_append(predictions_path(folder, self.segment)), folder)
         except OSError as error:
             message = f"{folder}: cannot write the session's record: {error.strerror}"
             raise CannotCreateError(message) from error
@@ -204,21 +251,49 @@ class JournalWriter:
     def _create(self, first_line: bytes) -> int:
         """Create the segment with its header in it, or not at all; its descriptor."""
         temporary = self.folder / f".segment.{os.getpid()}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        descriptor = create_file(temporary, os.O_WRONLY | os.O_TRUNC | os.O_APPEND)
         try:
             os.write(descriptor, first_line)
             os.fsync(descriptor)
-            os.link(temporary, segment_path(self.folder, self.segment))
+            descriptor = self._claim(temporary, descriptor, first_line)
         except FileExistsError:
             os.close(descriptor)
-            message = f"{self.folder.name}: another engine began to work on this session just now"
-            raise SessionHeldError(message) from None
+            raise self._held_by(self.segment) from None
         except OSError:
             os.close(descriptor)
             raise
         finally:
-            temporary.unlink()
+            temporary.unlink(missing_ok=True)
         sync_folder(self.folder)
+        return descriptor
+
+    def _held_by(self, segment: int) -> SessionHeldError:
+        header = read_header(self.folder, segment)
+        who = f"pid {header.owner.pid} on {header.owner.host}" if header else "another engine"
+        return SessionHeldError(f"{self.folder.name}: {who} began to work on this session just now")
+
+    def _claim(self, temporary: Path, descriptor: int, first_line: bytes) -> int:
+        """Give the segment its name, as only one engine can; its descriptor. Raises FileExistsError for any other."""
+        target = segment_path(self.folder, self.segment)
+        try:
+            os.link(temporary, target)
+        except FileExistsError:
+            # Over NFS the answer may be lost, and the question put again: two names say that it had worked.
+            if os.fstat(descriptor).st_nlink != 2:
+                raise
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            # Without links the name comes first. One that dies before its header leaves a segment that holds nothing.
+            claimed = create_file(target, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
+            try:
+                os.write(claimed, first_line)
+                os.fsync(claimed)
+            except OSError:
+                os.close(claimed)
+                raise
+            os.close(descriptor)
+            return claimed
         return descriptor
 
     @property
@@ -241,19 +316,41 @@ class JournalWriter:
         self._curves.write(frame(_encode(curve)))
         return CurvePlace(self.segment, offset, self._curves.length - offset)
 
+    def append_predictions(self, block: bytes) -> PredictionsPlace:
+        """The predictions of a fit; they last after the next `sync`. Returns where they lie."""
+        offset = self._predictions.length
+        self._predictions.write(block)
+        return PredictionsPlace(self.segment, offset, len(block), zlib.crc32(block))
+
     def sync(self) -> bool:
-        """Make every line last; False while the disk is full. Raises InputOutputError if that can never be."""
-        return self._curves.drain() and self._lines.sync()
+        """Make all of it last but the curves; False while the disk is full. Raises InputOutputError if it never can.
+
+        What a line refers to lasts before the line does.
+        """
+        return self._curves.drain() and self._predictions.sync_if_grown() and self._lines.sync()
 
     @property
     def overtaken(self) -> bool:
         """Another engine took the session over: it opened a later segment."""
         return segment_path(self.folder, self.segment + 1).exists()
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the segment still lies where readers look for it: nobody removed or moved it with its folder."""
+        try:
+            found = segment_path(self.folder, self.segment).stat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(found, os.fstat(self._lines.descriptor))
+
     def close(self) -> None:
         """Release the files; nothing is synced."""
-        os.close(self._lines.descriptor)
-        os.close(self._curves.descriptor)
+        for file in (self._lines, self._curves, self._predictions):
+            os.close(file.descriptor)
+
+
+def _open_to_append(path: Path) -> int:
+    return create_file(path, os.O_WRONLY | os.O_APPEND)
 
 
 class JournalReader:
@@ -311,15 +408,45 @@ class JournalReader:
             file.seek(self._offset)
             content = file.read(-1 if limit is None else limit - self._offset)
         end = content.rfind(b"\n") + 1
+        lines = content[:end].split(b"\n")[:-1]
         place = self._offset
-        for line in content[:end].split(b"\n")[:-1]:
+        # The header stands alone: it is no event.
+        begin = min(1, len(lines)) if place == 0 else 0
+        place = self._take_each(lines[:begin], events, place)
+        for first in range(begin, len(lines), _LINES_AT_ONCE):
+            batch = lines[first : first + _LINES_AT_ONCE]
+            if self._take_all(batch, events):
+                place += sum(map(len, batch)) + len(batch)
+            else:
+                place = self._take_each(batch, events, place)
+        self._offset += end
+
+    def _take_all(self, lines: list[bytes], events: list[AnyEvent]) -> bool:
+        """Take lines at one go if all are sound and in order; else none of them, and return False."""
+        payloads = unframe_all(lines)
+        if payloads is None:
+            return False
+        try:
+            records = _event_decoder.decode_lines(b"\n".join(payloads))
+        except msgspec.MsgspecError:
+            return False
+        sequences = [self._sequence, *[sequence for sequence, _ in records]]
+        if len(records) != len(lines) or not all(map(operator.lt, sequences, sequences[1:])):
+            return False
+        self._sequence = sequences[-1]
+        events.extend([event for _, event in records])
+        return True
+
+    def _take_each(self, lines: list[bytes], events: list[AnyEvent], place: int) -> int:
+        """Take what is sound of lines that begin at a place of the file; the place behind them."""
+        for line in lines:
             try:
                 self._take(line, events)
             except (ValueError, msgspec.MsgspecError) as error:
-                self.damages.append(Damage(path.name, place, str(error)))
+                self.damages.append(Damage(segment_path(self.folder, self._segment).name, place, str(error)))
                 self._take_next_of(line, events)
             place += len(line) + 1
-        self._offset += end
+        return place
 
     def _take_next_of(self, line: bytes, events: list[AnyEvent]) -> None:
         """Where the damage hit a line's end, the next line is whole and stands behind it."""
@@ -394,13 +521,17 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, content: bytes, *, mode: int = 0o600, lasting: bool = True) -> None:
-    """Write a file so that readers see all of the old or of the new content; `lasting`: even after a power loss."""
+def write_whole(path: Path, *content: bytes | memoryview, mode: int | None = None, lasting: bool = True) -> None:
+    """Write a file so that readers see all of the old or of the new content; `lasting`: even after a power loss.
+
+    `mode`: None makes it readable for whoever its folder is.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    flags = os.O_WRONLY | os.O_TRUNC
+    descriptor = create_file(temporary, flags) if mode is None else os.open(temporary, flags | os.O_CREAT, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            file.writelines(content)
             if lasting:
                 file.flush()
                 os.fsync(file.fileno())

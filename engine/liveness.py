@@ -45,12 +45,13 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Liveness:
-    """Whether an engine works on the session, and which; `certain` is false across hosts."""
+    """Whether an engine works on the session, which, and on what host; `certain` is false across hosts."""
 
     alive: bool
     owner: str
     certain: bool = True
     same_host: bool = True
+    host: str = ""
 
 
 def boot_id() -> str:
@@ -91,6 +92,17 @@ def this_process() -> Owner:
     )
 
 
+def process_mark() -> str:
+    """How this process signs what it writes under a temporary name, so that `wrote_and_died` knows it again."""
+    return f"{boot_id()[:8]}.{os.getpid()}"
+
+
+def wrote_and_died(mark: str) -> bool:
+    """Whether the process of this mark ran since this machine's boot and has ended; of any other nothing is known."""
+    boot, _, pid = mark.partition(".")
+    return boot == boot_id()[:8] and pid.isdigit() and process_started(int(pid)) is None
+
+
 def read_heartbeat(folder: Path) -> Heartbeat | None:
     """The latest heartbeat; None if there is none that can be read."""
     try:
@@ -113,17 +125,17 @@ def liveness(folder: Path, now: Callable[[], float] = time.time) -> Liveness:
     name = f"pid {owner.pid} on {owner.host}"
     beat = read_heartbeat(folder)
     if beat is not None and beat.ended and beat.segment == numbers[-1]:
-        return Liveness(alive=False, owner=name, same_host=owner.host == socket.gethostname())
+        return Liveness(alive=False, owner=name, same_host=owner.host == socket.gethostname(), host=owner.host)
     if owner.host == socket.gethostname():
         alive = owner.boot == boot_id() and process_started(owner.pid) == owner.process_started
-        return Liveness(alive=alive, owner=name)
+        return Liveness(alive=alive, owner=name, host=owner.host)
     try:
         # The age by the file server's clock, compared with a file touched there, would be better still; the
         # time written in the heartbeat is what both hosts can read without writing.
-        age = now() - (beat.time if beat else segment_mtime(folder, numbers[-1]))
+        age = now() - (beat.time if beat and beat.segment == numbers[-1] else segment_mtime(folder, numbers[-1]))
     except OSError:
         age = float("inf")
-    return Liveness(alive=age < _SILENCE_SECONDS, owner=name, certain=False, same_host=False)
+    return Liveness(alive=age < _SILENCE_SECONDS, owner=name, certain=False, same_host=False, host=owner.host)
 
 
 def segment_mtime(folder: Path, segment: int) -> float:

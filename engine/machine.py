@@ -5,10 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DEVICE = re.compile(r"cpu|gpu:[0-9]{1,4}")
 KERNEL_WORKER_BYTES = 350 << 20
 KERAS_WORKER_BYTES = 1200 << 20
 
@@ -62,7 +70,7 @@ def default_workers(trainings: int, *, uses_keras: bool) -> int:
 
 
 def gpus() -> list[Gpu]:
-    """The NVIDIA GPUs that CUDA_VISIBLE_DEVICES leaves; none where there is no driver."""
+    """The NVIDIA GPUs that CUDA_VISIBLE_DEVICES leaves, named there by index or UUID; none where there is no driver."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None and visible.strip() in ("", "-1"):
         return []
@@ -72,19 +80,49 @@ def gpus() -> list[Gpu]:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return []
+    chosen = None if visible is None else [part.strip() for part in visible.split(",") if part.strip()]
     try:
         found = []
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            uuid = _text(pynvml.nvmlDeviceGetUUID(handle))
+            if chosen is not None and not any(part == str(index) or uuid.startswith(part) for part in chosen):
+                continue
             name = pynvml.nvmlDeviceGetName(handle)
             total = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
-            found.append(Gpu(index, name if isinstance(name, str) else name.decode(), total))
+            found.append(Gpu(index, _text(name), total))
     finally:
         pynvml.nvmlShutdown()
-    if visible is None:
-        return found
-    chosen = {part.strip() for part in visible.split(",")}
-    return [gpu for gpu in found if str(gpu.index) in chosen] or found
+    return found
+
+
+def _text(said: str | bytes) -> str:
+    """Older drivers' libraries answer in bytes."""
+    return said if isinstance(said, str) else said.decode()
+
+
+def parse_devices(text: str) -> list[str]:
+    """Devices as people list them, `cpu,gpu:0`, each once. Raises UsageError for what is no device's name."""
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    strange = next((name for name in names if not _DEVICE.fullmatch(name)), None)
+    if strange is not None or not names:
+        message = f"devices: {strange or text!r} is not accepted; accepted: cpu, gpu:0, gpu:1 and so on, with commas"
+        raise UsageError(message)
+    return list(dict.fromkeys(names))
+
+
+def check_devices(devices: Sequence[str]) -> None:
+    """Raises UsageError for a device that this machine does not have."""
+    found = device_names()
+    for name in devices:
+        if name not in found:
+            message = f"devices: {name!r} is not accepted on this machine; accepted: {', '.join(found)}"
+            raise UsageError(message)
+
+
+def device_names() -> list[str]:
+    """What a worker can run on here: `cpu`, and `gpu:<index>` for each GPU."""
+    return ["cpu", *(f"gpu:{gpu.index}" for gpu in gpus())]
 
 
 def cpu_model() -> str:
@@ -96,9 +134,9 @@ def cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def versions() -> dict[str, str]:
-    """Versions of what decides a score."""
-    names = ("foldwatch", "keras", "tensorflow", "numba", "numpy", "scipy", "scikit-learn", "scikeras")
+def versions(*also: str) -> dict[str, str]:
+    """Versions of what decides a score, and `also` of what else decides in a search."""
+    names = ("foldwatch", "keras", "tensorflow", "numba", "numpy", "scipy", "scikit-learn", "scikeras", *also)
     found = {"python": platform.python_version()}
     for name in names:
         with contextlib.suppress(metadata.PackageNotFoundError):

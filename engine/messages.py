@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from engine.early_stopping import EarlyStopping
+
 LONGEST_LINE = 4 << 20  # nothing that a worker has to say is longer
 
 
@@ -24,30 +26,43 @@ class Warm(Message, frozen=True):
 
 
 class Prepare(Message, frozen=True):
-    """The data of the search: a folder of arrays, the fold of every row, and what to score."""
+    """The data of the search: a folder of arrays, the fold of every row, what to score, and when to end early."""
 
     dataset: str
     folds: str
     scoring: list[str]
     seed: int
+    early_stopping: EarlyStopping | None = None
 
 
 class Train(Message, frozen=True):
-    """Train on a split and score after each of `stops` epochs (ascending; the last ends it)."""
+    """Train on a split and score after each of `stops` epochs (ascending; the last ends it).
+
+    `params`: the whole training's; it may reach beyond the last stop. `start`: the file of a checkpoint to continue
+    from, if there is one with this `key` from before the first stop; `keep`: the file to leave one in at the last stop.
+    `key` names all that decides the training but how long it is.
+    """
 
     training: int
     trainer: str
     fold: int
     params: dict[str, Any]
     stops: list[int]
+    start: str = ""
+    keep: str = ""
+    key: str = ""
 
 
 class Refit(Message, frozen=True):
-    """Train on all training rows, save the model at `path`, score it on the test set."""
+    """Train on all training rows for `epochs` epochs, save the model at `path`, score it on the test set.
+
+    `params`: the whole training's, which may be longer.
+    """
 
     combination: int
     trainer: str
     params: dict[str, Any]
+    epochs: int
     path: str
     record: dict[str, Any]
 
@@ -100,13 +115,20 @@ class EpochDone(Message, frozen=True):
 
 
 class Scored(Message, frozen=True):
-    """The scores at a stop; `diverged` ends the training, and every later stop with it."""
+    """The scores at a stop; `diverged` ends the training, and every later stop with it.
+
+    `stopped_at`, `stopped_score`: as in `engine.events.FitScored`.
+    `predictions`: of the validation rows, as `engine.predictions` packs them; none of a diverged one.
+    """
 
     training: int
     epochs: int
     scores: dict[str, float | None]
     seconds: float
     diverged: bool = False
+    stopped_at: int | None = None
+    stopped_score: float | None = None
+    predictions: bytes = b""
 
 
 class Ended(Message, frozen=True):

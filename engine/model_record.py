@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, Any
+
+from engine.settings import settings_of
+from engine.spec import SearchSpec
 
 if TYPE_CHECKING:
     from engine.session import Session
-    from engine.state import SearchState
+    from engine.state import CombinationState, SearchState
 
 
 def model_record(session: Session, state: SearchState, index: int) -> dict[str, Any]:
@@ -31,10 +35,27 @@ def model_record(session: Session, state: SearchState, index: int) -> dict[str, 
             "digest": record.data.digest,
         },
         "seed": record.spec["seed"],
+        "early_stopping": _early_stopping(combination, record.spec),
         "versions": record.versions,
         "command": f"foldwatch save {session.id} --combination {index} --to best.keras",
         "notes": steps_kept(combination.params),
     }
+
+
+def refit_epochs(combination: CombinationState, spec: SearchSpec) -> int:
+    """How long a model is trained on all rows, where no fold is left to be patient with.
+
+    The median over the folds of the epochs after which their trainings ended, rounded, halves up.
+    """
+    epochs = settings_of(combination.params).epochs
+    if spec.stopping is None or not spec.stopping.stop:
+        return epochs
+    return int(statistics.median(stopped_at or epochs for stopped_at in combination.stopped_at) + 0.5)
+
+
+def _early_stopping(combination: CombinationState, values: dict[str, Any]) -> dict[str, Any] | None:
+    rule = values.get("early_stopping")
+    return rule and {**rule, "stopped_at": combination.stopped_at, "stopped_scores": combination.stopped_scores}
 
 
 def steps_kept(params: dict[str, Any]) -> list[str]:

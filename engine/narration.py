@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from engine import events
+from engine.catalogue import NONE
 from engine.remaining import in_words
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ def show_value(value: object) -> str:
     """A parameter's value as a spec would have it, floats to six digits."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if value is None:
+        return NONE
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
@@ -30,8 +34,14 @@ def show_value(value: object) -> str:
 def describe(event: events.Event, state: SearchState) -> str | None:
     """What happened, in a line; None for what is not worth one. `state` has already applied the event."""
     match event:
+        case events.SearchStarted() if event.only_save:
+            return None
         case events.SearchStarted():
             what = "search started" if event.segment == 1 else "search goes on"
+            if state.lost_at is not None:
+                what += (
+                    f" (the engine before ended without saying so, last heard of at {moment_in_words(state.lost_at)})"
+                )
             synthetic = " (synthetic)" if event.synthetic else ""
             return (
                 f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {event.classes} classes, "
@@ -40,6 +50,10 @@ def describe(event: events.Event, state: SearchState) -> str | None:
         case events.CombinationDropped():
             evidence = f" ({event.evidence})" if event.evidence else ""
             return f"combination {event.combination} dropped: {event.reason}{evidence}"
+        case events.RoundDecided():
+            return f"{event.strategy}: {event.words}"
+        case events.Steered():
+            return event.words
         case events.CombinationRestored():
             return f"combination {event.combination} is to be finished"
         case events.WorkerDied():
@@ -59,6 +73,12 @@ def describe(event: events.Event, state: SearchState) -> str | None:
             return "paused"
         case events.SearchResumed():
             return "resumed"
+        case events.DeadlineSet():
+            return "no deadline any more" if event.at is None else f"deadline at {moment_in_words(event.at)}"
+        case events.DelayForeseen():
+            return delay_in_words(event)
+        case events.RefitStarted():
+            return f"combination {event.combination} is refitted on all training rows, {event.epochs} epochs"
         case events.ModelSaved():
             return f"combination {event.combination} saved to {event.path}"
         case events.TestScored():
@@ -66,16 +86,32 @@ def describe(event: events.Event, state: SearchState) -> str | None:
             return f"test set, {event.rows} rows: {scores}"
         case events.SaveFailed():
             return f"combination {event.combination} could not be saved: {event.error}"
+        case events.SearchFinished() if state.started is not None and state.started.only_save:
+            return event.message or None
         case events.SearchFinished():
             message = f": {event.message}" if event.message else ""
             return f"search {event.outcome} after {in_words(state.elapsed())}{message}"
     return None
 
 
+def moment_in_words(at: float) -> str:
+    """18:00:00, with the date where that is another day."""
+    moment, today = datetime.fromtimestamp(at), datetime.now()
+    return f"{moment:%H:%M:%S}" if moment.date() == today.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def delay_in_words(delay: events.DelayForeseen) -> str:
+    """How long it will take and how much is left; and what would save how much."""
+    will = "will" if delay.is_certain else "may"
+    left = in_words(max(0.0, delay.left))
+    text = f"it {will} take {in_words(delay.least)} to {in_words(delay.most)}, {left} is left until the deadline"
+    return f"{text}: {'; or '.join(delay.proposals)}" if delay.proposals else text
+
+
 def _scored(event: events.FitScored, state: SearchState) -> str | None:
     """A line when a combination is complete, so that a log has one for each, not one for each fold."""
     combination = state.combinations[event.combination]
-    if not all(fit.is_finished for fit in combination.fits):
+    if not combination.is_complete:
         return None
     taken = f", taken over from {event.taken_from}" if event.taken_from else ""
     mean, deviation = combination.mean(state.scoring[0])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.access import create_file
 from engine.messages import LONGEST_LINE, FromWorker, ToWorker, decode_from_worker, encode
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Pool:
         events_read, events_write = os.pipe()
         try:
             path = self.logs / f"worker.{number}.log"
-            with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as log:
+            with open(path, "ab", opener=create_file) as log:
                 process = subprocess.Popen(
                     [*self._command, str(events_write)],
                     stdin=orders_read,

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import socket
 import time
-import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine import data, machine
 from engine.catalogue import SCORERS
-from engine.data.subsample import stratified_subsample
 from engine.errors import SessionUnreadableError, SpecError
+from engine.folds import fold_rows, folds_of
 from engine.plan import Plan, make_plan
 from engine.session import FORMAT, DataRecord, SearchRecord, Session
 from engine.space import combinations_of
 from engine.spec import SearchSpec
+from engine.strategy import packages_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
     from engine.data import Dataset
     from engine.space import Params
+
+# Scores come from the other packages alone: scikeras is the estimator's, and Python only calls them.
+_NO_MATTER = ("python", "scikeras")
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +45,8 @@ class Prepared:
 
     @property
     def rows(self) -> int:
-        """Training rows in use."""
-        return int((self.folds[0] >= 0).sum())
+        """Training rows in use, in the last stage."""
+        return int((self.folds[-1] >= 0).sum())
 
 
 def load_data(spec: SearchSpec, data_dir: Path | None, progress: Callable[[str], None] | None) -> Dataset:
@@ -53,42 +57,11 @@ def load_data(spec: SearchSpec, data_dir: Path | None, progress: Callable[[str],
 def prepare(spec: SearchSpec, dataset: Dataset, combinations: Sequence[Params]) -> Prepared:
     """Draw the subsample and the folds, and plan. Raises SpecError where the data do not allow what was asked."""
     labels = np.asarray(dataset.training.labels)
-    folds = assign_folds(spec, labels)
+    folds = folds_of(spec, dataset)
     for number, name in enumerate(spec.scoring):
         if SCORERS[name].needs_every_class:
             _check_every_class(spec, labels, folds, dataset, number)
     return Prepared(spec, dataset, folds, make_plan(spec, combinations, fold_rows(spec, folds)))
-
-
-def fold_rows(spec: SearchSpec, folds: NDArray[np.int16]) -> list[int]:
-    """Training rows of every split: repeat 0's folds first."""
-    return [int(((folds[r] >= 0) & (folds[r] != f)).sum()) for r in range(spec.repeats) for f in range(spec.folds)]
-
-
-def assign_folds(spec: SearchSpec, labels: NDArray[np.integer]) -> NDArray[np.int16]:
-    """The fold in which each row is validated, shape (repeats, rows) int16; -1 for rows beyond the subsample.
-
-    Repeat r is `StratifiedKFold(folds, shuffle=True, random_state=seed + r)` over the subsample's labels.
-    """
-    from sklearn.model_selection import StratifiedKFold
-
-    try:
-        chosen = stratified_subsample(labels, spec.subsample, spec.seed)
-    except ValueError as error:
-        raise SpecError("subsample", spec.subsample, f"at most {len(labels)} rows") from error
-    folds = np.full((spec.repeats, len(labels)), -1, np.int16)
-    for repeat in range(spec.repeats):
-        splitter = StratifiedKFold(spec.folds, shuffle=True, random_state=(spec.seed + repeat) % 2**32)
-        with warnings.catch_warnings():
-            # Rare classes with fewer rows than folds are usual here (Reuters); scorers that mind are checked above.
-            warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-            try:
-                splits = list(splitter.split(np.zeros(len(chosen)), labels[chosen]))
-            except ValueError as error:
-                raise SpecError("folds", spec.folds, f"what the data allow: {error}") from error
-        for fold, (_, validation) in enumerate(splits):
-            folds[repeat, chosen[validation]] = fold
-    return folds
 
 
 def _check_every_class(
@@ -107,7 +80,14 @@ def _check_every_class(
                 raise SpecError(f"scoring[{number}]", spec.scoring[number], accepted)
 
 
-def make_record(prepared: Prepared, identifier: str, *, workers: int | None, data_dir: Path | None) -> SearchRecord:
+def make_record(
+    prepared: Prepared,
+    identifier: str,
+    *,
+    workers: int | None,
+    devices: list[str] | None,
+    data_dir: Path | None,
+) -> SearchRecord:
     """What `search.json` will say."""
     dataset = prepared.dataset
     return SearchRecord(
@@ -124,16 +104,47 @@ def make_record(prepared: Prepared, identifier: str, *, workers: int | None, dat
             classes=dataset.training.classes,
             synthetic=dataset.synthetic,
         ),
-        versions=machine.versions(),
+        versions=_versions(prepared.spec.strategy),
         host=socket.gethostname(),
         cpu=machine.cpu_model(),
         workers=workers,
+        devices=devices,
         data_dir=str(data_dir) if data_dir else None,
+        spec_sha256=_spec_sha256(prepared.spec.to_values()),
     )
 
 
+def _versions(strategy: object) -> dict[str, str]:
+    return machine.versions(*packages_of(strategy))
+
+
+def _spec_sha256(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def changed_versions(record: SearchRecord) -> list[str]:
+    """What decides the last bits of a score and is not what the session began with, as "numpy 2.1.0, now 2.2.0"."""
+    then = {**record.versions, "CPU": record.cpu}
+    now = {**_versions(record.spec.get("strategy")), "CPU": machine.cpu_model()}
+    return [
+        f"{name} {then.get(name, 'none')}, now {now.get(name, 'none')}"
+        for name in sorted(then.keys() | now.keys())
+        if name not in _NO_MATTER and then.get(name) != now.get(name)
+    ]
+
+
 def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[str], None] | None) -> Prepared:
-    """The same for a session that exists, from its record. Raises SessionUnreadableError if its data have changed."""
+    """The same for a session that exists, from its record.
+
+    Raises SessionUnreadableError if its spec or its data have changed.
+    """
+    recorded, found = session.record.spec_sha256, _spec_sha256(session.record.spec)
+    if recorded and recorded != found:
+        message = (
+            f"{session.folder / 'search.json'}: the spec has been changed since the search began: then {recorded}, "
+            f"now {found}; a changed spec is a new search, which takes over the scores that it shares"
+        )
+        raise SessionUnreadableError(message)
     spec = SearchSpec.from_values(session.record.spec)
     dataset = load_data(spec, data_dir, progress)
     if dataset.digest != session.record.data.digest:
@@ -145,5 +156,6 @@ def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[s
     folds = session.folds()
     state = session.state()
     params = [combination.params for combination in state.combinations]
-    plan = make_plan(spec, params or combinations_of(spec), fold_rows(spec, folds))
+    stages = [combination.stage for combination in state.combinations]
+    plan = make_plan(spec, params or combinations_of(spec), fold_rows(spec, folds), stages)
     return Prepared(spec, dataset, folds, plan)

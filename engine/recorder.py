@@ -35,11 +35,12 @@ class Recorder:
         publish: Callable[[events.Event], None],
         warn: Callable[[str], None],
         clock: Callable[[], float],
+        after: int | None = None,
     ) -> None:
-        """Raises SessionHeldError if another engine takes the session first."""
+        """Raises SessionHeldError if another engine takes the session first; `after` as for `JournalWriter`."""
         self._folder, self._state = session.folder, state
         self._publish, self._warn, self._clock = publish, warn, clock
-        self.journal = JournalWriter(session.folder, liveness.this_process())
+        self.journal = JournalWriter(session.folder, liveness.this_process(), after=after)
         _remove_leftovers(session.folder)
         self._unpublished: list[events.Event] = []
         self._synced_at = 0.0
@@ -59,6 +60,10 @@ class Recorder:
             self.journal.append(event)
         self._state.apply(event)
         self._unpublished.append(event)
+
+    def keep_predictions(self, block: bytes) -> events.PredictionsPlace | None:
+        """Where a block of predictions lies from now on; None for none."""
+        return self.journal.append_predictions(block) if block else None
 
     def patience(self, longest: float) -> float:
         """Seconds until something is to be done here, at most `longest`."""
@@ -108,6 +113,8 @@ class Recorder:
     def beat(self, *, ended: bool = False) -> None:
         """Say that this engine lives, and how far the search is; or that it has `ended`."""
         self._beat_at = time.monotonic()
+        if self.journal.overtaken or not self.journal.is_in_place:
+            return  # the heartbeat is another engine's now
         state, now = self._state, self._clock()
         best = state.best
         beat = liveness.Heartbeat(

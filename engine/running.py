@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import math
 import os
-import queue
 import time
 from collections import deque
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from engine import control, events, liveness, messages
-from engine.agenda import Agenda
-from engine.model_record import model_record
+from engine import control, events, liveness, messages, steering
+from engine.access import create_file
+from engine.course import Course
+from engine.deadline import Deadline, DeadlineWatch, request_of
+from engine.errors import FoldwatchError, InputOutputError, UsageError, cannot_work
+from engine.inbox import Inbox
+from engine.model_record import model_record, refit_epochs
 from engine.pool import Died, Pool, Said
+from engine.preparing import changed_versions
 from engine.recorder import Recorder
 from engine.staffing import data_order, start_worker
 from engine.state import SearchStatus
 from engine.translation import (
     Work,
     epoch_ended,
-    fit_taken_over,
     fits_scored,
     model_saved,
     refit_event,
     training_started,
 )
+from engine.unfinished import remove_unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +65,7 @@ class RunningSearch:
 
     `pool` has a worker started, by `start_worker`, for each of `devices`; it is closed at the end. `publish` gets every
     event once it lasts (scores: once they are synced); `warn` is told what cannot be recorded. `known`: fits to take
-    over, by combination and fold.
+    over, by combination and fold. `after`: the session's newest segment when nobody worked on it.
     """
 
     def __init__(
@@ -73,8 +78,10 @@ class RunningSearch:
         publish: Callable[[events.Event], None],
         warn: Callable[[str], None],
         known: Mapping[tuple[int, int], KnownFit] | None = None,
-        saves: Sequence[control.Save] = (),
+        requests: Sequence[control.AnyRequest] = (),
         only_save: bool = False,
+        deadline: Deadline | None = None,
+        after: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.session, self.prepared = session, prepared
@@ -83,14 +90,17 @@ class RunningSearch:
         self._pool, self._devices = pool, devices
         # What is left of requests was meant for an engine that has ended; nobody can ask this one before its segment.
         control.take_requests(session.folder)
-        self._record = Recorder(session, self.state, publish, warn, clock)
+        self._record = Recorder(session, self.state, publish, warn, clock, after)
+        refit = self.state.refit
+        if refit is not None and refit.is_unfinished:
+            remove_unfinished(Path(refit.target))
         self._paused_since = 0.0
         self._held_for_room = False
         self._requests_at = 0.0
-        self._inbox: queue.SimpleQueue[control.AnyRequest] = queue.SimpleQueue()
-        self._agenda = Agenda(prepared.plan, self.state)
+        self._inbox = Inbox()
+        self._course = Course(session, prepared, self.state, self._record, known or {}, clock)
+        self._agenda = self._course.agenda
         self.only_save = only_save
-        self._known = known or {}
         self._work: dict[int, Work] = {}
         self._refitting: dict[int, _Refit] = {}
         self._refits: deque[_Refit] = deque()
@@ -101,14 +111,17 @@ class RunningSearch:
         self._message = ""
         self._memory_of: dict[int, int] = {}
         self._last_of: dict[int, Training] = {}
-        for save in saves:
-            self._inbox.put(save)
+        self._deadline = DeadlineWatch(self.state, clock)
+        if deadline is not None:
+            self._inbox.put(request_of(deadline))
+        for request in requests:
+            self._inbox.put(request)
 
     # From other threads
 
-    def ask(self, request: control.AnyRequest) -> None:
-        """Leave a request, from any thread."""
-        self._inbox.put(request)
+    def ask(self, request: control.AnyRequest) -> bool:
+        """Leave a request, from any thread; False if the search has ended and nobody will read it."""
+        return self._inbox.put(request)
 
     def interrupt(self) -> None:
         """End as soon as possible, so that it can be resumed; from any thread or signal handler."""
@@ -117,23 +130,27 @@ class RunningSearch:
     # The loop
 
     def run(self) -> Outcome:
-        """Work until nothing is left or it is to end. Raises InputOutputError if the journal cannot be written."""
+        """Work until nothing is left or it is to end. Raises InputOutputError if the session cannot be written."""
         try:
             self._begin()
             while not self._is_over():
                 self._turn()
-            outcome = self._finish()
+            return self._finish()
+        except OSError as error:
+            self._check_in_place()  # a folder that was removed says so in many ways
+            raise cannot_work(self.session.folder, error) from error
         finally:
+            self._inbox.close()
             self._pool.close()
+            # This process may live on: whoever resumes the session must not take it for the engine.
+            self._record.beat(ended=True)
             self._record.journal.close()
-        return outcome
 
     def _begin(self) -> None:
         before = self.state.status
         self._outcome_before: Outcome = "stopped" if not before.is_finished else before.value  # type: ignore[assignment]
         spec = self.prepared.spec
-        if not self.only_save:
-            self._agenda.fill(self._known)
+        waiting = [] if self.only_save else self._course.unfinished()
         self._emit(
             events.SearchStarted(
                 time=self._clock(),
@@ -146,21 +163,18 @@ class RunningSearch:
                 splits=spec.splits,
                 scoring=spec.scoring,
                 workers=len(self._devices),
-                trainings=len(self._agenda),
-                cost=self._agenda.cost,
+                trainings=len(waiting),
+                cost=sum(training.cost for training in waiting),
                 host=self.session.record.host if self._record.journal.segment == 1 else liveness.this_process().host,
                 pid=liveness.this_process().pid,
+                changed=[] if self.only_save else changed_versions(self.session.record),
+                num_words=spec.num_words,
+                folds=spec.folds,
+                only_save=self.only_save,
             )
         )
-        if not self.state.combinations:
-            planned = list(self.prepared.plan.combinations)
-            self._emit(events.CombinationsAdded(time=self._clock(), combinations=planned))
-        for training in self.prepared.plan.trainings:
-            for fit in training.fits:
-                known = self._known.get((fit.combination, training.fold))
-                if known is not None:
-                    place = self._record.journal.append_curve(known.curve) if known.curve else None
-                    self._emit(fit_taken_over(training, fit, known, place, self._clock()))
+        if not self.only_save:
+            self._course.begin()
 
     def _start_worker(self, number: int) -> None:
         start_worker(self._pool, number, self._devices[number], self.prepared.plan, self.prepared.spec.scoring)
@@ -172,6 +186,8 @@ class RunningSearch:
             else:
                 self._hear(happened)
         self._read_requests()
+        self._decide()
+        self._mind_deadline()
         self._dispatch()
         self._record.flush_if_due()
         self._hold_while_disk_is_full()
@@ -179,10 +195,16 @@ class RunningSearch:
             self._look_around()
         self._stop_what_takes_too_long()
 
+    def _decide(self) -> None:
+        if self._is_deciding:
+            self._course.decide()
+            self._abandon_what_is_dropped()
+
+    @property
+    def _is_deciding(self) -> bool:
+        return self._course.is_undecided and self._ending is None and not self.only_save
+
     def _look_around(self) -> None:
-        if self._record.journal.overtaken:
-            self._ending, self._at_once = "failed", True
-            self._message = "another engine took this session over"
         # A worker that floods its output must not fill the disk.
         for log in self.session.folder.glob("worker.*.log"):
             if log.stat().st_size > _LARGEST_LOG:
@@ -204,6 +226,28 @@ class RunningSearch:
                 work.deadline = math.inf
                 self._pool.stop(worker, _TOO_LONG)
 
+    def _mind_deadline(self) -> None:
+        """Say what the deadline makes worth saying; end when it has come, or when nothing that is left can meet it."""
+        for event in self._deadline.look():
+            self._emit(event)
+            if isinstance(event, events.DelayForeseen):
+                self._course.hurry()
+        if self._ending is not None or not (self._work or self._agenda):
+            return
+        if self._deadline.is_over:
+            self._ending, self._at_once = "stopped", True
+            self._message = f"the deadline, {self._deadline.in_words}, has come; {self._how_to_go_on}"
+        elif self._deadline.refused and not self._work:
+            self._ending = "stopped"
+            self._message = (
+                f"nothing that is left would end by the deadline, {self._deadline.in_words}; {self._how_to_go_on}"
+            )
+
+    @property
+    def _how_to_go_on(self) -> str:
+        left = self.state.fits_total - self.state.fits_finished
+        return f"go on with the {left} fits that are left: foldwatch resume {self.session.id}"
+
     def _patience(self) -> float:
         wait = self._requests_at + _REQUEST_SECONDS - time.monotonic()
         return max(0.0, self._record.patience(wait))
@@ -211,16 +255,19 @@ class RunningSearch:
     def _is_over(self) -> bool:
         if self._at_once:
             return True
-        busy = self._work or self._refitting or self._refits
-        return not busy and (self._ending is not None or not self._agenda) and self._inbox.empty()
+        busy = self._work or self._refitting or self._refits or self._is_deciding
+        # Closed before it ends: who asks later is told that nobody will answer.
+        return not busy and (self._ending is not None or not self._agenda) and self._inbox.close_if_empty()
 
     def _finish(self) -> Outcome:
+        self._refuse_the_rest()
         outcome: Outcome = self._ending or "completed"
         if outcome == "completed" and self.state.fits_finished < self.state.fits_total:
             outcome = self._outcome_before if self.only_save else "stopped"
+        if outcome == "completed":
+            self._course.end()
         self._emit(events.SearchFinished(time=self._clock(), outcome=outcome, message=self._message))
         self._record.flush_all(patient=not self._at_once)
-        self._record.beat(ended=True)
         return outcome
 
     def _emit(self, event: events.Event) -> None:
@@ -237,41 +284,36 @@ class RunningSearch:
                 return
 
     def _start_training(self) -> bool:
-        if self._ending or self._held_for_room or self._is_paused:
+        if self._ending or self._held_for_room or self._is_paused or self._deadline.refused:
             return False
         worker = min(self._idle)
-        taken = self._agenda.take([work.training for work in self._work.values()], self._last_of.get(worker))
+        running = [work.training for work in self._work.values()]
+        taken = self._agenda.take(running, self._last_of.get(worker), self._deadline.may_start())
         if taken is None:
             return False
+        self._deadline.refused = False  # something shorter was found
         training, fits = taken
         self._idle.remove(worker)
         self._last_of[worker] = training
-        work = self._work[worker] = Work(training, fits)
-        self._pool.send(
-            worker,
-            messages.Train(
-                training=training.number,
-                trainer=training.trainer,
-                fold=training.fold,
-                params=training.params,
-                stops=work.stops,
-            ),
-        )
+        work = self._work[worker] = self._course.work_on(training, fits)
+        self._pool.send(worker, self._course.order(work))
         return True
 
     def _start_refit(self, refit: _Refit) -> None:
         worker = self._idle.pop()
         combination = self.state.combinations[refit.combination]
         self._refitting[worker] = refit
-        self._pool.send(
-            worker,
-            messages.Refit(
-                combination=refit.combination,
-                trainer=combination.trainer,
-                params=combination.params,
-                path=refit.path,
-                record=model_record(self.session, self.state, refit.combination),
-            ),
+        order = messages.Refit(
+            combination=refit.combination,
+            trainer=combination.trainer,
+            params=combination.params,
+            epochs=refit_epochs(combination, self.prepared.spec),
+            path=refit.path,
+            record=model_record(self.session, self.state, refit.combination),
+        )
+        self._pool.send(worker, order)
+        self._emit(
+            events.RefitStarted(time=self._clock(), combination=refit.combination, epochs=order.epochs, path=refit.path)
         )
 
     # What workers say
@@ -290,6 +332,8 @@ class RunningSearch:
             case messages.Scored() if work:
                 self._record_scores(work, message, now)
             case messages.Ended():
+                if work:
+                    self._course.ended(work)
                 self._free(worker)
                 self._recycle_if_grown(worker, message.memory)
             case messages.Failed() if work:
@@ -299,13 +343,13 @@ class RunningSearch:
                     self._give_up(work, message.error, message.traceback)
                 self._free(worker)
             case messages.RefitEpoch():
-                self._emit(refit_event(message, now))
+                self._emit(refit_event(message, self._refitting[worker].path, now))
             case messages.Saved():
                 for event in model_saved(message, now):
                     self._emit(event)
                 self._free(worker)
             case messages.RefitFailed():
-                self._emit(refit_event(message, now))
+                self._emit(refit_event(message, message.path, now))
                 self._free(worker)
 
     def _welcome(self, worker: int, pid: int) -> None:
@@ -334,15 +378,22 @@ class RunningSearch:
 
     def _record_scores(self, work: Work, message: messages.Scored, now: float) -> None:
         self._deaths_in_vain = 0
+        self._course.is_undecided = True
         place = self._record.journal.append_curve(work.curve)
-        for event in fits_scored(work, message, place, now):
+        predictions = self._record.keep_predictions(message.predictions)
+        for event in fits_scored(work, message, place, predictions, now):
             self._emit(event)
 
     def _unserved(self, work: Work) -> list[events.ServedFit]:
-        combinations, fold = self.state.combinations, work.training.fold
-        return [fit for fit in work.fits if not combinations[fit.combination].fits[fold].is_finished]
+        fold, unserved = work.training.fold, []
+        for fit in work.fits:
+            combination = self.state.combinations[fit.combination]
+            if not combination.fits[fold].is_finished and combination.epochs_behind(fold) < fit.epochs:
+                unserved.append(fit)
+        return unserved
 
     def _give_up(self, work: Work, error: str, traceback: str) -> None:
+        self._course.is_undecided = True
         for fit in self._unserved(work):
             self._emit(
                 events.FitFailed(
@@ -428,19 +479,34 @@ class RunningSearch:
     # Requests
 
     def _read_requests(self) -> None:
-        while not self._inbox.empty():
-            self._obey(self._inbox.get())
+        for request in self._inbox.take():
+            self._obey(request)
         now = time.monotonic()
         if now - self._requests_at >= _REQUEST_SECONDS:
             self._requests_at = now
+            self._check_still_mine()
+            if self._at_once:
+                return
             requests, refused = control.take_requests(self.session.folder)
             for request in requests:
                 self._obey(request)
             for reason in refused:
                 self._note_refused(reason)
 
+    def _check_still_mine(self) -> None:
+        """Before anything is taken from the folder: requests there may be for another engine by now."""
+        self._check_in_place()
+        if self._record.journal.overtaken:
+            self._ending, self._at_once = "failed", True
+            self._message = "another engine took this session over"
+
+    def _check_in_place(self) -> None:
+        if not self._record.journal.is_in_place:
+            message = f"{self.session.folder}: the session's record was removed; nothing more can be recorded there"
+            raise InputOutputError(message)
+
     def _note_refused(self, reason: str) -> None:
-        with (self.session.folder / "engine.log").open("a") as log:
+        with open(self.session.folder / "engine.log", "a", opener=create_file) as log:
             log.write(f"request refused: {reason}\n")
 
     def _obey(self, request: control.AnyRequest) -> None:
@@ -462,21 +528,56 @@ class RunningSearch:
                 self._at_once = self._at_once or request.at_once
                 self._to_all(messages.GoOn())
             case control.Skip() if request.combination in known:
-                self._skip(request.combination)
+                self._course.skip(request.combination)
+                self._abandon_what_is_dropped()
             case control.Retry() if request.combination in known:
-                self._emit(events.CombinationRestored(time=now, combination=request.combination))
-                self._agenda.restore(request.combination)
+                self._retry(request)
             case control.Save():
                 self._ask_for_refit(request)
+            case control.SetDeadline():
+                self._emit(self._deadline.set(Deadline.of(request)))
+            case control.AddValues() | control.DropValues() | control.PutFirst() | control.Clone() | control.Undo():
+                self._steer(request)
             case _:
                 self._note_refused(f"{request} does not fit a search that is {self.state.status}")
+
+    def _refuse_the_rest(self) -> None:
+        """Requests that came too late: nobody else will read them."""
+        self._inbox.close()
+        requests = self._inbox.take()
+        if not self._record.journal.overtaken:
+            requests += control.take_requests(self.session.folder)[0]
+        for request in requests:
+            self._note_refused(f"{request} came when the search had ended")
+            if isinstance(request, control.Save):
+                self._refuse_save(request, "the search had ended")
+
+    def _refuse_save(self, request: control.Save, error: str) -> None:
+        index = -1 if request.combination is None else request.combination
+        self._emit(events.SaveFailed(time=self._clock(), combination=index, path=request.path, error=error))
+
+    def _steer(self, request: steering.Request) -> None:
+        try:
+            self._course.steer(request)
+        except FoldwatchError as error:
+            self._note_refused(f"{request}: {error}")
+        else:
+            self._abandon_what_is_dropped()
+
+    def _retry(self, request: control.Retry) -> None:
+        try:
+            steering.check_retry(request.combination, self.state)
+        except UsageError as error:
+            self._note_refused(f"{request}: {error}")
+        else:
+            self._course.restore(request.combination)
+            self._deadline.refused = False
 
     def _to_all(self, message: messages.ToWorker) -> None:
         for worker in self._pool.workers:
             self._pool.send(worker, message)
 
-    def _skip(self, index: int) -> None:
-        self._emit(events.CombinationDropped(time=self._clock(), combination=index, reason="skipped on request"))
+    def _abandon_what_is_dropped(self) -> None:
         for worker, work in self._work.items():
             wanted = [fit.epochs for fit in work.fits if not self.state.combinations[fit.combination].dropped]
             if len(wanted) < len(work.fits):

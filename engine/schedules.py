@@ -14,6 +14,7 @@ from typing import Any
 from engine.catalogue import SCHEDULES, WHOLE_TRAINING
 
 Rate = Callable[[int], float]
+_LARGEST_FLOAT32 = 2.0**128 - 2.0**104
 
 
 def _float32(value: float) -> float:
@@ -112,9 +113,21 @@ _RATES: dict[str, Callable[[Mapping[str, Any]], Rate]] = {
 
 
 def rate_of(schedule: str, arguments: Mapping[str, Any]) -> Rate:
-    """The rate of any step of a schedule with Keras' own arguments, those in steps resolved."""
+    """The rate of any step of a schedule with Keras' own arguments, those in steps resolved.
+
+    Where a schedule that grows leaves float32, it is infinite in Keras and float32's largest number here, which can be
+    written down: a training diverges with either.
+    """
     defaults = {name: default for name, (_, default) in SCHEDULES[schedule].optional.items()}
-    return _RATES[schedule]({**defaults, **arguments})
+    unbounded = _RATES[schedule]({**defaults, **arguments})
+
+    def rate(step: int) -> float:
+        try:
+            return min(unbounded(step), _LARGEST_FLOAT32)
+        except OverflowError:
+            return _LARGEST_FLOAT32
+
+    return rate
 
 
 def learning_rates(schedule: str, arguments: Mapping[str, Any], steps: int) -> list[float]:

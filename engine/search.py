@@ -8,13 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import control, events, results
-from engine.errors import SessionHeldError, UsageError
+from engine import control, events, machine, results, steering
+from engine.deadline import Deadline, request_of
+from engine.errors import UsageError, cannot_work
+from engine.model_place import check_record_place
+from engine.model_record import steps_kept
 from engine.plan import make_plan
 from engine.pool import WORKER_COMMAND, Pool
+from engine.selection.choices import CHOICES
 from engine.session import (
     Session,
     SessionDraft,
+    check_free,
     check_identifier,
     new_identifier,
     open_session,
@@ -29,15 +34,23 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from engine.confusion import Errors
     from engine.plan import Plan
+    from engine.preparing import Prepared
+    from engine.report.contents import Report
     from engine.running import Outcome, RunningSearch
+    from engine.selection.choices import Choice, HonestBest
+    from engine.zoom import Zoom
 
 
 class Search:
     """A hyperparameter search. Keyword arguments are those of a spec, and:
 
-    `workers`: number of worker processes (None: what the machine allows); `name`: the session's name (None: the data
-    set's with a number); `sessions`: folder of sessions; `data_dir`: folder with `reuters.npz` or `imdb.npz`.
+    `workers`: number of worker processes (None: what the machine allows); `devices`: what they run on in turn, such as
+    `["gpu:0", "gpu:1"]` (None: GPUs where they are of use, else the CPU); `name`: the session's name (None: the data
+    set's with a number); `sessions`: folder of sessions; `data_dir`: folder with `reuters.npz` or `imdb.npz`;
+    `group_readable`: the user's group may read the session;
+    `deadline`: when to end, such as "20m" or "18:00", as `engine.deadline` has it.
 
     Raises SpecError for a spec that cannot be run. Nothing runs, and nothing is written, before `start` or `run`.
     """
@@ -47,10 +60,15 @@ class Search:
         spec: SearchSpec | None = None,
         *,
         workers: int | None = None,
+        devices: Sequence[str] | None = None,
         name: str | None = None,
         sessions: str | Path | None = None,
         data_dir: str | Path | None = None,
         fresh: bool = False,
+        group_readable: bool = False,
+        take_over: str = "",
+        accept_versions: bool = False,
+        deadline: str | None = None,
         progress: Callable[[str], None] | None = None,
         worker_command: Sequence[str] = WORKER_COMMAND,
         **values: Any,
@@ -59,12 +77,17 @@ class Search:
         if workers is not None and workers < 1:
             message = f"workers: {workers} is not accepted; accepted: a whole number of at least 1"
             raise UsageError(message)
+        self._devices = None if devices is None else machine.parse_devices(",".join(devices))
         self._workers, self._progress, self._worker_command = workers, progress, worker_command
-        self._fresh = fresh
+        self._fresh, self._group_readable = fresh, group_readable
+        self._take_over, self._accept_versions = take_over, accept_versions
+        self._deadline = Deadline.read(deadline) if deadline is not None else None
+        self._retries: list[control.Retry] = []
         self._sessions = sessions_folder(Path(sessions) if sessions is not None else None)
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._name = check_identifier(name) if name is not None else None
         self.session: Session | None = None
+        self._free_after = 0  # the session's newest segment when nobody worked on it
         self._running: RunningSearch | None = None
         self._thread: threading.Thread | None = None
         self._subscribers: list[queue.SimpleQueue[events.Event | None]] = []
@@ -79,12 +102,15 @@ class Search:
         *,
         sessions: str | Path | None = None,
         workers: int | None = None,
+        devices: Sequence[str] | None = None,
         data_dir: str | Path | None = None,
         **options: Any,
     ) -> Search:
         """The search of a session on disk, to read its results, to `start` what is missing, or to save a model.
 
-        Workers and data folder are remembered from before where they are not named.
+        Workers, devices and data folder are remembered from before where they are not named. `take_over`: the host
+        whose engine worked on it last and is dead; `accept_versions`: go on although versions or the CPU have changed,
+        with scores that may differ from those before in their last digits.
         """
         folder = sessions_folder(Path(sessions) if sessions is not None else None)
         session = open_session(identifier, folder)
@@ -92,6 +118,7 @@ class Search:
         search = cls(
             SearchSpec.from_values(record.spec),
             workers=workers or record.workers,
+            devices=devices or record.devices,
             sessions=folder,
             data_dir=data_dir or record.data_dir,
             **options,
@@ -163,8 +190,45 @@ class Search:
         self._ask(control.Skip(combination=combination))
 
     def retry(self, combination: int) -> None:
-        """Run failed or skipped fits of a combination after all."""
-        self._ask(control.Retry(combination=combination))
+        """Run failed, skipped or dropped fits of a combination after all; before `start`, as soon as it is started.
+
+        Raises UsageError for a combination that is not there, or of which all folds are scored or diverged.
+        """
+        request = control.Retry(combination=combination)
+        if self.session is not None:
+            steering.check_retry(combination, self.state)
+        if self.session is None or (self._thread is not None and self._thread.is_alive()):
+            self._ask(request)
+            return
+        self._retries.append(request)
+
+    def set_deadline(self, deadline: str) -> None:
+        """End by then; "none": take as long as it takes. Raises UsageError for what is no deadline."""
+        self._ask(request_of(Deadline.read(deadline)))
+
+    def add_values(self, **values: list[Any]) -> None:
+        """Search more values of some hyperparameters, with all values of the others. Raises as `engine.steering`."""
+        self._steer(control.AddValues(values=values))
+
+    def drop_values(self, parameter: str, value: Any) -> None:
+        """Leave out what is missing of the combinations with this value."""
+        self._steer(control.DropValues(parameter=parameter, value=value))
+
+    def put_first(self, combination: int) -> None:
+        """Run a combination before all others that wait."""
+        self._steer(control.PutFirst(combination=combination))
+
+    def clone(self, combination: int, **changes: Any) -> None:
+        """Add a copy of a combination with some hyperparameters changed, and run it first."""
+        self._steer(control.Clone(combination=combination, changes=changes))
+
+    def undo(self) -> None:
+        """Take back the last `add_values`, `drop_values`, `put_first` or `clone`."""
+        self._steer(control.Undo())
+
+    def _steer(self, request: steering.Request) -> None:
+        steering.step_of(request, self.spec, self.state)
+        self._ask(request)
 
     def interrupt(self) -> None:
         """End at once, to be resumed later; also from a signal handler."""
@@ -172,74 +236,104 @@ class Search:
             self._running.interrupt()
 
     def _ask(self, request: control.AnyRequest) -> None:
-        if self._running is None or self._thread is None or not self._thread.is_alive():
+        """Raises UsageError unless the engine will see the request."""
+        if self._running is None or not self._running.ask(request):
             message = "the search is not running; start it first"
             raise UsageError(message)
-        self._running.ask(request)
 
     def _launch(self, saves: Sequence[control.Save] = (), *, only_save: bool = False) -> None:
         if self._thread is not None and self._thread.is_alive():
             message = "the search is running already"
             raise UsageError(message)
-        self._running = self._assemble(saves, only_save=only_save)
+        try:
+            self._running = self._assemble([*self._retries, *saves], only_save=only_save)
+            self._retries.clear()
+        except OSError as error:
+            where = self.session.folder if self.session is not None else self._sessions
+            raise cannot_work(where, error) from error
         self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
         self._thread.start()
 
-    def _assemble(self, saves: Sequence[control.Save], *, only_save: bool) -> RunningSearch:
+    def _assemble(self, requests: Sequence[control.AnyRequest], *, only_save: bool) -> RunningSearch:
         """Everything that can be refused is refused here, before anything is written for good."""
-        from engine.preparing import load_data, make_record, prepare, prepare_again
         from engine.running import RunningSearch
-        from engine.takeover import KnownFit, known_fits
+        from engine.strategies import check_optuna
+        from engine.takeover import known_fits
 
-        known: dict[tuple[int, int], KnownFit] = {}
-        if self.session is not None:
-            self.session.check_mine()
-            now = self.session.liveness()
-            if now.alive:
-                message = f"{self.session.id}: {now.owner} works on this session; watch it with: foldwatch attach"
-                raise SessionHeldError(message)
-            prepared = prepare_again(self.session, self._data_dir, self._progress)
-            pool, devices = self._start_workers(prepared.plan, self.session.folder, only_save=only_save)
-        else:
-            dataset = load_data(self.spec, self._data_dir, self._progress)
-            combinations = combinations_of(self.spec)
-            name = self._name or new_identifier(self._sessions, self.spec.dataset)
-            draft = SessionDraft(self._sessions, name)
+        if not only_save:
+            check_optuna(self.spec)
+        is_new = self.session is None
+        prepared, pool, devices = self._begin() if is_new else self._begin_again(only_save=only_save)
+        assert self.session is not None
+        try:
+            return RunningSearch(
+                self.session,
+                prepared,
+                pool=pool,
+                devices=devices,
+                publish=self._publish,
+                warn=self._progress or (lambda text: None),
+                known=known_fits(prepared, self.session) if is_new and not self._fresh else {},
+                requests=requests,
+                only_save=only_save,
+                deadline=None if only_save else self._deadline,
+                after=self._free_after,
+            )
+        except BaseException:
+            pool.close()
+            raise
+
+    def _begin(self) -> tuple[Prepared, Pool, list[str]]:
+        """Make the session of a new search, with its workers started."""
+        from engine.preparing import load_data, make_record, prepare
+
+        dataset = load_data(self.spec, self._data_dir, self._progress)
+        combinations = combinations_of(self.spec)
+        name = self._name or new_identifier(self._sessions, self.spec.dataset)
+        draft = SessionDraft(self._sessions, name, group_readable=self._group_readable)
+        try:
+            # Workers first: they import what they need while scikit-learn is imported here.
+            pool, devices = self._start_workers(make_plan(self.spec, combinations), draft.folder)
             try:
-                # Workers first: they import what they need while scikit-learn is imported here.
-                pool, devices = self._start_workers(make_plan(self.spec, combinations), draft.folder)
-                try:
-                    prepared = prepare(self.spec, dataset, combinations)
-                    record = make_record(prepared, name, workers=self._workers, data_dir=self._data_dir)
-                    self.session = draft.finish(record, prepared.folds)
-                except BaseException:
-                    pool.close()
-                    raise
+                prepared = prepare(self.spec, dataset, combinations)
+                record = make_record(
+                    prepared, name, workers=self._workers, devices=self._devices, data_dir=self._data_dir
+                )
+                self.session = draft.finish(record, prepared.folds)
             except BaseException:
-                draft.discard()
+                pool.close()
                 raise
-            pool.logs = self.session.folder
-            known = {} if self._fresh else known_fits(prepared, self.session)
-        return RunningSearch(
-            self.session,
-            prepared,
-            pool=pool,
-            devices=devices,
-            publish=self._publish,
-            warn=self._progress or (lambda text: None),
-            known=known,
-            saves=saves,
-            only_save=only_save,
-        )
+        except BaseException:
+            draft.discard()
+            raise
+        pool.logs = self.session.folder
+        return prepared, pool, devices
+
+    def _begin_again(self, *, only_save: bool) -> tuple[Prepared, Pool, list[str]]:
+        """The session as it was, if nobody else works on it and nothing of it has changed, with workers started."""
+        from engine.preparing import changed_versions, prepare_again
+
+        assert self.session is not None
+        self.session.check_mine()
+        self._free_after = check_free(self.session, self._take_over)
+        changed = changed_versions(self.session.record)
+        if changed and not self._accept_versions and not only_save:
+            message = (
+                f"{self.session.id}: began with other versions, so its scores would differ in their last digits: "
+                f"{'; '.join(changed)}; to go on all the same: foldwatch resume {self.session.id} --accept-versions"
+            )
+            raise UsageError(message)
+        prepared = prepare_again(self.session, self._data_dir, self._progress)
+        pool, devices = self._start_workers(prepared.plan, self.session.folder, only_save=only_save)
+        return prepared, pool, devices
 
     def _start_workers(self, plan: Plan, logs: Path, *, only_save: bool = False) -> tuple[Pool, list[str]]:
         """A pool with as many workers as were asked for, or as the machine allows; and the device of each."""
-        from engine import machine
         from engine.staffing import devices, start_worker
 
         uses_keras = only_save or any(training.trainer == "keras" for training in plan.trainings)
         allowed = machine.default_workers(len(plan.trainings), uses_keras=uses_keras)
-        chosen = devices(plan, 1 if only_save else self._workers or allowed)
+        chosen = devices(plan, 1 if only_save else self._workers or allowed, self._devices)
         pool = Pool(logs, self._worker_command)
         try:
             for number, device in enumerate(chosen):
@@ -269,18 +363,29 @@ class Search:
 
     # Saving
 
-    def save_best(self, path: str | Path, combination: int | None = None) -> dict[str, float]:
+    def save_best(
+        self,
+        path: str | Path,
+        combination: int | None = None,
+        *,
+        choose: Choice = "best",
+        told: Callable[[events.Event], None] = lambda event: None,
+    ) -> dict[str, float]:
         """Refit the best combination, or a complete one that is named, on all training rows and save it at `path`.
 
+        `choose`: instead of the best, the cheapest to train of those within one standard error of it
+        ("one-standard-error"), or of those that may be as good ("cheapest-tied"), see `honest_best`. `told` gets every
+        event meanwhile.
         Returns its scores on the test set. Raises NoBestError if none is complete, and what saving can fail with.
         """
-        request = self.save_request(path, combination)
+        request = self.save_request(path, combination, choose)
         subscriber = self.subscribe()
-        if self._thread is not None and self._thread.is_alive():
-            self._ask(request)
-        else:
+        if self._running is None or not self._running.ask(request):
+            self.wait()
+            subscriber = self.subscribe()
             self._launch([request], only_save=True)
         while (event := subscriber.get()) is not None:
+            told(event)
             if isinstance(event, events.TestScored) and event.combination == request.combination:
                 self._finish_saving()
                 return event.scores
@@ -297,16 +402,20 @@ class Search:
 
     def save_warnings(self, request: control.Save) -> list[str]:
         """What whoever saves should know of the refit's schedule."""
-        from engine.model_record import steps_kept
-
         assert request.combination is not None
         return steps_kept(self.state.combinations[request.combination].params)
 
-    def save_request(self, path: str | Path, combination: int | None = None) -> control.Save:
+    def save_request(self, path: str | Path, combination: int | None = None, choose: Choice = "best") -> control.Save:
         """The request that saves a combination, the best one if none is named, checked. Raises as `save_best`."""
         state = self.state
+        if choose not in CHOICES:
+            message = f"choose: {choose!r} is not accepted; accepted: {', '.join(CHOICES)}"
+            raise UsageError(message)
+        if combination is not None and choose != "best":
+            message = f"combination {combination} is named, so there is nothing to choose by {choose}"
+            raise UsageError(message)
         if combination is None:
-            combination = results.best_of(state).index
+            combination = results.best_of(state).index if choose == "best" else self.honest_best().chosen(choose)
         elif not 0 <= combination < len(state.combinations):
             message = f"combination {combination} is not accepted; accepted: 0 to {len(state.combinations) - 1}"
             raise UsageError(message)
@@ -320,6 +429,7 @@ class Search:
         if not target.parent.is_dir():
             message = f"{path}: there is no folder {target.parent}"
             raise UsageError(message)
+        check_record_place(target)
         return control.Save(path=str(target), combination=combination)
 
     # Results
@@ -347,10 +457,54 @@ class Search:
         state = self.state
         return results.best_of(state).mean(state.scoring[0])[0]
 
+    def honest_best(self) -> HonestBest:
+        """The best score with its interval, corrected for having been chosen, and what is as good; worked out anew.
+
+        Raises NoBestError, and NotAvailableError for a metric that cannot be worked out from kept predictions.
+        """
+        from engine.selection.honest import honest_best
+
+        state = self.state
+        results.best_of(state)
+        assert self.session is not None
+        return honest_best(self.session, state)
+
+    def errors(self, combination: int | None = None, *, most: int = 10) -> Errors:
+        """What a combination, else the best one, takes for what: by class, pair of classes and row, out of fold.
+
+        Raises NoBestError, UsageError for a combination that is none, and NotAvailableError if it has no predictions.
+        """
+        from engine.confusion import errors_of
+
+        state = self.state
+        if self.session is None:
+            message = "the search has no session yet; start it first"
+            raise UsageError(message)
+        return errors_of(self.session, state, combination, most=most, data_dir=self._data_dir)
+
     @property
     def cv_results_(self) -> dict[str, Any]:
         """As scikit-learn's."""
         return results.cv_results(self.state)
+
+    def report(self, pair: tuple[str, str] | None = None) -> Report:
+        """Trends of the whole search as recorded so far: see `engine.report.contents.Report`.
+
+        `pair`: the hyperparameters down and across its heat map. Raises UsageError before the search was started, or
+        for a pair that does not vary.
+        """
+        from engine.report.contents import make_report
+
+        if self.session is None:
+            message = "nothing is recorded yet; start the search first"
+            raise UsageError(message)
+        return make_report(self.session, pair)
+
+    def zoom(self) -> Zoom:
+        """The search to run next, finer around what was good: `Search(search.zoom().spec)`. Raises UsageError."""
+        from engine.zoom import zoom
+
+        return zoom(self.spec, self.state)
 
     def to_frame(self) -> pd.DataFrame:
         """`cv_results_` as a table, a row a combination."""

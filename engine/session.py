@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import re
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from engine import control, journal
+from engine import access, control, journal, predictions
 from engine.errors import (
     CannotCreateError,
     InputOutputError,
@@ -23,18 +24,24 @@ from engine.errors import (
     SessionUnreadableError,
     UsageError,
 )
-from engine.liveness import Liveness, liveness, read_heartbeat
+from engine.liveness import Liveness, liveness, process_mark, read_heartbeat, wrote_and_died
 from engine.state import SearchState, SearchStatus
+from engine.strategy import strategy_name
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from engine.events import AnyEvent, CurvePlace, EpochEnded
+    from engine.events import AnyEvent, CurvePlace, EpochEnded, PredictionsPlace
 
 FORMAT = 1
-_RECORD_NAME = re.compile(r"search\.json|folds\.npy|control|(journal|curves)\.[0-9]+\.jsonl")
+_RECORD_NAME = re.compile(
+    r"search\.json|folds\.npy|control|heartbeat|(journal|curves)\.[0-9]+\.jsonl|predictions\.[0-9]+\.bin"
+)
 _IDENTIFIER = re.compile(r"[a-z0-9-]{1,64}")
+_NEW, _DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
+_ABANDONED_SECONDS = 24 * 3600.0
+_NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
 class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +68,9 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     cpu: str
     workers: int | None = None
+    devices: list[str] | None = None
     data_dir: str | None = None
+    spec_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,6 +195,10 @@ class Session:
         """The epochs of a scored fit; None if they are gone."""
         return journal.read_curve(self.folder, place)
 
+    def predictions(self, place: PredictionsPlace) -> predictions.Predictions | None:
+        """What a scored fit predicted for its validation rows; None if that is gone or damaged."""
+        return predictions.read_predictions(self.folder, place)
+
     def request(self, request: control.Request) -> None:
         """Ask something of its engine. Raises UsageError if none works on it, or if it is somebody else's."""
         self.check_mine()
@@ -201,7 +214,7 @@ class Session:
         if now.alive:
             message = f"{self.id}: {now.owner} works on this session; first: foldwatch stop {self.id}"
             raise SessionHeldError(message)
-        doomed = self.folder.with_name(f".deleted-{self.id}-{os.getpid()}")
+        doomed = self.folder.with_name(f"{_DELETED}{self.id}.{process_mark()}")
         try:
             self.folder.rename(doomed)
             shutil.rmtree(doomed)
@@ -210,21 +223,45 @@ class Session:
             raise InputOutputError(message) from error
 
 
+def check_free(session: Session, take_over: str = "") -> int:
+    """Its newest segment, 0 if it has none, when nobody worked on it.
+
+    Raises SessionHeldError if an engine works on it, or if it may: one of another host, which is not named here.
+
+    An engine that is taken over and lives after all writes nothing that counts, and ends when it notices.
+    """
+    newest = max(journal.segment_numbers(session.folder), default=0)
+    now = session.liveness()
+    if now.certain and not now.alive:
+        return newest
+    if now.certain:
+        message = f"{session.id}: {now.owner} works on this session; watch it with: foldwatch attach {session.id}"
+        raise SessionHeldError(message)
+    if take_over != now.host:
+        has = "works on this session" if now.alive else "worked on this session and has not said that it ended"
+        message = (
+            f"{session.id}: {now.owner} {has}; if it is dead: foldwatch resume {session.id} --take-over {now.host}"
+        )
+        raise SessionHeldError(message)
+    return newest
+
+
 class SessionDraft:
     """A session's folder before it is one, under a name that no list shows; workers may log into it already."""
 
-    def __init__(self, sessions: Path, identifier: str) -> None:
+    def __init__(self, sessions: Path, identifier: str, *, group_readable: bool = False) -> None:
         """Raises UsageError if the name is taken, CannotCreateError if the place cannot be written."""
         check_identifier(identifier)
         self._target = sessions / identifier
-        self.folder = sessions / f".new-{identifier}-{os.getpid()}"
+        self.folder = sessions / f"{_NEW}{identifier}.{process_mark()}"
         if self._target.exists():
             raise UsageError(_taken(identifier))
         self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
         try:
-            make_private_folder(sessions)
-            self.folder.mkdir(mode=0o700)
-            (self.folder / "control").mkdir(mode=0o700)
+            make_private_folder(sessions, group_readable=group_readable)
+            _remove_left_behind(sessions)
+            access.make_folder(self.folder, group_readable=group_readable)
+            access.make_folder(self.folder / "control")
         except OSError as error:
             raise self._cannot_create(error) from error
 
@@ -241,11 +278,12 @@ class SessionDraft:
             content = io.BytesIO()
             np.save(content, folds, allow_pickle=False)
             journal.write_whole(self.folder / "folds.npy", content.getvalue())
-            if self._target.exists():
-                raise UsageError(_taken(record.id))
+            # Somebody may have taken the name meanwhile: a folder replaces no other that holds something.
             self.folder.rename(self._target)
             journal.sync_folder(self._target.parent)
         except OSError as error:
+            if error.errno in _NOT_FREE:
+                raise UsageError(_taken(record.id)) from None
             raise self._cannot_create(error) from error
         return Session(self._target, record)
 
@@ -276,11 +314,33 @@ def check_identifier(identifier: str) -> str:
     return identifier
 
 
-def make_private_folder(folder: Path) -> None:
-    """Create a folder that only its owner can enter, parents as the system makes them; leave an existing one."""
+def make_private_folder(folder: Path, *, group_readable: bool = False) -> None:
+    """Create a folder that only its owner, or also its group, can enter, parents as the system makes them.
+
+    An existing one is left as it is.
+    """
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            access.make_folder(folder, group_readable=group_readable)
+
+
+def _remove_left_behind(sessions: Path) -> None:
+    """Folders that were to become sessions, or were being deleted, when their process was killed.
+
+    Those of another host, or from before this machine's last boot, go after a day.
+    """
+    for name in os.listdir(sessions):
+        if name.startswith((_NEW, _DELETED)):
+            place = sessions / name
+            if wrote_and_died(name.partition(".")[2].partition(".")[2]) or _is_old(place):
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def _is_old(place: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError):
+        return time.time() - place.stat().st_mtime > _ABANDONED_SECONDS
+    return False
 
 
 def sessions_folder(explicit: Path | None = None) -> Path:
@@ -314,14 +374,26 @@ def _check_place(place: Path, mode: int) -> None:
     if stat.S_ISLNK(mode) or not stat.S_ISDIR(mode):
         message = f"{place}: is not a session's folder (links are not followed)"
         raise SessionUnreadableError(message)
-    for path in (place, *(place / name for name in os.listdir(place) if _RECORD_NAME.fullmatch(name))):
-        found = path.lstat().st_mode
-        if stat.S_ISLNK(found):
+    owners = (place.lstat().st_uid, 0)
+    for path in (place, *(place / name for name in _record_names(place))):
+        found = path.lstat()
+        if stat.S_ISLNK(found.st_mode):
             message = f"{path}: is a link; the record of a session holds none"
             raise SessionUnreadableError(message)
-        if found & (stat.S_IWGRP | stat.S_IWOTH):
+        if found.st_uid not in owners:
+            message = f"{path}: belongs to user {found.st_uid}, not to the session's owner"
+            raise SessionUnreadableError(message)
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             message = f"{path}: others may write to it; if that is as it should be: chmod -R go-w {place}"
             raise SessionUnreadableError(message)
+
+
+def _record_names(place: Path) -> list[str]:
+    try:
+        return [name for name in os.listdir(place) if _RECORD_NAME.fullmatch(name)]
+    except OSError as error:
+        message = f"{place}: cannot be read: {error.strerror}"
+        raise SessionUnreadableError(message) from error
 
 
 def _read_record(place: Path) -> SearchRecord:
@@ -394,13 +466,12 @@ def summarise(place: Path) -> SessionSummary:
         return SessionSummary(place.name, place, problem=str(error))
     except (OSError, ValueError) as error:
         return SessionSummary(place.name, place, problem=f"{place}: cannot be read: {error}")
-    strategy = record.spec.get("strategy", "grid")
     return SessionSummary(
         id=place.name,
         folder=place,
         created=record.created,
         dataset=str(record.spec.get("dataset", "")),
-        strategy="random" if isinstance(strategy, dict) else str(strategy),
+        strategy=strategy_name(record.spec.get("strategy", "grid")),
         synthetic=record.data.synthetic,
         host=record.host,
         alive=now.alive,

@@ -6,27 +6,44 @@ from typing import TYPE_CHECKING, Any
 
 from engine import messages
 from engine.data.cache_folder import private_folder
-from engine.machine import gpus
+from engine.errors import UsageError
+from engine.machine import check_devices, device_names
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.plan import Plan
     from engine.pool import Pool
     from engine.preparing import Prepared
     from engine.session import Session
 
 
-def devices(plan: Plan, workers: int) -> list[str]:
-    """The device of each worker: GPUs dealt out in turn where Keras trains, the CPU where only the kernel does."""
-    if all(training.trainer == "kernel" for training in plan.trainings):
-        return ["cpu"] * workers
-    found = gpus()
-    return [f"gpu:{found[number % len(found)].index}" if found else "cpu" for number in range(workers)]
+def devices(plan: Plan, workers: int, wanted: Sequence[str] | None = None) -> list[str]:
+    """The device of each worker, dealt out in turn.
+
+    Those that are `wanted`; else GPUs where Keras trains, and the CPU where there are none or only the kernel trains.
+    Raises UsageError for a device that this machine does not have, or that would lie idle.
+    """
+    only_kernel = all(training.trainer == "kernel" for training in plan.trainings)
+    if wanted is None:
+        wanted = [] if only_kernel else [name for name in device_names() if name != "cpu"]
+    else:
+        check_devices(wanted)
+        idle = next((name for name in wanted if name != "cpu"), None) if only_kernel else None
+        if idle is not None:
+            message = (
+                f"devices: {idle!r} is not accepted here: the kernel trainer runs this whole search on the CPU; "
+                'accepted: cpu, or trainer = "keras" in the spec'
+            )
+            raise UsageError(message)
+    return [wanted[number % len(wanted)] if wanted else "cpu" for number in range(workers)]
 
 
 def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list[str]) -> None:
     """Start a worker on its device, and let it import what the plan will ask of it."""
     environment = {
         "CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # numbers mean what they mean to the driver, and to `doctor`
         # Not the user's own, nor /tmp/.keras, where anybody can plant files.
         "KERAS_HOME": str(private_folder(None) / "keras"),
     }
@@ -41,6 +58,7 @@ def data_order(session: Session, prepared: Prepared) -> messages.Prepare:
         folds=str(session.folder / "folds.npy"),
         scoring=prepared.spec.scoring,
         seed=prepared.spec.seed,
+        early_stopping=prepared.spec.stopping,
     )
 
 

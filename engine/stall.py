@@ -31,6 +31,5 @@ class StallWatch:
         quiet = now - self._heard_at
         if quiet < PATIENCE_SECONDS:
             return 0.0
-        longest = max((seconds for _, seconds in state.paces), default=None)
-        patience = FIRST_PATIENCE_SECONDS if longest is None else _TRAININGS * longest
+        patience = _TRAININGS * state.longest_training or FIRST_PATIENCE_SECONDS
         return quiet if quiet > patience else 0.0

@@ -6,12 +6,14 @@ Live view, headless output, replay after a crash and `cv_results_` are this redu
 from __future__ import annotations
 
 import enum
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine import events
+from engine.workload import Workload
 
 
 class FitStatus(enum.StrEnum):
@@ -23,10 +25,14 @@ class FitStatus(enum.StrEnum):
     DIVERGED = "diverged"
     FAILED = "failed"
 
-    @property
+    @functools.cached_property
     def is_finished(self) -> bool:
         """Nothing more will happen to it unless somebody asks."""
         return self in (FitStatus.SCORED, FitStatus.DIVERGED, FitStatus.FAILED)
+
+
+# A long replay looks at them a million times, and each look into the class is a call in Python 3.11.
+_WAITING, _RUNNING, _SCORED, _DIVERGED, _FAILED = FitStatus
 
 
 class CombinationStatus(enum.StrEnum):
@@ -97,10 +103,16 @@ def _sum(values: list[float]) -> float:
     return total
 
 
-def ranks(means: list[float]) -> list[int]:
-    """Rank 1 for the highest mean, ties sharing the lowest rank, NaN after all others, as scikit-learn ranks."""
-    ordered = [-math.inf if math.isnan(mean) else mean for mean in means]
-    first: dict[float, int] = {}
+def ranks(means: list[float], stages: list[int] | None = None) -> list[int]:
+    """Rank 1 for the highest mean, ties sharing the lowest rank, NaN after all others, as scikit-learn ranks.
+
+    Means of unlike stages are of unlike rows: whatever reached a later stage ranks before what did not.
+    """
+    ordered = [
+        (-math.inf, 0) if math.isnan(mean) else (stage, mean)
+        for mean, stage in zip(means, stages or [0] * len(means), strict=True)
+    ]
+    first: dict[tuple[float, float], int] = {}
     for place, value in enumerate(sorted(ordered, reverse=True), start=1):
         first.setdefault(value, place)
     return [first[value] for value in ordered]
@@ -110,7 +122,10 @@ def ranks(means: list[float]) -> list[int]:
 class CombinationState:
     """One combination: parameters and what each fold brought.
 
-    `scores[metric][fold]`, `seconds[fold]` and `fits[fold]`; a missing score is None.
+    `scores[metric][fold]`, `seconds[fold]` and `fits[fold]`; a missing score is None, as are lost curves, predictions.
+    `stopped_at[fold]`, `stopped_scores[fold]`: as in `events.FitScored`.
+    `rungs[epochs][fold]`: the first metric on the way, after fewer epochs than its own, where a strategy wanted it;
+    `rung_curves[fold]`, `rung_predictions[fold]`: of the latest rung.
     """
 
     index: int
@@ -122,7 +137,16 @@ class CombinationState:
     scores: dict[str, list[float | None]]
     seconds: list[float | None]
     curves: list[events.CurvePlace | None]
+    predictions: list[events.PredictionsPlace | None]
     taken_from: list[str]
+    stopped_at: list[int | None]
+    stopped_scores: list[float | None]
+    rung_curves: list[events.CurvePlace | None]
+    rung_predictions: list[events.PredictionsPlace | None]
+    stage: int = 0
+    epochs_allowed: int | None = None
+    folds_allowed: int | None = None
+    rungs: dict[int, list[float | None]] = field(default_factory=dict)
     dropped: str = ""
     evidence: str = ""
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)  # fold -> error, traceback
@@ -131,18 +155,34 @@ class CombinationState:
     def status(self) -> CombinationStatus:
         """All folds together; a dropped combination is dropped unless it was complete before."""
         fits = self.fits
-        if fits.count(FitStatus.SCORED) == len(fits):
+        if self.is_complete:
             return CombinationStatus.COMPLETE
         if self.dropped:
             return CombinationStatus.DROPPED
-        if FitStatus.RUNNING in fits:
+        if _RUNNING in fits:
             return CombinationStatus.RUNNING
-        if FitStatus.WAITING in fits:
-            return CombinationStatus.PARTIAL if any(fit.is_finished for fit in fits) else CombinationStatus.WAITING
-        return CombinationStatus.FAILED if FitStatus.FAILED in fits else CombinationStatus.DIVERGED
+        if _WAITING in fits:
+            begun = self.rungs or any(fit.is_finished for fit in fits)
+            return CombinationStatus.PARTIAL if begun else CombinationStatus.WAITING
+        return CombinationStatus.FAILED if _FAILED in fits else CombinationStatus.DIVERGED
+
+    @property
+    def is_complete(self) -> bool:
+        """Every fold is scored."""
+        return self.fits.count(_SCORED) == len(self.fits)
+
+    def epochs_behind(self, fold: int) -> int:
+        """Epochs of the highest rung that the fold has been scored at; 0 if none."""
+        return max((epochs for epochs, scores in self.rungs.items() if scores[fold] is not None), default=0)
 
     def mean(self, metric: str) -> tuple[float, float]:
-        """Mean and standard deviation over the folds scored so far; (nan, nan) if there are none."""
+        """Mean and standard deviation over the folds; (nan, nan) unless it is complete and the metric known on each."""
+        if not self.is_complete or None in self.scores[metric]:
+            return math.nan, math.nan
+        return self.mean_so_far(metric)
+
+    def mean_so_far(self, metric: str) -> tuple[float, float]:
+        """The same over the folds scored so far; (nan, nan) if there are none. Not to be compared with any other."""
         return mean_and_deviation([score for score in self.scores[metric] if score is not None])
 
     @property
@@ -164,7 +204,9 @@ class TrainingState:
     cost: float
     trainer: str
     started: float
+    first_epoch: int = 0  # it goes on after that many
     epoch: int = 0
+    epoch_ended: float = 0.0
     validation_score: float | None = None
 
 
@@ -181,17 +223,30 @@ class WorkerState:
 
 @dataclass(slots=True)
 class RefitState:
-    """The latest refit: how far it is, where the model lies, what the test set said."""
+    """The latest refit: how far it is, where the model is to lie and lies, what the test set said."""
 
     combination: int
     epoch: int = 0
     epochs: int = 0
     loss: float | None = None
+    target: str = ""
     path: str = ""
     sha256: str = ""
     test_scores: dict[str, float] = field(default_factory=dict)
     test_rows: int = 0
     error: str = ""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """It was neither saved nor said to have failed."""
+        return bool(self.target) and not self.path and not self.error
+
+    @property
+    def in_words(self) -> str:
+        """How far one is that is not finished."""
+        if self.epoch and self.epoch == self.epochs:
+            return f"saving #{self.combination} with Keras, then scoring it on the test set"
+        return f"refitting #{self.combination} on all training rows: epoch {self.epoch}/{self.epochs}"
 
 
 class SearchState:
@@ -204,23 +259,32 @@ class SearchState:
         self.status = SearchStatus.NEW
         self.message = ""
         self.started: events.SearchStarted | None = None
+        self.changed_versions: list[str] = []  # what some of its fits were scored with, unlike the first
         self.combinations: list[CombinationState] = []
+        self.begun_with = 0  # combinations of the first announcement; a strategy, or somebody, added the others
+        self.combinations_to_come = 0  # that the strategy means to add
+        self.rounds: list[events.RoundDecided] = []
+        self.steps: list[events.Steered] = []  # that were not taken back
         self.trainings: dict[int, TrainingState] = {}
         self.workers: dict[int, WorkerState] = {}
         self.refit: RefitState | None = None
         self.saved: list[RefitState] = []
         self.fits_finished = 0
         self.fits_failed = 0
-        self.cost_done = 0.0
-        self.paces: list[tuple[float, float]] = []  # expected and real seconds of trainings that ended
+        self.longest_training = 0.0  # seconds, of those that this engine ended; 0.0 before one did
+        self.workload: Workload | None = None
+        self.deadline: float | None = None  # seconds since 1970
+        self.delay: events.DelayForeseen | None = None  # foreseen last, by that deadline
         self.last_time = 0.0
         self.seconds_before = 0.0  # worked by engines before the present one
+        self.lost_at: float | None = None  # last heard of the engine before, if it ended without saying so
         self.changed: set[int] = set()
         self._paused_at: float | None = None
         self._paused_seconds = 0.0
         self._test_looks: dict[int, int] = {}
         self._unplaced: list[events.Event] = []
         self._best: CombinationState | None = None
+        self._best_key = (0, -math.inf, 0)
 
     # What readers ask
 
@@ -236,38 +300,55 @@ class SearchState:
 
     @property
     def fits_total(self) -> int:
-        """Fits of all combinations that were not dropped, and those that were scored before they were."""
+        """Fits of all combinations, also of those to come; of dropped ones those that were scored before."""
         dropped = sum(
             sum(not fit.is_finished for fit in combination.fits)
             for combination in self.combinations
             if combination.dropped
         )
-        return len(self.combinations) * self.splits - dropped
+        return (len(self.combinations) + self.combinations_to_come) * self.splits - dropped
 
     def elapsed(self, now: float | None = None) -> float:
         """Seconds that engines worked on the search, pauses left out; `now` while one is at work, else the record."""
         if self.started is None:
             return 0.0
+        if self.started.only_save:
+            return self.seconds_before
         end = self.last_time if now is None or self.status.is_finished else max(now, self.last_time)
         paused = self._paused_seconds + (end - self._paused_at if self._paused_at is not None else 0.0)
         return max(0.0, self.seconds_before + end - self.started.time - paused)
+
+    def working_time(self, now: float) -> float:
+        """The time by which running trainings are judged: `now`, or when the search paused."""
+        return max(now, self.last_time) if self._paused_at is None else self._paused_at
 
     def ranked(self) -> list[tuple[int, CombinationState]]:
         """(rank, combination) of all that are complete, best first; ties in order of their index."""
         if not self.scoring:
             return []
         complete = [c for c in self.combinations if c.status is CombinationStatus.COMPLETE]
-        placed = zip(ranks([c.mean(self.scoring[0])[0] for c in complete]), complete, strict=True)
+        means, stages = [c.mean(self.scoring[0])[0] for c in complete], [c.stage for c in complete]
+        placed = zip(ranks(means, stages), complete, strict=True)
         return sorted(placed, key=lambda pair: (pair[0], pair[1].index))
 
     @property
+    def first(self) -> list[int]:
+        """Combinations that somebody put before all others, the foremost first."""
+        return self.steps[-1].first if self.steps else []
+
+    @property
     def best(self) -> CombinationState | None:
-        """The complete combination with the highest mean of the first metric; the first of several."""
+        """The complete combination of the latest stage with the highest mean of the first metric; first of several."""
         return self._best
 
     def test_looks(self, combination: int) -> int:
         """How often the test set was looked at for this combination."""
         return self._test_looks.get(combination, 0)
+
+    @property
+    def all_test_looks(self) -> int:
+        """How often the test set was looked at, for whichever combination."""
+        return sum(self._test_looks.values())
 
     # The reducer
 
@@ -282,20 +363,29 @@ class SearchState:
             if isinstance(event, _LASTING):
                 self._unplaced.append(event)
         # Clocks jump; what has been seen is never un-seen.
-        self.last_time = max(self.last_time, event.time)
+        if event.time > self.last_time:
+            self.last_time = event.time
 
     def _on_search_started(self, event: events.SearchStarted) -> None:
         if self.started is not None:
             self.seconds_before = self.elapsed()
+        is_lost = self.started is not None and not self.status.is_finished
+        self.lost_at = self.last_time if is_lost else None
         self.started = event
-        self.status, self.message = SearchStatus.RUNNING, ""
+        self.changed_versions += [change for change in event.changed if change not in self.changed_versions]
+        if not event.only_save:
+            self.status, self.message = SearchStatus.RUNNING, ""
         self._paused_at, self._paused_seconds = None, 0.0
+        self.deadline = self.delay = None
         self.last_time = event.time
         self.workers.clear()
         for training in list(self.trainings.values()):
             self._release(training.training)
-        self.cost_done = 0.0
-        self.paces.clear()
+        self.longest_training = 0.0
+        if self.workload is None:
+            rows = event.rows - -(-event.rows // (event.folds or event.splits))
+            self.workload = Workload(self.combinations, event.splits, rows, event.num_words)
+        self.workload.start_anew()
         self._place()
 
     def _place(self) -> None:
@@ -307,8 +397,14 @@ class SearchState:
         if self.started is None:
             self._unplaced.append(event)
             return
+        self.begun_with = self.begun_with or len(event.combinations)
+        self.combinations_to_come = event.to_come
+        self._add(event.combinations)
+        self._place()
+
+    def _add(self, combinations: list[events.PlannedCombination]) -> None:
         metrics, splits = self.scoring, self.splits
-        for planned in event.combinations:
+        for planned in combinations:
             self.combinations.append(
                 CombinationState(
                     index=planned.index,
@@ -320,33 +416,78 @@ class SearchState:
                     scores={metric: [None] * splits for metric in metrics},
                     seconds=[None] * splits,
                     curves=[None] * splits,
+                    predictions=[None] * splits,
                     taken_from=[""] * splits,
+                    stopped_at=[None] * splits,
+                    stopped_scores=[None] * splits,
+                    rung_curves=[None] * splits,
+                    rung_predictions=[None] * splits,
+                    stage=planned.stage,
+                    epochs_allowed=planned.epochs_allowed,
+                    folds_allowed=planned.folds_allowed,
                 )
             )
-            self.changed.add(planned.index)
-        self._place()
+            self._touch(planned.index)
 
     def _on_combination_dropped(self, event: events.CombinationDropped) -> None:
-        combination = self.combinations[event.combination]
-        combination.dropped, combination.evidence = event.reason, event.evidence
-        self.changed.add(event.combination)
+        self._drop(event.combination, event.reason, event.evidence, event.time)
+
+    def _drop(self, index: int, reason: str, evidence: str, time: float) -> None:
+        combination = self.combinations[index]
+        combination.dropped, combination.evidence = reason, evidence
+        self._touch(index)
         # Its worker leaves the training without a further word, unless others are served by it too.
         for training in list(self.trainings.values()):
-            if any(fit.combination == event.combination for fit in training.fits):
+            if any(fit.combination == index for fit in training.fits):
                 if combination.fits[training.fold] is FitStatus.RUNNING:
-                    self._set_fit(event.combination, training.fold, FitStatus.WAITING)
-                self._end_training_if_served(training.training, event.time)
+                    self._set_fit(index, training.fold, FitStatus.WAITING)
+                self._end_training_if_served(training.training, time)
+
+    def _on_round_decided(self, event: events.RoundDecided) -> None:
+        if self.started is None:
+            self._unplaced.append(event)
+            return
+        spoken_of = {one.combination for one in event.dropped} | {one.combination for one in event.allowed}
+        if max(spoken_of, default=-1) >= len(self.combinations):
+            raise IndexError  # what it speaks of is not announced yet: the whole of it waits
+        for one in event.dropped:
+            self._drop(one.combination, event.strategy, one.evidence, event.time)
+        for allowance in event.allowed:
+            combination = self.combinations[allowance.combination]
+            combination.epochs_allowed, combination.folds_allowed = allowance.epochs, allowance.folds
+            self._touch(allowance.combination)
+        self._add(event.added)
+        self.combinations_to_come = event.to_come
+        self.rounds.append(event)
+
+    def _on_steered(self, event: events.Steered) -> None:
+        if self.started is None:
+            self._unplaced.append(event)
+            return
+        if max([*event.dropped, *event.restored], default=-1) >= len(self.combinations):
+            raise IndexError  # as above
+        for index in event.dropped:
+            self._drop(index, event.words, "", event.time)
+        for index in event.restored:
+            self.combinations[index].dropped = self.combinations[index].evidence = ""
+            self.changed.add(index)
+        self._add(event.added)
+        if not event.undoes:
+            self.steps.append(event)
+        elif self.steps:
+            self.steps.pop()
 
     def _on_combination_restored(self, event: events.CombinationRestored) -> None:
         combination = self.combinations[event.combination]
         combination.dropped = combination.evidence = ""
+        combination.epochs_allowed = combination.folds_allowed = None
         for fold, fit in enumerate(combination.fits):
             if fit is FitStatus.FAILED:
                 combination.fits[fold] = FitStatus.WAITING
                 self.fits_finished -= 1
                 self.fits_failed -= 1
         combination.errors.clear()
-        self.changed.add(event.combination)
+        self._touch(event.combination)
 
     def _on_worker_started(self, event: events.WorkerStarted) -> None:
         self.workers[event.worker] = WorkerState(event.worker, event.pid, event.device)
@@ -360,7 +501,7 @@ class SearchState:
 
     def _on_training_started(self, event: events.TrainingStarted) -> None:
         for fit in event.fits:
-            self._set_fit(fit.combination, event.fold, FitStatus.RUNNING)
+            self._set_fit(fit.combination, event.fold, _RUNNING)
         self.trainings[event.training] = TrainingState(
             event.training,
             event.worker,
@@ -371,6 +512,8 @@ class SearchState:
             event.cost,
             event.trainer,
             event.time,
+            first_epoch=event.start,
+            epoch=event.start,
         )
         if event.worker in self.workers:
             self.workers[event.worker].training = event.training
@@ -379,24 +522,37 @@ class SearchState:
         training = self.trainings.get(event.training)
         if training is None or event.epoch <= training.epoch:
             return
-        self.cost_done += training.cost * (event.epoch - training.epoch) / training.epochs
-        training.epoch = event.epoch
+        training.epoch, training.epoch_ended = event.epoch, event.time
         training.validation_score = event.validation_score
         self.changed.update(fit.combination for fit in training.fits)
 
+    def _on_rung_scored(self, event: events.RungScored) -> None:
+        combination = self.combinations[event.combination]
+        rung = combination.rungs.setdefault(event.epochs, [None] * self.splits)
+        if rung[event.fold] is None:
+            rung[event.fold] = event.scores.get(self.scoring[0])
+            combination.seconds[event.fold] = event.seconds
+            combination.rung_curves[event.fold] = event.curve
+            combination.rung_predictions[event.fold] = event.predictions
+        self._set_fit(event.combination, event.fold, FitStatus.WAITING)
+        self._end_training_if_served(event.training, event.time)
+
     def _on_fit_scored(self, event: events.FitScored) -> None:
         combination = self.combinations[event.combination]
-        if combination.fits[event.fold] is FitStatus.SCORED:
+        if combination.fits[event.fold] is _SCORED:
             self._end_training_if_served(event.training, event.time)
             return  # the first score counts, whoever sends another
         for metric in combination.scores:
             combination.scores[metric][event.fold] = event.scores.get(metric)
         combination.seconds[event.fold] = event.seconds
         combination.curves[event.fold] = event.curve
+        combination.predictions[event.fold] = event.predictions
         combination.taken_from[event.fold] = event.taken_from
-        self._set_fit(event.combination, event.fold, FitStatus.DIVERGED if event.diverged else FitStatus.SCORED)
+        combination.stopped_at[event.fold] = event.stopped_at
+        combination.stopped_scores[event.fold] = event.stopped_score
+        self._set_fit(event.combination, event.fold, _DIVERGED if event.diverged else _SCORED)
         self._end_training_if_served(event.training, event.time)
-        if combination.status is CombinationStatus.COMPLETE:
+        if combination.is_complete:
             self._compare_with_best(combination)
 
     def _on_fit_failed(self, event: events.FitFailed) -> None:
@@ -420,11 +576,22 @@ class SearchState:
             self._paused_at = None
             for training in self.trainings.values():
                 training.started += paused
+                training.epoch_ended += paused
+
+    def _on_deadline_set(self, event: events.DeadlineSet) -> None:
+        self.deadline, self.delay = event.at, None
+
+    def _on_delay_foreseen(self, event: events.DelayForeseen) -> None:
+        self.delay = event
+
+    def _on_refit_started(self, event: events.RefitStarted) -> None:
+        self.refit = RefitState(event.combination, epochs=event.epochs, target=event.path)
 
     def _on_refit_epoch_ended(self, event: events.RefitEpochEnded) -> None:
         if self.refit is None or self.refit.combination != event.combination or self.refit.path:
             self.refit = RefitState(event.combination)
         self.refit.epoch, self.refit.epochs, self.refit.loss = event.epoch, event.epochs, event.loss
+        self.refit.target = event.path
 
     def _on_model_saved(self, event: events.ModelSaved) -> None:
         if self.refit is None or self.refit.combination != event.combination:
@@ -450,53 +617,84 @@ class SearchState:
     def _set_fit(self, index: int, fold: int, status: FitStatus) -> None:
         combination = self.combinations[index]
         before = combination.fits[fold]
-        if before is FitStatus.SCORED:
+        if before is _SCORED:
             return  # a score that counts is never taken back
         combination.fits[fold] = status
         self.fits_finished += status.is_finished - before.is_finished
-        self.fits_failed += (status is FitStatus.FAILED) - (before is FitStatus.FAILED)
+        self.fits_failed += (status is _FAILED) - (before is _FAILED)
+        self._touch(index)
+
+    def _touch(self, index: int) -> None:
         self.changed.add(index)
+        if self.workload is not None:
+            self.workload.touch(index)
 
     def _compare_with_best(self, combination: CombinationState) -> None:
         """A complete combination never changes again, so the best need not be looked for among all."""
-        metric = self.scoring[0]
-        mean = combination.mean(metric)[0]
-        best = self._best
-        best_mean = best.mean(metric)[0] if best else -math.inf
-        if best is None or mean > best_mean or (mean == best_mean and combination.index < best.index):
-            self._best = combination
+        mean = combination.mean(self.scoring[0])[0]
+        if math.isnan(mean):  # ranks after all others
+            mean = -math.inf
+        key = (combination.stage, mean, -combination.index)
+        if self._best is None or key > self._best_key:
+            self._best, self._best_key = combination, key
 
     def _end_training_if_served(self, number: int, time: float) -> None:
         training = self.trainings.get(number)
         if training is None:
             return
-        fits = (self.combinations[fit.combination].fits[training.fold] for fit in training.fits)
-        if all(fit is not FitStatus.RUNNING for fit in fits):
-            self.cost_done += training.cost * (training.epochs - training.epoch) / training.epochs
-            self.paces.append((training.cost, max(0.0, time - training.started)))
-            self._release(number)
+        for fit in training.fits:
+            if self.combinations[fit.combination].fits[training.fold] is _RUNNING:
+                return
+        self._learn(training, max(0.0, time - training.started))
+        self._forget(training)
+
+    def _learn(self, training: TrainingState, seconds: float) -> None:
+        """What a training took, if it went to its end: one that diverged or was left says little of others."""
+        self.longest_training = max(self.longest_training, seconds)
+        last = training.fits[-1]
+        combination, fold = self.combinations[last.combination], training.fold
+        reached = combination.fits[fold] is _SCORED or combination.epochs_behind(fold) >= last.epochs
+        if self.workload is None or not reached:
+            return
+        stopped = combination.stopped_at[fold]
+        ended_early = stopped is not None and combination.stopped_scores[fold] is None
+        epochs = stopped if ended_early and stopped else training.epochs
+        self.workload.ended(last.combination, epochs - training.first_epoch, seconds)
 
     def _release(self, number: int) -> None:
         """The training runs no more; fits it still owed wait again, and the work on them is to be done again."""
-        training = self.trainings.pop(number)
-        owed = [f for f in training.fits if self.combinations[f.combination].fits[training.fold] is FitStatus.RUNNING]
+        training = self.trainings[number]
+        owed = [f for f in training.fits if self.combinations[f.combination].fits[training.fold] is _RUNNING]
         for fit in owed:
             self._set_fit(fit.combination, training.fold, FitStatus.WAITING)
-        if owed:
-            self.cost_done -= training.cost * training.epoch / training.epochs
+        self._forget(training)
+
+    def _forget(self, training: TrainingState) -> None:
+        del self.trainings[training.training]
         worker = self.workers.get(training.worker)
-        if worker is not None and worker.training == number:
+        if worker is not None and worker.training == training.training:
             worker.training = None
 
 
 # What still holds when it is placed late; a training that was said to begin does not.
-_LASTING = events.CombinationDropped | events.CombinationRestored | events.FitScored | events.FitFailed
+_LASTING = (
+    events.CombinationDropped
+    | events.CombinationRestored
+    | events.RoundDecided
+    | events.Steered
+    | events.RungScored
+    | events.FitScored
+    | events.FitFailed
+)
 
 _RULES: dict[type[events.Event], Callable[[SearchState, Any], None]] = {
     events.SearchStarted: SearchState._on_search_started,
     events.CombinationsAdded: SearchState._on_combinations_added,
     events.CombinationDropped: SearchState._on_combination_dropped,
     events.CombinationRestored: SearchState._on_combination_restored,
+    events.RoundDecided: SearchState._on_round_decided,
+    events.Steered: SearchState._on_steered,
+    events.RungScored: SearchState._on_rung_scored,
     events.WorkerStarted: SearchState._on_worker_started,
     events.TrainingStarted: SearchState._on_training_started,
     events.EpochEnded: SearchState._on_epoch_ended,
@@ -505,6 +703,9 @@ _RULES: dict[type[events.Event], Callable[[SearchState, Any], None]] = {
     events.FitRetried: SearchState._on_fit_retried,
     events.SearchPaused: SearchState._on_search_paused,
     events.SearchResumed: SearchState._on_search_resumed,
+    events.DeadlineSet: SearchState._on_deadline_set,
+    events.DelayForeseen: SearchState._on_delay_foreseen,
+    events.RefitStarted: SearchState._on_refit_started,
     events.RefitEpochEnded: SearchState._on_refit_epoch_ended,
     events.ModelSaved: SearchState._on_model_saved,
     events.TestScored: SearchState._on_test_scored,

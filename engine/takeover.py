@@ -12,35 +12,49 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine import machine
+from engine.early_stopping import EarlyStopping
 from engine.errors import FoldwatchError
+from engine.folds import fold_rows
 from engine.plan import effective
-from engine.preparing import fold_rows
+from engine.predictions import read_block
 from engine.session import list_names, open_session
 from engine.settings import Settings, settings_of
 from engine.spec import SearchSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from engine.events import PlannedCombination, PredictionsPlace
     from engine.journal import Curve
     from engine.preparing import Prepared
     from engine.session import Session
+    from engine.state import CombinationState
 
-FitKey = tuple[str, Settings, str]  # rows of the fold, effective settings, trainer
+# Rows of the fold, effective settings, trainer, and the rule that may have ended it before its last epoch.
+FitKey = tuple[str, Settings, str, EarlyStopping | None]
 
 
 @dataclass(frozen=True)
 class KnownFit:
-    """A fit that was scored before: in which session, with what, and its curve if that is still there."""
+    """A fit that was scored before: in which session, with what, and its curve and predictions if still there."""
 
     session: str
     scores: dict[str, float | None]
     seconds: float
     diverged: bool
     curve: Curve | None
+    folder: Path
+    predictions: PredictionsPlace | None
+    stopped_at: int | None
+    stopped_score: float | None
+
+    def read_predictions(self) -> bytes:
+        """Packed; empty where there are none. They are read when wanted, since all together they are large."""
+        return (read_block(self.folder, self.predictions) or b"") if self.predictions else b""
 
 
 def known_fits(prepared: Prepared, session: Session) -> dict[tuple[int, int], KnownFit]:
@@ -49,32 +63,33 @@ def known_fits(prepared: Prepared, session: Session) -> dict[tuple[int, int], Kn
     Sessions that cannot be read are passed over: they cost time, not correctness.
     """
     wanted: dict[FitKey, list[tuple[int, int]]] = {}
-    params = [combination.params for combination in prepared.plan.combinations]
-    trainers = [combination.trainer for combination in prepared.plan.combinations]
-    for place, key in _keys(prepared.spec, prepared.folds, params, trainers):
+    combinations = prepared.plan.combinations
+    for place, key in _keys(prepared.spec, prepared.folds, combinations):
         wanted.setdefault(key, []).append(place)
     found: dict[tuple[int, int], KnownFit] = {}
     for other in _comparable_sessions(session):
         try:
-            for key, known in _scored(other, set(prepared.spec.scoring), wanted):
+            for key, known in _scored(other, prepared.spec.scoring, wanted):
                 for place in wanted[key]:
                     found.setdefault(place, known)
         except FoldwatchError:
             continue
-        if len(found) == len(params) * prepared.spec.splits:
+        if len(found) == len(combinations) * prepared.spec.splits:
             break
     return found
 
 
 def _keys(
-    spec: SearchSpec, folds: NDArray[np.int16], params: list[dict[str, object]], trainers: list[str]
+    spec: SearchSpec, folds: NDArray[np.int16], combinations: Sequence[PlannedCombination | CombinationState]
 ) -> Iterator[tuple[tuple[int, int], FitKey]]:
     rows = fold_rows(spec, folds)
-    digests = [_fold_digest(folds[fold // spec.folds], fold % spec.folds) for fold in range(spec.splits)]
-    for combination, (one, trainer) in enumerate(zip(params, trainers, strict=True)):
-        settings = settings_of(one)
+    digests = [_fold_digest(repeat, fold) for repeat in folds for fold in range(spec.folds)]
+    for combination in combinations:
+        settings = settings_of(combination.params)
         for fold in range(spec.splits):
-            yield (combination, fold), (digests[fold], effective(settings, (rows[fold],)), trainer)
+            split = combination.stage * spec.splits + fold
+            key = (digests[split], effective(settings, (rows[split],)), combination.trainer, spec.stopping)
+            yield (combination.index, fold), key
 
 
 def _fold_digest(repeat: NDArray[np.int16], fold: int) -> str:
@@ -99,31 +114,46 @@ def _comparable_sessions(session: Session) -> Iterator[Session]:
             and theirs.data.digest == mine.data.digest
             and theirs.spec.get("seed") == mine.spec.get("seed")
             and theirs.cpu == machine.cpu_model()
-            and theirs.versions == machine.versions()
+            and machine.versions().items() <= theirs.versions.items()
         ):
             others.append(other)
     yield from sorted(others, key=lambda other: -other.record.created)
 
 
+def _same_fits(key: FitKey, stopped_at: int | None) -> list[FitKey]:
+    """What a fit is the same as: itself, and one that never ends early if this one did not."""
+    rule = key[3]
+    if rule is None or (rule.stop and stopped_at is not None):
+        return [key]
+    return [key, (*key[:3], None)]
+
+
 def _scored(
-    other: Session, metrics: set[str], wanted: dict[FitKey, list[tuple[int, int]]]
+    other: Session, metrics: list[str], wanted: dict[FitKey, list[tuple[int, int]]]
 ) -> Iterator[tuple[FitKey, KnownFit]]:
     state = other.state()
-    if state.started is None or not metrics <= set(state.scoring):
+    # What was scored with other versions cannot be told from the rest.
+    if state.started is None or state.changed_versions or not set(metrics) <= set(state.scoring):
         return
-    params = [combination.params for combination in state.combinations]
-    trainers = [combination.trainer for combination in state.combinations]
-    for (index, fold), key in _keys(SearchSpec.from_values(other.record.spec), other.folds(), params, trainers):
+    for (index, fold), key in _keys(SearchSpec.from_values(other.record.spec), other.folds(), state.combinations):
         combination = state.combinations[index]
         seconds, place = combination.seconds[fold], combination.curves[fold]
-        if key in wanted and seconds is not None:
-            yield (
-                key,
-                KnownFit(
-                    session=other.id,
-                    scores={metric: combination.scores[metric][fold] for metric in metrics},
-                    seconds=seconds,
-                    diverged=str(combination.fits[fold]) == "diverged",
-                    curve=other.curve(place) if place else None,
-                ),
-            )
+        if not combination.fits[fold].is_finished:
+            continue
+        stopped_at, stopped_score = combination.stopped_at[fold], combination.stopped_scores[fold]
+        for same in _same_fits(key, stopped_at):
+            if same in wanted and seconds is not None:
+                yield (
+                    same,
+                    KnownFit(
+                        session=other.id,
+                        scores={metric: combination.scores[metric][fold] for metric in metrics},
+                        seconds=seconds,
+                        diverged=str(combination.fits[fold]) == "diverged",
+                        curve=other.curve(place) if place else None,
+                        folder=other.folder,
+                        predictions=combination.predictions[fold],
+                        stopped_at=stopped_at if same[3] else None,
+                        stopped_score=stopped_score if same[3] and metrics[0] == state.scoring[0] else None,
+                    ),
+                )

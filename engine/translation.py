@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -18,16 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Work:
-    """A training that a worker holds: the fits it is to serve, its epochs so far, and when it has taken too long."""
+    """A training that a worker holds: the fits it is to serve, its epochs so far, and when it has taken too long.
+
+    `start`: how many epochs it was trained before, if its checkpoint is found.
+    """
 
     training: Training
     fits: list[events.ServedFit]
+    curve: Curve
     deadline: float = inf  # by the monotonic clock
-    curve: Curve = field(init=False)
 
     def __post_init__(self) -> None:
-        number = self.training.number
-        self.curve = Curve(training=number, loss=[], validation_loss=[], validation_score=[], learning_rate=[])
+        self.start = len(self.curve.loss)
 
     @property
     def stops(self) -> list[int]:
@@ -45,8 +47,9 @@ def training_started(work: Work, worker: int, begun: messages.Begun, now: float)
         fold=training.fold,
         fits=work.fits,
         epochs=work.stops[-1],
+        start=work.start,
         steps_per_epoch=begun.steps_per_epoch,
-        cost=training.cost,
+        cost=training.cost * (work.stops[-1] - work.start) / training.epochs,
         trainer=training.trainer,
         seed=begun.seed,
     )
@@ -54,7 +57,7 @@ def training_started(work: Work, worker: int, begun: messages.Begun, now: float)
 
 def epoch_ended(work: Work, done: messages.EpochDone, now: float) -> events.EpochEnded:
     """An epoch ended; it is added to the work's curve."""
-    curve = work.curve
+    work.curve = curve = work.curve.up_to(done.epoch - 1)  # without its checkpoint it began again
     curve.loss.append(done.loss)
     curve.validation_loss.append(done.validation_loss)
     curve.validation_score.append(done.validation_score)
@@ -72,11 +75,29 @@ def epoch_ended(work: Work, done: messages.EpochDone, now: float) -> events.Epoc
 
 
 def fits_scored(
-    work: Work, scored: messages.Scored, place: events.CurvePlace, now: float
-) -> Iterator[events.FitScored]:
-    """The fits that end where a training was scored."""
+    work: Work,
+    scored: messages.Scored,
+    place: events.CurvePlace,
+    predictions: events.PredictionsPlace | None,
+    now: float,
+) -> Iterator[events.FitScored | events.RungScored]:
+    """The fits that end where a training was scored, or that are on a rung there; one that diverged has ended."""
     for fit in work.fits:
-        if fit.epochs == scored.epochs:
+        if fit.epochs != scored.epochs:
+            continue
+        if is_rung(work.training, fit) and not scored.diverged:
+            yield events.RungScored(
+                time=now,
+                combination=fit.combination,
+                fold=work.training.fold,
+                training=scored.training,
+                epochs=fit.epochs,
+                scores=scored.scores,
+                seconds=scored.seconds,
+                curve=place,
+                predictions=predictions,
+            )
+        else:
             yield events.FitScored(
                 time=now,
                 combination=fit.combination,
@@ -87,11 +108,49 @@ def fits_scored(
                 seconds=scored.seconds,
                 diverged=scored.diverged,
                 curve=place,
+                predictions=predictions,
+                stopped_at=scored.stopped_at,
+                stopped_score=scored.stopped_score,
             )
 
 
+def is_rung(training: Training, fit: events.ServedFit) -> bool:
+    """Whether a fit is to be scored on its way only, after fewer epochs than its own."""
+    return any(fit.combination == own.combination and fit.epochs < own.epochs for own in training.fits)
+
+
+def known_curve(training: Training, fit: events.ServedFit, known: KnownFit) -> Curve | None:
+    """The curve of a known fit, up to where it is wanted; None if it is not there, or has no score there."""
+    curve = known.curve
+    if curve is None or not is_rung(training, fit):
+        return curve
+    reached = curve.up_to(fit.epochs)
+    return reached if len(reached.validation_score) == fit.epochs and reached.validation_score[-1] is not None else None
+
+
+def rung_taken_over(
+    training: Training, fit: events.ServedFit, curve: Curve, place: events.CurvePlace, metric: str, now: float
+) -> events.RungScored:
+    """A fit that another session has scored, at a rung: its curve has the first metric of every epoch."""
+    return events.RungScored(
+        time=now,
+        combination=fit.combination,
+        fold=training.fold,
+        training=training.number,
+        epochs=fit.epochs,
+        scores={metric: curve.validation_score[-1]},
+        seconds=0.0,
+        curve=place,
+    )
+
+
 def fit_taken_over(
-    training: Training, fit: events.ServedFit, known: KnownFit, place: events.CurvePlace | None, now: float
+    training: Training,
+    fit: events.ServedFit,
+    known: KnownFit,
+    place: events.CurvePlace | None,
+    predictions: events.PredictionsPlace | None,
+    now: float,
 ) -> events.FitScored:
     """A fit that another session has scored."""
     return events.FitScored(
@@ -104,15 +163,18 @@ def fit_taken_over(
         seconds=known.seconds,
         diverged=known.diverged,
         curve=place,
+        predictions=predictions,
         taken_from=known.session,
+        stopped_at=known.stopped_at,
+        stopped_score=known.stopped_score,
     )
 
 
-def refit_event(said: messages.RefitEpoch | messages.RefitFailed, now: float) -> events.Event:
-    """How a refit goes."""
+def refit_event(said: messages.RefitEpoch | messages.RefitFailed, path: str, now: float) -> events.Event:
+    """How a refit goes whose model is to lie at `path`."""
     if isinstance(said, messages.RefitEpoch):
         return events.RefitEpochEnded(
-            time=now, combination=said.combination, epoch=said.epoch, epochs=said.epochs, loss=said.loss
+            time=now, combination=said.combination, epoch=said.epoch, epochs=said.epochs, loss=said.loss, path=path
         )
     return events.SaveFailed(
         time=now, combination=said.combination, path=said.path, error=said.error, traceback=said.traceback

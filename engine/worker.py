@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import messages
+from engine.early_stopping import NEVER, Patience
 from engine.errors import FoldwatchError
 from engine.events import finite
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from engine.data import Dataset
     from engine.rows import Rows
+    from engine.training.checkpoints import KeptTraining
     from engine.training.interface import Epoch, Trainer
 
 TrainerFactories = dict[str, "Callable[[], Trainer]"]
@@ -170,21 +172,27 @@ class Worker:
 
         assert self._prepared is not None
         training, validation, seed = self._split(order.fold)
-        params = {**order.params, "epochs": order.stops[-1]}
         request = training_request(
-            params, training_rows=len(training), width=training.width, classes=training.classes, seed=seed
+            order.params, training_rows=len(training), width=training.width, classes=training.classes, seed=seed
         )
         steps = len(request.learning_rates) // request.epochs
         self._say(messages.Begun(training=order.training, seed=seed, steps_per_epoch=steps))
         first = self._prepared.scoring[0]
         stops = list(order.stops)
-        started = time.perf_counter()
-        epochs = self._trainer(order.trainer).train(request, training, validation)
+        kept = _kept_before(order)
+        rule, patience = self._prepared.early_stopping or NEVER, kept.patience if kept else Patience()
+        started = time.perf_counter() - (kept.seconds if kept else 0.0)
+        start = kept.checkpoint if kept else None
+        epochs = self._trainer(order.trainer).train(request, training, validation, start)
         for epoch in epochs:
             diverged = _diverged(epoch)
+            runs_out = not diverged and patience.runs_out(rule, epoch.number, _validation_loss(epoch))
+            ends = diverged or (runs_out and rule.stop)
             wanted = epoch.number == stops[0]
-            names = [] if diverged else self._prepared.scoring if wanted else [first]
+            names = [] if diverged else self._prepared.scoring if wanted or ends else [first]
             scored = scores(names, validation.labels, epoch.probabilities, validation.classes)
+            if runs_out and not ends:
+                patience.score = finite(scored.get(first))
             self._say(
                 messages.EpochDone(
                     training=order.training,
@@ -197,7 +205,11 @@ class Worker:
                 )
             )
             seconds = time.perf_counter() - started
-            for stop in stops if diverged else stops[:1] if wanted else []:
+            if order.keep and stops == [epoch.number] and not ends:
+                # Before the score is known, upon which somebody may want to go on from here.
+                _keep(order, epoch, seconds, patience)
+            for stop in stops if ends else stops[:1] if wanted else []:
+                stopped = patience.stopped_at is not None and patience.stopped_at < stop
                 self._say(
                     messages.Scored(
                         training=order.training,
@@ -205,13 +217,18 @@ class Worker:
                         scores={name: finite(score) for name, score in scored.items()},
                         seconds=seconds,
                         diverged=diverged,
+                        stopped_at=patience.stopped_at if stopped else None,
+                        stopped_score=patience.score if stopped else None,
+                        predictions=b"" if diverged else _predictions(validation, epoch),
                     )
                 )
             if wanted:
                 stops.pop(0)
+            halted = time.perf_counter()
             self._orders.may_run.wait()
+            started += time.perf_counter() - halted  # a pause is no time of the training
             still_wanted = self._orders.abandoned.get(order.training, math.inf)
-            if diverged or not stops or stops[0] > still_wanted:
+            if ends or not stops or stops[0] > still_wanted:
                 break
         # Dropping the iterator here frees the trainer's state before the next training.
         del epochs
@@ -234,6 +251,7 @@ class Worker:
                 self._trainer(order.trainer),
                 self._dataset,
                 order.params,
+                epochs=order.epochs,
                 seed=self._prepared.seed,
                 scoring=self._prepared.scoring,
                 path=Path(order.path),
@@ -261,10 +279,47 @@ class Worker:
             )
 
 
+def _kept_before(order: messages.Train) -> KeptTraining | None:
+    """Where to continue from; None to train from the beginning."""
+    if not order.start:
+        return None
+    from engine.training.checkpoints import read_checkpoint
+
+    kept = read_checkpoint(Path(order.start), order.key)
+    # A score needs its epoch to be run.
+    return kept if kept and kept.checkpoint.epoch < order.stops[0] else None
+
+
+def _keep(order: messages.Train, epoch: Epoch, seconds: float, patience: Patience) -> None:
+    """Leave a checkpoint; without one, whoever would go on from it begins anew."""
+    from engine.training.checkpoints import KeptTraining, write_checkpoint
+
+    try:
+        write_checkpoint(Path(order.keep), KeptTraining(epoch.checkpoint(), seconds, patience), order.key)
+    except OSError as error:
+        print(f"{order.keep}: no checkpoint was kept: {error.strerror or error}", file=sys.stderr, flush=True)
+
+
+def _validation_loss(epoch: Epoch) -> float:
+    assert epoch.validation_loss is not None, "no fold is without validation rows"
+    return epoch.validation_loss
+
+
 def _diverged(epoch: Epoch) -> bool:
     return not math.isfinite(epoch.loss) or (
         epoch.validation_loss is not None and not math.isfinite(epoch.validation_loss)
     )
+
+
+def _predictions(validation: Rows, epoch: Epoch) -> bytes:
+    import numpy as np
+
+    from engine.predictions import Predictions
+    from engine.training.scoring import predicted_classes
+
+    labels, probabilities = validation.labels, epoch.probabilities
+    own = probabilities[np.arange(len(labels)), labels]
+    return Predictions.of(labels, predicted_classes(probabilities), own).pack()
 
 
 def _in_a_line(error: Exception) -> str:
@@ -285,8 +340,11 @@ def main(arguments: Sequence[str], factories: TrainerFactories = REAL_TRAINERS) 
 
     def say(message: messages.Message) -> None:
         line = messages.encode(message) + b"\n"
-        while line:
-            line = line[os.write(speech, line) :]
+        try:
+            while line:
+                line = line[os.write(speech, line) :]
+        except BrokenPipeError:  # the engine has gone, which is no fault of the training
+            os._exit(0)
 
     orders = Orders(os.dup(0))
     # Nothing else may read orders: what a library starts gets an empty standard input.

@@ -1,0 +1,228 @@
+"""What a search still trains: its plan and agenda, as the strategy and whoever steers it change them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from engine import events, messages, steering
+from engine.agenda import Agenda
+from engine.checkpoint_files import CheckpointFiles
+from engine.folds import fold_rows
+from engine.journal import Curve
+from engine.plan import extended
+from engine.strategies import Candidate, strategy_of
+from engine.translation import Work, fit_taken_over, is_rung, known_curve, rung_taken_over
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from engine.plan import Training
+    from engine.preparing import Prepared
+    from engine.recorder import Recorder
+    from engine.session import Session
+    from engine.state import SearchState
+    from engine.strategies import Decision
+    from engine.takeover import KnownFit
+
+
+class Course:
+    """The way through a search. `agenda` has what waits; every change goes through `record` first.
+
+    `known`: fits to take over as soon as they are due, by combination and fold.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        prepared: Prepared,
+        state: SearchState,
+        record: Recorder,
+        known: Mapping[tuple[int, int], KnownFit],
+        clock: Callable[[], float],
+    ) -> None:
+        self._session, self._prepared, self._state = session, prepared, state
+        self._record, self._known, self._clock = record, known, clock
+        self._plan = prepared.plan
+        self.agenda = Agenda(prepared.plan, state)
+        self._begun_with = state.begun_with or len(prepared.plan.combinations)
+        first = prepared.plan.combinations[0].params
+        self._strategy = strategy_of(prepared.spec, self._begun_with, first, session.predictions)
+        origin = f"{prepared.dataset.digest} {session.record.data.folds_sha256} {prepared.spec.seed}"
+        self._checkpoints = CheckpointFiles(session.folder, origin)
+        self.is_undecided = True  # something came that the strategy has not been asked about
+
+    def unfinished(self) -> list[Training]:
+        """Trainings that have fits left which are not known; before the search has begun all of them are left."""
+        return [training for training in self._plan.trainings if self._is_unfinished(training)]
+
+    def _is_unfinished(self, training: Training) -> bool:
+        """Whether a training has fits left that are not known; before the search has begun all of them are left."""
+        combinations = self._state.combinations
+        return any(
+            (fit.combination, training.fold) not in self._known
+            and not (combinations and combinations[fit.combination].dropped)
+            and not (combinations and combinations[fit.combination].fits[training.fold].is_finished)
+            for fit in training.fits
+        )
+
+    def begin(self) -> None:
+        """Announce what the search begins with, take over what is known, and put the rest on the agenda."""
+        if not self._state.combinations:
+            self._emit(
+                events.CombinationsAdded(
+                    time=self._clock(),
+                    combinations=self._first_combinations(),
+                    to_come=len(self._strategy.to_come(self._begun_with)),
+                )
+            )
+        self._take_over(self._plan.trainings)
+        self.agenda.fill()
+        self.agenda.put_first(self._state.first)
+
+    def _first_combinations(self) -> list[events.PlannedCombination]:
+        planned = []
+        for combination in self._plan.combinations:
+            epochs, folds = self._strategy.first(combination.index)
+            planned.append(structs.replace(combination, epochs_allowed=epochs, folds_allowed=folds))
+        return planned
+
+    def decide(self) -> None:
+        """Ask the strategy until it waits for more scores."""
+        while self.is_undecided:
+            decision = self._strategy.ask(self._state)
+            if decision is None:
+                self.is_undecided = False
+            else:
+                self._carry_out(decision)
+
+    def _extend_plan(self, candidates: Sequence[Candidate]) -> list[events.PlannedCombination]:
+        """Plan more combinations; nothing is announced yet. Raises SpecError."""
+        first = len(self._plan.combinations)
+        if candidates:
+            self._plan = extended(
+                self._plan,
+                self._prepared.spec,
+                [candidate.params for candidate in candidates],
+                fold_rows(self._prepared.spec, self._prepared.folds),
+                [candidate.stage for candidate in candidates],
+            )
+            self.agenda.extend(self._plan)
+        return list(self._plan.combinations[first:])
+
+    def _carry_out(self, decision: Decision) -> None:
+        added = self._extend_plan(decision.added)
+        self._emit(
+            events.RoundDecided(
+                time=self._clock(),
+                strategy=self._strategy.name,
+                words=decision.words,
+                dropped=list(decision.dropped),
+                allowed=list(decision.allowed),
+                added=added,
+                to_come=decision.to_come,
+            )
+        )
+        for training in self.agenda.trainings_of(one.combination for one in decision.dropped):
+            if not self.agenda.is_wanted(training):
+                self._checkpoints.discard(training)
+        self._admit([*(one.combination for one in decision.allowed), *(one.index for one in added)])
+
+    def _admit(self, combinations: Sequence[int]) -> None:
+        """What these combinations miss now is taken over, or waits for a worker."""
+        self._take_over(self.agenda.trainings_of(combinations))
+        self.agenda.admit(combinations)
+        self.agenda.put_first(self._state.first)
+
+    def steer(self, request: steering.Request) -> None:
+        """Do what somebody asks for. Raises FoldwatchError where it means nothing; then nothing has changed."""
+        step = steering.step_of(request, self._prepared.spec, self._state)
+        stage = max(one.stage for one in self._state.combinations)
+        added = self._extend_plan([Candidate(params, stage) for params in step.added])
+        self._emit(
+            events.Steered(
+                time=self._clock(),
+                words=step.words,
+                added=added,
+                dropped=list(step.dropped),
+                restored=list(step.restored),
+                first=list(step.first),
+                widened=dict(step.widened),
+                undoes=step.undoes,
+            )
+        )
+        self.is_undecided = True
+        self._admit([*step.restored, *(one.index for one in added)])
+
+    def hurry(self) -> None:
+        """There is not the time for everything."""
+        self.agenda.whole_first()
+        self.agenda.put_first(self._state.first)
+
+    def skip(self, combination: int) -> None:
+        """Leave out what is missing of a combination."""
+        self._emit(events.CombinationDropped(time=self._clock(), combination=combination, reason="skipped on request"))
+        self.is_undecided = True
+
+    def restore(self, combination: int) -> None:
+        """Finish a combination after all: in full, whatever the strategy allowed it."""
+        self._emit(events.CombinationRestored(time=self._clock(), combination=combination))
+        self.agenda.restore(combination)
+        self.is_undecided = True
+
+    def _take_over(self, trainings: Iterable[Training]) -> None:
+        """Fits that another session has scored count here too, as soon as they are due."""
+        for training in trainings:
+            for fit in self.agenda.missing(training):
+                known = self._known.get((fit.combination, training.fold))
+                if known is None:
+                    continue
+                curve, now = known_curve(training, fit, known), self._clock()
+                place = self._record.journal.append_curve(curve) if curve else None
+                if not is_rung(training, fit):
+                    predictions = self._record.keep_predictions(known.read_predictions())
+                    self._emit(fit_taken_over(training, fit, known, place, predictions, now))
+                elif curve is not None and place is not None:
+                    self._emit(rung_taken_over(training, fit, curve, place, self._state.scoring[0], now))
+
+    def work_on(self, training: Training, fits: list[events.ServedFit]) -> Work:
+        """A training as a worker will hold it, with the epochs that it has behind it at a rung."""
+        return Work(training, fits, self._curve_so_far(training, fits))
+
+    def order(self, work: Work) -> messages.Train:
+        """What a worker is told: where it goes on, and whether it leaves a checkpoint because it stops on a rung."""
+        training = work.training
+        stops_on_a_rung = work.stops[-1] < training.epochs and self._checkpoints.make_room()
+        checkpoint = str(self._checkpoints.path(training))
+        return messages.Train(
+            training=training.number,
+            trainer=training.trainer,
+            fold=training.split,
+            params=training.params,
+            stops=work.stops,
+            start=checkpoint if work.start else "",
+            keep=checkpoint if stops_on_a_rung else "",
+            key=self._checkpoints.key(training) if work.start or stops_on_a_rung else "",
+        )
+
+    def ended(self, work: Work) -> None:
+        """A training is over: nobody goes on from the checkpoint of one that reached its last epoch."""
+        if work.start and work.stops[-1] == work.training.epochs:
+            self._checkpoints.discard(work.training)
+
+    def end(self) -> None:
+        """The search is complete: nothing goes on from any checkpoint."""
+        self._checkpoints.discard_all()
+
+    def _emit(self, event: events.Event) -> None:
+        self._record.emit(event)
+
+    def _curve_so_far(self, training: Training, fits: Sequence[events.ServedFit]) -> Curve:
+        """The epochs that a training has behind it at a rung, which all of its fits share."""
+        combination = self._state.combinations[fits[0].combination]
+        place = combination.rung_curves[training.fold]
+        found = self._session.curve(place) if place else None
+        return found or Curve(
+            training=training.number, loss=[], validation_loss=[], validation_score=[], learning_rate=[]
+        )

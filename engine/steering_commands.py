@@ -1,0 +1,58 @@
+"""The commands that change a running search: `add`, `drop`, `first`, `clone` and `undo`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.options import Identifier, Sessions
+from engine.safe_text import clean
+
+Assignments = Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="hidden_units=[256,512]")]
+Assignment = Annotated[str, typer.Argument(metavar="NAME=VALUE", help="epochs=20, as in the results.")]
+One = Annotated[int, typer.Option("--combination", metavar="N", min=0, help="Number of a combination.")]
+
+
+def add(identifier: Identifier, values: Assignments, sessions: Sessions = None) -> None:
+    """Search more values of a running search's hyperparameters, with all values of the others."""
+    _steer(identifier, sessions, "add", values)
+
+
+def drop(identifier: Identifier, value: Assignment, sessions: Sessions = None) -> None:
+    """Leave out what is still missing of the combinations with a value."""
+    _steer(identifier, sessions, "drop", [value])
+
+
+def first(identifier: Identifier, combination: One, sessions: Sessions = None) -> None:
+    """Run a combination before all others that wait."""
+    _steer(identifier, sessions, "first", [], combination)
+
+
+def clone(identifier: Identifier, combination: One, changes: Assignments, sessions: Sessions = None) -> None:
+    """Add a copy of a combination with something changed, and run it first."""
+    _steer(identifier, sessions, "clone", changes, combination)
+
+
+def undo(identifier: Identifier, sessions: Sessions = None) -> None:
+    """Take back the last add, drop, first or clone."""
+    _steer(identifier, sessions, "undo", [])
+
+
+def _steer(
+    identifier: str, sessions: Path | None, word: str, assignments: list[str], combination: int | None = None
+) -> None:
+    """Ask for it, if it means something now; say what."""
+    from engine.session import open_session, sessions_folder
+    from engine.spec import SearchSpec
+    from engine.steering import in_full, step_of
+    from engine.steering_words import request_of
+
+    request = request_of(word, assignments, combination)
+    found = open_session(identifier, sessions_folder(sessions))
+    state = found.state()
+    step = step_of(request, SearchSpec.from_values(found.record.spec), state)
+    found.request(request)
+    sys.stderr.write(f"{identifier}: asked its engine: {clean(in_full(step, state))}\n")
