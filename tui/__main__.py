@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -93,8 +94,16 @@ def _run_app(options: argparse.Namespace) -> int:
     if options.command == "attach":
         folder = sessions_folder(options.sessions)
         session = open_session(options.id or _newest(options), folder)
+    # The hundred thousand objects that imports make stay: looking through them for garbage, then and later, is wasted.
+    gc.disable()
     from tui.app import FoldwatchApp
 
+    if session is None and options.command != "demo":
+        import tui.screens.home
+    else:
+        import tui.screens.live  # noqa: F401
+    gc.freeze()
+    gc.enable()
     app = FoldwatchApp(
         session=session,
         sessions=options.sessions,

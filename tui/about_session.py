@@ -71,6 +71,8 @@ def what_was_asked(record: SearchRecord) -> tuple[str, tuple[tuple[tuple[str, st
         form.text("strategy"),
         f"seed {form.text('seed')}",
     ]
+    if form.text("early_stopping"):
+        parts.append(f"early stopping with {form.text('early_stopping')}")
     if form.text("trainer") != "auto":
         parts.append(f"trainer {form.text('trainer')}")
     spaces = tuple(

@@ -6,11 +6,12 @@ import os
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 
 from engine.session import open_session, sessions_folder
 from tui.leaving import Leaving
+from tui.ordered_keys import OrderedKeysApp
 from tui.terminal_title import TerminalTitle
 from tui.themes import DEFAULTS, SHORT_NAMES, THEMES
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from tui.follow import WatchedSession
 
 
-class FoldwatchApp(App[None]):
+class FoldwatchApp(OrderedKeysApp):
     """Opens on `session` (an object or a name), on a demo, or at home.
 
     `sessions`: the folder that was asked for by name, None for the usual one; `data_folder` likewise.

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from engine.narration import in_short, show_value
 from engine.session import open_session
 from engine.state import CombinationStatus
+from engine.strategy import strategy_in_words
+from tui.form import form_of
 from tui.notes import read_note
+from tui.results_model import in_few_words
 
 if TYPE_CHECKING:
     from engine.session import SearchRecord, SessionSummary
@@ -55,6 +58,7 @@ class Comparison:
     shared: tuple[Shared, ...]
     unfinished: int
     caveats: tuple[str, ...]
+    is_running: bool = False  # an engine works on one of them
 
 
 def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
@@ -73,7 +77,7 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
         if metric is None
         else [
             Shared(
-                in_short({name: value for name, value in a.params.items() if name in names}) or in_short(a.params),
+                in_few_words(a.params, sorted(names)) or in_short(a.params),
                 a.index,
                 b.index,
                 a.mean(metric),
@@ -100,6 +104,7 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
         shared=tuple(shared),
         unfinished=len(pairs) - len(finished),
         caveats=tuple(_caveats(records, metric)),
+        is_running=any(session.liveness().alive for session in sessions),
     )
 
 
@@ -131,7 +136,6 @@ def _best(state: SearchState) -> str:
 def _facts(record: SearchRecord, state: SearchState) -> tuple[tuple[str, str], ...]:
     spec = record.spec
     repeats = spec.get("repeats", 1)
-    strategy = spec.get("strategy", "grid")
     trainers = sorted({combination.trainer for combination in state.combinations})
     return (
         ("data", f"{spec.get('dataset')}{' (synthetic)' if record.data.synthetic else ''}"),
@@ -139,7 +143,8 @@ def _facts(record: SearchRecord, state: SearchState) -> tuple[tuple[str, str], .
         ("words", show_value(spec.get("num_words"))),
         ("folds", f"{spec.get('folds')}{f' x {repeats}' if repeats != 1 else ''}"),
         ("scoring", ", ".join(state.scoring)),
-        ("strategy", f"random {strategy['random']}" if isinstance(strategy, dict) else str(strategy)),
+        ("strategy", strategy_in_words(spec.get("strategy", "grid"))),
+        ("early stopping", form_of(spec).text("early_stopping")),
         ("seed", show_value(spec.get("seed"))),
         ("trainer", ", ".join(trainers)),
         ("host", record.host),

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from typing import IO, TYPE_CHECKING
 
+from engine.detached import outliving
 from engine.errors import InputOutputError
 from tui.safe_text import clean
 
@@ -50,7 +51,7 @@ class EngineCommand:
             output = self._output.open("wb") if self._output else None
             try:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "engine", *self.arguments],
+                    outliving([sys.executable, "-P", "-m", "engine", *self.arguments]),
                     stdin=subprocess.DEVNULL,
                     stdout=output or subprocess.DEVNULL,
                     stderr=self._errors,
@@ -94,4 +95,6 @@ class EngineCommand:
             said = clean(lines[-1]) if lines else ""
         self.close()
         code = self._process.returncode if self._process else None
-        return f"{shown_command(self.arguments)} ended with {code}: {said or 'it said nothing'}"
+        # The reason first: a narrow screen cuts the end.
+        said = said.removeprefix("foldwatch: ") or "it said nothing"
+        return f"{said} ({shown_command(self.arguments)} ended with {code})"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from textual.message import Message
 
 from engine.errors import FoldwatchError
+from engine.events import SearchFinished, SearchStarted
 from engine.state import SearchState
 from tui.history import History
 from tui.machine import MachineReader, MachineReading
@@ -31,12 +32,13 @@ if TYPE_CHECKING:
     from engine.events import AnyEvent, CurvePlace
     from engine.journal import Curve
     from engine.liveness import Liveness
+    from engine.planned_rates import PlannedRates
     from engine.session import SearchRecord
     from tui.engine_process import EngineCommand
-    from tui.planned_rates import PlannedRates
 
 QUEUE_EVENTS = 20_000
 BATCH_EVENTS = 2_000
+_QUIET_POLLS = 10  # in a row that brought nothing; then half as many are enough to be seen in time
 
 
 class FollowedEvents(Protocol):
@@ -110,6 +112,7 @@ class Follow(threading.Thread):
         changed: Callable[[], None],
         *,
         poll_seconds: float = 0.15,
+        liveness_seconds: float = 2.0,
         machine_seconds: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -117,7 +120,7 @@ class Follow(threading.Thread):
         self._session = session
         self._changed = changed
         self._poll_seconds = poll_seconds
-        self._machine_seconds = machine_seconds
+        self._liveness_seconds, self._machine_seconds = liveness_seconds, machine_seconds
         self._clock = clock
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -159,7 +162,7 @@ class Follow(threading.Thread):
         """Work the planned learning rates out; they come with a later feed, None where the plan cannot be read."""
 
         def plan(feed: Feed) -> None:
-            from tui.planned_rates import planned_rates
+            from engine.planned_rates import planned_rates
 
             try:
                 feed.planned[combination] = planned_rates(params, steps_per_epoch)
@@ -204,7 +207,9 @@ class Follow(threading.Thread):
         follower: FollowedEvents | None = None
         generation = -1
         reader = MachineReader()
-        machine_due = 0.0
+        liveness_due = machine_due = 0.0
+        liveness: Liveness | None = None
+        quiet_polls = 0
         while not self._stopping.is_set():
             found = Feed()
             try:
@@ -218,6 +223,9 @@ class Follow(threading.Thread):
                         found.state, found.history = replay(events)
                     else:
                         self._backlog.extend(events)
+                quiet_polls = 0 if events else quiet_polls + 1
+                if any(isinstance(event, SearchStarted | SearchFinished) for event in events):
+                    liveness_due = 0.0  # an engine came or went
                 self._last_problem = ""
             except (FoldwatchError, OSError) as error:
                 self._report(found, error)
@@ -229,16 +237,19 @@ class Follow(threading.Thread):
             for command in [command for command in self._commands if command.has_ended]:
                 self._commands.remove(command)
                 (found.answers if command.succeeded else found.problems).append(command.outcome())
-            if self._clock() >= machine_due:
-                machine_due = self._clock() + self._machine_seconds
-                try:
-                    found.liveness = self._session.liveness()
+            try:
+                if self._clock() >= liveness_due:
+                    liveness_due = self._clock() + self._liveness_seconds
+                    before, liveness = liveness, self._session.liveness()
+                    found.liveness = liveness if liveness != before else None
+                if self._clock() >= machine_due:
+                    machine_due = self._clock() + self._machine_seconds
                     found.machine = reader.read(self._pids)
-                except (FoldwatchError, OSError) as error:
-                    self._report(found, error)
+            except (FoldwatchError, OSError) as error:
+                self._report(found, error)
             if self._hand_over(found):
                 self._changed()
-            self._wake.wait(self._poll_seconds)
+            self._wake.wait(self._poll_seconds * (2 if quiet_polls > _QUIET_POLLS else 1))
             self._wake.clear()
 
     def _ask(self, work: Callable[[Feed], None]) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
 from engine.errors import SpecError, UsageError
+from engine.machine import parse_devices
 from engine.session import check_identifier
 from engine.spec import SearchSpec
+from engine.strategy import strategy_in_words
 from tui.safe_text import clean
 from tui.value_syntax import ValueSyntaxError, text_of, values_of
 
@@ -25,9 +27,12 @@ GENERAL: dict[str, str] = {
     "repeats": "1",
     "scoring": "accuracy",
     "strategy": "grid",
+    "early_stopping": "",
     "seed": "0",
     "trainer": "auto",
+    "time_limit": "",
     "workers": "",
+    "devices": "",
     "name": "",
 }
 HYPERPARAMETER_NAMES = (
@@ -47,8 +52,13 @@ DEFAULTS: dict[str, str] = {
     "learning_rate": f"{text_of(OPTIMIZERS[DEFAULT_OPTIMIZER].learning_rate)} or what the optimizer has",
 }
 _START = {"epochs": "5, 10, 20", "batch_size": "128, 512", "hidden_units": "64, 128"}
-_NOT_IN_SPEC = ("workers", "name")
-_INTEGERS = ("num_words", "folds", "repeats", "seed")
+# Where the engine would speak of TOML's tables: what can be typed in the field.
+TYPED = {
+    "strategy": "grid, random 30, halving 12, hyperband 12, racing, bayes 60",
+    "early_stopping": "patience 3, or patience 3, min_delta 0.001, stop false",
+}
+_NOT_IN_SPEC = ("workers", "devices", "name")
+_NUMBERS = ("num_words", "subsample", "folds", "repeats", "seed", "time_limit")
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Form:
 
     general: Mapping[str, str] = field(default_factory=lambda: dict(GENERAL))
     spaces: tuple[Mapping[str, str], ...] = (_START,)
+    kept: Mapping[str, Any] = field(default_factory=dict)  # of the spec: what has no field, as it was loaded
 
     def text(self, name: str) -> str:
         """The text of a field."""
@@ -89,12 +100,16 @@ class Form:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a form says: a valid spec, or what is wrong with which field; `workers` None: what the machine allows."""
+    """What a form says: a valid spec, or what is wrong with which field.
+
+    `workers` and `devices` None: what the machine allows.
+    """
 
     values: dict[str, Any]
     spec: SearchSpec | None
     problems: dict[str, str]
     workers: int | None = None
+    devices: list[str] | None = None
     name: str | None = None
 
 
@@ -113,13 +128,14 @@ def read(form: Form) -> Reading:
     problems: dict[str, str] = {}
     values = _general_values(form, problems)
     spaces = [_space_values(space, number, problems) for number, space in enumerate(form.spaces)]
+    values |= copy.deepcopy(dict(form.kept))
     values["space"] = spaces[0] if len(spaces) == 1 else spaces
-    workers, name = _workers(form, problems), _name(form, problems)
-    spec = _judge(values, problems)
-    return Reading(values, None if problems else spec, problems, workers, name)
+    workers, devices, name = _workers(form, problems), _devices(form, problems), _name(form, problems)
+    spec = _judge(form, values, problems)
+    return Reading(values, None if problems else spec, problems, workers, devices, name)
 
 
-def _judge(values: Mapping[str, Any], problems: dict[str, str]) -> SearchSpec | None:
+def _judge(form: Form, values: Mapping[str, Any], problems: dict[str, str]) -> SearchSpec | None:
     """The spec, if the engine accepts the values; it stops at its first mistake, so that is put aside for the next."""
     rest = {**values, "space": copy.deepcopy(values["space"])}
     for _ in range(len(GENERAL) + len(HYPERPARAMETER_NAMES)):
@@ -127,7 +143,7 @@ def _judge(values: Mapping[str, Any], problems: dict[str, str]) -> SearchSpec | 
             return SearchSpec.from_values(rest)
         except SpecError as error:
             field_name = field_of_place(error.place)
-            problems.setdefault(field_name, message_of(error))
+            problems.setdefault(field_name, _as_typed(form, field_name, error))
             if not _put_aside(rest, field_name):
                 break
     return None
@@ -145,13 +161,26 @@ def _put_aside(values: dict[str, Any], name: str) -> bool:
     return number < len(spaces) and spaces[number].pop(hyperparameter, None) is not None
 
 
+def _as_typed(form: Form, field_name: str, error: SpecError) -> str:
+    """What is wrong, in the field's own syntax where that is not the spec's."""
+    if field_name not in TYPED:
+        return message_of(error)
+    if error.place == field_name:
+        said = f"{json.dumps(form.text(field_name).strip()[:60], ensure_ascii=False)} is not accepted"
+    else:
+        said = message_of(error)
+    return f"{said}; as in: {TYPED[field_name]}"
+
+
 def message_of(error: SpecError) -> str:
     """The engine's own words, with the place only as far as the field does not say it."""
     where = re.search(r"\]\.([a-z_0-9]+)", error.place)
     inside = f"{where[1]}: " if where and where[1] not in HYPERPARAMETER_NAMES else ""
     value = json.dumps(error.value, default=repr)
     shown = value if len(value) <= 60 else f"{value[:57]}..."
-    return f"{inside}{shown} is not accepted; accepted: {error.accepted}"
+    # The engine names a strategy as TOML has it, the form as its field does.
+    accepted = re.sub(r"strategy = \{ (\w+) = n \}", r"strategy \1 30", error.accepted)
+    return f"{inside}{shown} is not accepted; accepted: {accepted}"
 
 
 def field_of_place(place: str) -> str:
@@ -161,34 +190,41 @@ def field_of_place(place: str) -> str:
         return field_of_space(int(match[1] or 0), match[2])
     head = re.match(r"[a-z_0-9]+", place)
     name = head[0] if head else ""
+    if name == "stage":
+        return "strategy"  # has no field of its own
     if name in GENERAL:
         return name
     return field_of_space(0, name if name in HYPERPARAMETER_NAMES else HYPERPARAMETER_NAMES[0])
 
 
-def form_of(values: Mapping[str, Any], *, workers: int | None = None) -> Form:
+def form_of(values: Mapping[str, Any], *, workers: int | None = None, devices: Sequence[str] | None = None) -> Form:
     """The form that shows a spec, its values as `SearchSpec.to_values` gives them. `name` stays empty.
 
     What no spec can hold is shown made harmless: an editor draws its text as it is.
     """
     general = dict(GENERAL)
     for key in GENERAL:
-        if key in values:
+        if values.get(key) is not None:
             general[key] = clean(_general_text(key, values[key]))
     general["workers"] = str(workers) if workers is not None else ""
+    general["devices"] = clean(", ".join(devices or ()))
     raw = values.get("space", {})
     spaces = tuple(
         {name: clean(text_of(space[name])) for name in HYPERPARAMETER_NAMES if name in space}
         for space in (raw if isinstance(raw, list) else [raw])
     )
-    return Form(general, spaces or ({},))
+    unshown = set(SearchSpec.__struct_fields__) - set(GENERAL) - {"space"}
+    kept = {key: value for key, value in values.items() if key in unshown and value}
+    return Form(general, spaces or ({},), kept)
 
 
 def _general_text(key: str, value: Any) -> str:
     if key == "strategy":
-        return f"random {value['random']}" if isinstance(value, Mapping) else str(value)
+        return strategy_in_words(value)
     if key == "scoring":
         return ", ".join(value) if isinstance(value, list) else str(value)
+    if key == "early_stopping" and isinstance(value, Mapping):
+        return ", ".join(f"{name} {text_of(item)}" for name, item in value.items())
     return text_of(value) if isinstance(value, int | float) else str(value)
 
 
@@ -198,8 +234,9 @@ def _general_values(form: Form, problems: dict[str, str]) -> dict[str, Any]:
         text = form.text(key).strip()
         if key in _NOT_IN_SPEC:
             continue
+        text = text or GENERAL[key]
         if not text:
-            text = GENERAL[key]
+            continue
         try:
             values[key] = _general_value(key, text)
         except ValueSyntaxError as error:
@@ -207,22 +244,44 @@ def _general_values(form: Form, problems: dict[str, str]) -> dict[str, Any]:
     return values
 
 
+def _strategy_value(text: str) -> Any:
+    """`grid`, or a table from `halving 60, factor=3`; `random=30` is `random 30`."""
+    match = re.fullmatch(r"([a-z]+)(?:\s*=?\s*(\d{1,9}))?((?:,\s*[a-z_]+\s*=\s*[\w.]+)*)", text)
+    if match is None or not (match[2] or match[3]):
+        return text
+    options = (pair.split("=") for pair in match[3].split(",") if pair)
+    values = {name.strip(): _option_value(value.strip()) for name, value in options}
+    return {match[1]: int(match[2]) if match[2] else "grid", **values}
+
+
+def _option_value(text: str) -> Any:
+    numbers = values_of(text)
+    return numbers[0] if isinstance(numbers, list) and len(numbers) == 1 else text
+
+
 def _general_value(key: str, text: str) -> Any:
     if key == "scoring":
         return [word.strip() for word in text.split(",") if word.strip()]
     if key == "strategy":
-        match = re.fullmatch(r"random\s*=?\s*(\d{1,9})", text)
-        return {"random": int(match[1])} if match else text
+        return _strategy_value(text)
+    if key == "early_stopping":
+        # `patience 3, min_delta 0.01, stop false`; a number alone is the patience.
+        pieces = [piece.strip().rpartition(" ") for piece in text.replace("=", " ").split(",")]
+        return {name.strip() or "patience": _one_value(value) for name, _, value in pieces}
     if key == "subsample" and (percent := re.fullmatch(r"(\d{1,3}(?:\.\d+)?)\s*%", text)):
         return float(percent[1]) / 100
-    if key in _INTEGERS or key == "subsample":
+    if key in _NUMBERS:
         plain = text.replace(",", "").replace("_", "") if re.fullmatch(r"\d{1,3}(?:[,_]\d{3})+", text) else text
-        numbers = values_of(plain)
-        if isinstance(numbers, dict) or len(numbers) != 1:
-            message = "one number is wanted here"
-            raise ValueSyntaxError(message, 0)
-        return numbers[0]
+        return _one_value(plain)
     return text
+
+
+def _one_value(text: str) -> Any:
+    values = values_of(text)
+    if isinstance(values, dict) or len(values) != 1:
+        message = "one number is wanted here"
+        raise ValueSyntaxError(message, 0)
+    return values[0]
 
 
 def _space_values(space: Mapping[str, str], number: int, problems: dict[str, str]) -> dict[str, Any]:
@@ -246,6 +305,18 @@ def _workers(form: Form, problems: dict[str, str]) -> int | None:
         problems["workers"] = f"{json.dumps(text)} is not accepted; accepted: a whole number of at least 1, or nothing"
         return None
     return int(text)
+
+
+def _devices(form: Form, problems: dict[str, str]) -> list[str] | None:
+    """By their names; whether this machine has them is asked where nothing waits for the answer."""
+    text = form.text("devices").strip()
+    if not text:
+        return None
+    try:
+        return parse_devices(text)
+    except UsageError as error:
+        problems["devices"] = str(error).removeprefix("devices: ")
+        return None
 
 
 def _name(form: Form, problems: dict[str, str]) -> str | None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from engine.axes import Axis
 from engine.data.facts import dataset_facts, whereabouts
-from engine.errors import FoldwatchError
-from engine.machine import allowed_cpus, gpus
+from engine.errors import FoldwatchError, UsageError
+from engine.machine import allowed_cpus, check_devices, gpus
 from tui.class_sizes import DataView, class_sizes
 from tui.form import Form, Reading, field_of_space, read
 from tui.lab import Lab, lab_of
@@ -44,6 +44,11 @@ def study(form: Form, batch_number: int, data_folder: Path | None) -> Study:
     """Work it out; takes up to a second for very large grids."""
     reading = read(form)
     meaning, problems = meaning_of(reading)
+    if reading.devices is not None:
+        try:
+            check_devices(reading.devices)
+        except UsageError as error:
+            problems = {**problems, "devices": str(error).removeprefix("devices: ")}
     spec = reading.spec
     return Study(
         form=form,
@@ -59,6 +64,8 @@ def study(form: Form, batch_number: int, data_folder: Path | None) -> Study:
 
 def _hints(spec: SearchSpec) -> dict[str, str]:
     hints = {"subsample": f"{spec.rows:,} rows"} if spec.subsample != 1.0 else {}
+    if spec.stage:
+        hints["strategy"] = f"{len(spec.stage)} stages"
     for number, axes in enumerate(spec.spaces):
         for axis in axes:
             hints[field_of_space(number, axis.name)] = _count(axis)

@@ -5,33 +5,42 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine import events
 from engine.narration import describe
-from engine.state import CombinationStatus
 from tui import numbers
 from tui.results_model import in_few_words, varying
 from tui.safe_text import clean
 
 if TYPE_CHECKING:
-    from engine.state import SearchState
+    from engine.state import CombinationState, SearchState
 
 LOG_LINES = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogLine:
-    """A line of the log; `kind` is one of best, scored, failed, state, saved; `detail` opens on enter."""
+    """A line of the log; `kind` is one of best, scored, failed, diverged, state, saved; `detail` opens on enter.
+
+    `words` is its text, or what puts it into words: most lines of a long log are never looked at.
+    """
 
     time: float
     kind: str
-    text: str
+    words: str | Callable[[], str]
     detail: str = ""
     combination: int | None = None
+
+    @functools.cached_property
+    def text(self) -> str:
+        """What it says."""
+        return self.words if isinstance(self.words, str) else self.words()
 
     @property
     def clock(self) -> str:
@@ -58,48 +67,45 @@ class History:
         self.epochs: dict[int, Epochs] = {}  # by training, while it runs
         self.steps_per_epoch: dict[int, int] = {}  # by combination
         self.seeds: dict[int, dict[int, int]] = {}  # combination -> fold -> seed
-        self._best: float | None = None
+        self._best: CombinationState | None = None  # the last that was said to be
         self._varying: list[str] = []
 
     def take(self, event: events.Event, state: SearchState) -> None:
         """Note one event, which the state has just applied."""
-        line: LogLine | None = None
-        match event:
-            case events.CombinationsAdded():
-                self._varying = varying(state.combinations)
-                return
-            case events.EpochEnded():
-                self._note_epoch(event, state)
-                return
-            case events.TrainingStarted():
-                self.epochs[event.training] = Epochs()
-                for fit in event.fits:
-                    self.steps_per_epoch[fit.combination] = event.steps_per_epoch
-                    self.seeds.setdefault(fit.combination, {})[event.fold] = event.seed
-                return
-            case events.FitScored():
-                line = self._scored(event, state)
-                self._forget(event.training, state)
-            case events.FitFailed():
-                text = f"#{event.combination} fold {event.fold} failed: {event.error}"
-                line = LogLine(event.time, "failed", clean(text), event.traceback or event.error, event.combination)
-                self._forget(event.training, state)
-            case events.WorkerDied() | events.SaveFailed():
-                said = describe(event, state) or ""
-                line = LogLine(event.time, "failed", clean(said), getattr(event, "traceback", "") or said)
-            case events.ModelSaved() | events.TestScored():
-                line = LogLine(event.time, "saved", clean(describe(event, state) or ""))
-            case _:
-                said = describe(event, state) or ""
-                if said:
-                    line = LogLine(event.time, "state", clean(said))
-                for training in [number for number in self.epochs if number not in state.trainings]:
-                    del self.epochs[training]
+        line = _RULES.get(type(event), History._on_any_other)(self, event, state)
         if line is not None:
             self.log.append(line)
             self.lines_ever += 1
 
-    def _note_epoch(self, event: events.EpochEnded, state: SearchState) -> None:
+    def _on_training_started(self, event: events.TrainingStarted, state: SearchState) -> None:
+        for fit in event.fits:
+            self.steps_per_epoch[fit.combination] = event.steps_per_epoch
+            self.seeds.setdefault(fit.combination, {})[event.fold] = event.seed
+
+    def _on_combinations_added(self, event: events.CombinationsAdded, state: SearchState) -> None:
+        self._varying = varying(state.combinations)
+
+    def _on_fit_failed(self, event: events.FitFailed, state: SearchState) -> LogLine:
+        self._forget(event.training, state)
+        text = f"#{event.combination} fold {event.fold} failed: {event.error}"
+        return LogLine(event.time, "failed", clean(text), event.traceback or event.error, event.combination)
+
+    def _on_fault(self, event: events.WorkerDied | events.SaveFailed, state: SearchState) -> LogLine:
+        said = describe(event, state) or ""
+        return LogLine(event.time, "failed", clean(said), getattr(event, "traceback", "") or said)
+
+    def _on_saved(self, event: events.ModelSaved | events.TestScored, state: SearchState) -> LogLine:
+        return LogLine(event.time, "saved", clean(describe(event, state) or ""))
+
+    def _on_any_other(self, event: events.Event, state: SearchState) -> LogLine | None:
+        if isinstance(event, events.RoundDecided | events.Steered) and event.added:
+            self._varying = varying(state.combinations)
+        for training in [number for number in self.epochs if number not in state.trainings]:
+            del self.epochs[training]
+        said = describe(event, state)
+        return LogLine(event.time, "state", clean(said)) if said else None
+
+    def _on_epoch_ended(self, event: events.EpochEnded, state: SearchState) -> None:
         # Epochs come beside the record: some may be of a training that has already ended, some may come twice.
         if event.training not in state.trainings:
             return
@@ -123,24 +129,35 @@ class History:
         """What sets a combination apart; all of it where nothing varies."""
         return in_few_words(params, self._varying or sorted(params))
 
-    def _scored(self, event: events.FitScored, state: SearchState) -> LogLine | None:
-        """A line when a combination is complete: one for each, not one for each fold.
-
-        The best so far is kept here; asking the state would rank every combination for every line.
-        """
+    def _on_fit_scored(self, event: events.FitScored, state: SearchState) -> LogLine | None:
+        """A line when a combination is complete: one for each, not one for each fold."""
+        self._forget(event.training, state)
         combination = state.combinations[event.combination]
         if event.diverged:
             text = f"#{event.combination} fold {event.fold} diverged ({self._words(combination.params)})"
-            return LogLine(event.time, "failed", clean(text), text, event.combination)
-        if combination.status is not CombinationStatus.COMPLETE:
+            return LogLine(event.time, "diverged", clean(text), text, event.combination)
+        if not combination.is_complete:
             return None
-        mean, deviation = combination.mean(state.scoring[0])
-        is_best = self._best is None or mean > self._best
+        is_best = combination is state.best and combination is not self._best
         if is_best:
-            self._best = mean
+            self._best = combination
+        words = functools.partial(self._scored_words, combination, state.scoring[0], is_best=is_best)
+        return LogLine(event.time, "best" if is_best else "scored", words, "", event.combination)
+
+    def _scored_words(self, combination: CombinationState, metric: str, *, is_best: bool) -> str:
         lead = "best so far " if is_best else ""
-        text = (
-            f"{lead}{numbers.with_deviation(mean, deviation)} #{event.combination}: {self._words(combination.params)}"
-        )
-        # Numbers, and words that are clean already: cleaning them once more would be a third of a long replay.
-        return LogLine(event.time, "best" if is_best else "scored", text, "", event.combination)
+        scored = numbers.with_deviation(*combination.mean(metric))
+        return f"{lead}{scored} #{combination.index}: {self._words(combination.params)}"
+
+
+_RULES: dict[type[events.Event], Callable[[History, Any, SearchState], LogLine | None]] = {
+    events.FitScored: History._on_fit_scored,
+    events.TrainingStarted: History._on_training_started,
+    events.EpochEnded: History._on_epoch_ended,
+    events.CombinationsAdded: History._on_combinations_added,
+    events.FitFailed: History._on_fit_failed,
+    events.WorkerDied: History._on_fault,
+    events.SaveFailed: History._on_fault,
+    events.ModelSaved: History._on_saved,
+    events.TestScored: History._on_saved,
+}

@@ -19,11 +19,26 @@ LIVE: dict[str, list[Key]] = {
         Key("s", "start an engine, or resume after a pause", "foldwatch resume ID"),
         Key("p", "pause at the next epoch's end, keeping what is trained", "foldwatch pause ID"),
         Key("x", "stop: finish running fits, or at once", "foldwatch stop ID [--at-once]"),
+        Key(
+            "D", "end by a deadline, such as 20m or 18:00; what is missing can be resumed", "foldwatch deadline ID 20m"
+        ),
         Key("K", "skip the selected combination", "foldwatch skip ID --combination N"),
-        Key("r", "retry the selected failed combination, or all failed ones", "foldwatch retry ID --combination N"),
+        Key(
+            "c :",
+            "change the search: add or drop values, a combination first, a changed copy, undo",
+            "foldwatch add ID hidden_units=256",
+        ),
+        Key("1", "run the selected combination first", "foldwatch first ID --combination N"),
+        Key("U", "undo the last change", "foldwatch undo ID"),
+        Key(
+            "r",
+            "finish the selected combination, failed, skipped or dropped; or retry all that failed",
+            "foldwatch retry ID --combination N [--combination M]",
+        ),
         Key("b", "refit, save and test the best combination", "foldwatch save ID --to PATH"),
         Key("B", "the same for the selected combination", "foldwatch save ID --combination N --to PATH"),
         Key("e", "export the results as CSV or JSON", "foldwatch export ID --format csv"),
+        Key("Z", "zoom: a new search, finer around what was good", "foldwatch zoom ID --to SPEC.toml"),
         Key("y", "copy the command shown last (over SSH and in tmux too)"),
     ],
     "Read the table": [
@@ -34,7 +49,11 @@ LIVE: dict[str, list[Key]] = {
         Key("z", "freeze the order while you read"),
         Key("left right", "scroll the columns; rank stays"),
         Key("enter", "detail of the combination; a log line: what lies behind it"),
-        Key("t", "trends: every hyperparameter's means, heat map, what matters, top combinations", "foldwatch show ID"),
+        Key(
+            "t",
+            "trends: what matters, means, heat map, the top; brush axes to select",
+            "foldwatch report ID",
+        ),
     ],
     "Plots": [
         Key("u", "learning rate over epochs or steps"),
@@ -70,11 +89,18 @@ DETAIL: dict[str, list[Key]] = {
 }
 TRENDS: dict[str, list[Key]] = {
     "The whole grid": [
+        Key("left right", "parallel coordinates: another axis"),
+        Key("up down j k", "there: brush a level, and move the brush; elsewhere: scroll the pane"),
+        Key("+ -", "a level more, a level fewer"),
+        Key("c", "clear the brush of the axis"),
+        Key("C", "clear the whole selection, a typed filter too"),
         Key("d", "another hyperparameter down the heat map"),
         Key("a", "another hyperparameter across it"),
+        Key("v", "curves and learning rate of the best in place of the means, and back"),
+        Key("i", "work importance out anew", "foldwatch report ID"),
+        Key("o", "maximise the pane, and back"),
         Key("tab, shift+tab", "next pane, pane before"),
-        Key("up down j k", "scroll the pane"),
-        Key("t", "back"),
+        Key("t", "back; the selection stays as the table's filter"),
         _BACK,
     ]
 }

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from engine.axes import Distribution
 from engine.catalogue import HYPERPARAMETERS
 from engine.narration import show_value
+from engine.planned_rates import PlannedRates
 from engine.schedules import depends_on_epochs, in_steps, rate_of, steps_per_epoch
 from engine.settings import settings_of
-from tui.planned_rates import PlannedRates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

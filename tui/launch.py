@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.errors import CannotCreateError, InputOutputError, UsageError
-from engine.journal import write_whole
+from engine.errors import CannotCreateError
 from engine.session import make_private_folder
+from engine.user_files import write_for_user
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,27 +19,13 @@ def specs_folder(sessions: Path) -> Path:
     return sessions / ".specs"
 
 
-def as_toml(spec: SearchSpec) -> str:
-    """The spec as TOML. Raises UsageError where TOML has no word for a value: it knows no `none`."""
-    try:
-        return spec.to_toml()
-    except TypeError as error:
-        message = f"the spec cannot be written as TOML, which has no word for none: {error}"
-        raise UsageError(message) from error
-
-
 def write_spec(spec: SearchSpec, path: Path) -> None:
-    """Write a spec where somebody asked for it. Raises UsageError and InputOutputError."""
-    text = as_toml(spec)
-    try:
-        write_whole(path, text.encode(), mode=0o644)
-    except OSError as error:
-        message = f"{path}: the spec cannot be written: {error.strerror}"
-        raise InputOutputError(message) from error
+    """Write a spec where somebody asked for it. Raises as `write_for_user`."""
+    write_for_user(path, spec.to_toml(), "spec")
 
 
 def keep_spec(spec: SearchSpec, sessions: Path, name: str) -> Path:
-    """Write the spec of a search that is to be called `name` into the private place. Raises as `write_spec`."""
+    """Write the spec of a search that is to be called `name` into the private place. Raises as `write_for_user`."""
     path = specs_folder(sessions) / f"{name}.toml"
     try:
         make_private_folder(sessions)
@@ -47,10 +33,13 @@ def keep_spec(spec: SearchSpec, sessions: Path, name: str) -> Path:
     except OSError as error:
         message = f"{path.parent}: cannot be created: {error.strerror}"
         raise CannotCreateError(message) from error
-    write_spec(spec, path)
+    write_for_user(path, spec.to_toml(), "spec", mode=None)
     return path
 
 
-def run_arguments(path: Path, name: str, workers: int | None) -> list[str]:
+def run_arguments(path: Path, name: str, workers: int | None, devices: list[str] | None) -> list[str]:
     """The arguments of `foldwatch` that run a spec as the session `name`."""
-    return ["run", str(path), "--name", name, *(["--workers", str(workers)] if workers is not None else [])]
+    arguments = ["run", str(path), "--name", name]
+    arguments += ["--workers", str(workers)] if workers is not None else []
+    arguments += ["--devices", ",".join(devices)] if devices is not None else []
+    return arguments

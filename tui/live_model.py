@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import SpecError
+from engine.narration import moment_in_words
+from engine.progress import share_done
 from engine.remaining import remaining_seconds
+from engine.spec import SearchSpec
 from engine.stall import StallWatch
 from engine.state import FitStatus, SearchState, SearchStatus
+from engine.strategy import strategy_in_words, strategy_name
 from tui import numbers
 from tui.history import Epochs, History
 from tui.results_model import in_few_words
@@ -19,9 +25,9 @@ if TYPE_CHECKING:
     from engine.events import CurvePlace
     from engine.journal import Curve
     from engine.liveness import Liveness
+    from engine.planned_rates import PlannedRates
     from tui.follow import Feed, Follow, WatchedSession
     from tui.machine import MachineReading
-    from tui.planned_rates import PlannedRates
     from tui.results_model import ResultsModel
 
 _CURVES_KEPT = 400
@@ -94,6 +100,9 @@ class LiveModel:
         status = self.state.status
         if self.liveness is not None and not self.liveness.alive and not status.is_finished:
             return "crashed" if status is not SearchStatus.NEW else "new"
+        started, refit = self.state.started, self.state.refit
+        if self.is_alive and started is not None and started.only_save and refit is not None and refit.is_unfinished:
+            return "saving"
         return "pausing" if self.pause_asked and status is SearchStatus.RUNNING else str(status)
 
     def quiet_seconds(self, now: float) -> float:
@@ -120,10 +129,27 @@ class LiveModel:
             fits_failed=state.fits_failed,
             elapsed=state.elapsed(clock),
             remaining=remaining_seconds(state, now) if self.is_alive else None,
+            deadline=moment_in_words(state.deadline) if self.is_alive and state.deadline is not None else "",
+            is_late=state.delay is not None,
             best=self._best(model),
-            refit=self._refit(),
+            refit=state.refit.in_words if state.refit is not None and state.refit.is_unfinished else "",
             marks=marks,
+            share=self._share(),
         )
+
+    def _share(self) -> float:
+        state, spec = self.state, self._spec
+        if spec is None:
+            return state.fits_finished / state.fits_total if state.fits_total else 0.0
+        return share_done(state, spec)
+
+    @functools.cached_property
+    def _spec(self) -> SearchSpec | None:
+        """None where the record has one that this version does not accept."""
+        try:
+            return SearchSpec.from_values(self.session.record.spec)
+        except SpecError:
+            return None
 
     def _best(self, model: ResultsModel) -> str:
         best = model.best
@@ -132,21 +158,15 @@ class LiveModel:
         params = self.state.combinations[best].params
         mean, deviation = model.values["mean"][best], model.values["std"][best]
         metric = self.state.scoring[0]
-        return (
-            f"{metric} {numbers.with_deviation(mean, deviation)}  #{best} {in_few_words(params, model.params)}".rstrip()
-        )
+        scored = f"{metric} {numbers.with_deviation(mean, deviation)}{self._tested(best, metric)}"
+        return f"{scored}  #{best} {in_few_words(params, model.params)}".rstrip()
 
-    def _refit(self) -> str:
-        refit = self.state.refit
-        if refit is None:
-            return ""
-        if refit.error:
-            return f"saving #{refit.combination} failed: {refit.error}"
-        if refit.path:
-            scores = ", ".join(f"{name} {numbers.score(score)}" for name, score in refit.test_scores.items())
-            tested = f", test set ({refit.test_rows} rows): {scores}" if scores else ""
-            return f"saved #{refit.combination} to {refit.path}{tested}"
-        return f"refitting #{refit.combination}: epoch {refit.epoch}/{refit.epochs}"
+    def _tested(self, combination: int, metric: str) -> str:
+        """What the test set said of it when it was saved last; what came of a save is in the log."""
+        for saved in reversed(self.state.saved):
+            if saved.combination == combination and metric in saved.test_scores:
+                return f", {numbers.score(saved.test_scores[metric])} on the test set"
+        return ""
 
     # Curves and schedules of one combination
 
@@ -191,6 +211,8 @@ class LiveModel:
     def _epochs(self, combination: int, fold: int) -> Epochs | Curve | None:
         state = self.state.combinations[combination]
         place = state.curves[fold]
+        if place is None and state.fits[fold] is not FitStatus.RUNNING:
+            place = state.rung_curves[fold]
         if place is not None:
             if place in self._curves:
                 self._curves.move_to_end(place)
@@ -220,15 +242,26 @@ class LiveModel:
 
 
 def about(spec: dict[str, Any], state: SearchState) -> str:
-    """`reuters · 3 folds · grid 24`."""
+    """`reuters · 3 folds · grid 24`, or `halving 60, factor=3 + 5` where some were added later."""
     started = state.started
     dataset = started.dataset if started else str(spec.get("dataset", ""))
     synthetic = " (synthetic)" if started and started.synthetic else ""
     folds, repeats = _whole(spec.get("folds"), state.splits), _whole(spec.get("repeats"), 1)
     splits = f"{folds} folds" if repeats == 1 else f"{folds} folds × {repeats}"
-    strategy = spec.get("strategy", "grid")
-    name = strategy if isinstance(strategy, str) else next(iter(strategy), "")
-    return f"{dataset}{synthetic} · {splits} · {name} {len(state.combinations)}"
+    return " · ".join([f"{dataset}{synthetic}", splits, *_strategy(spec, state)])
+
+
+def _strategy(spec: dict[str, Any], state: SearchState) -> list[str]:
+    """`halving 60, factor=3`, how many were added later, and how many stages there are."""
+    value, begun = spec.get("strategy", "grid"), state.begun_with
+    if not isinstance(value, dict):
+        value = {str(value): "grid"}
+    count = value.get(strategy_name(value))
+    words = strategy_in_words({name: begun if item == "grid" else item for name, item in value.items()})
+    added = len(state.combinations) - max(begun, _whole(count, 0))
+    parts = [f"{words} + {added}" if added > 0 else words]
+    stages = spec.get("stage")
+    return [*parts, f"{len(stages)} stages"] if isinstance(stages, list) and stages else parts
 
 
 def _whole(value: Any, default: int) -> int:

@@ -7,12 +7,13 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.axes import Distribution
+from engine.axes import Distribution, grid_size
 from engine.errors import SpecError
 from engine.machine import default_workers
 from engine.plan import make_plan
 from engine.schedules import depends_on_epochs
-from engine.space import grid, grid_size
+from engine.space import grid
+from engine.strategies import check_optuna, strategy_of, work_to_come
 from tui.form import Reading, field_of_place, message_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from engine.axes import Axis
     from engine.plan import Plan
-    from engine.spec import SearchSpec
+from engine.spec import SearchSpec
 
 MOST_PLANNED = 20_000
 _SAMPLED = 400
@@ -55,6 +56,7 @@ def meaning_of(reading: Reading) -> tuple[Meaning | None, dict[str, str]]:
     if reading.spec is None:
         return None, reading.problems
     try:
+        check_optuna(reading.spec)
         return _planned(reading.spec, reading.workers), {}
     except SpecError as error:
         return None, {field_of_place(error.place): message_of(error)}
@@ -64,8 +66,8 @@ def _planned(spec: SearchSpec, workers: int | None) -> Meaning:
     spaces = spec.spaces
     size = grid_size(spaces)
     has_distribution = any(axis.has_distribution for axes in spaces for axis in axes)
-    count = size if spec.random is None else spec.random if has_distribution else min(spec.random, size)
-    draws_all = spec.random is None or (not has_distribution and count == size)
+    count = size if spec.draws is None else spec.draws if has_distribution else min(spec.draws, size)
+    draws_all = spec.draws is None or (not has_distribution and count == size)
     if draws_all and size <= MOST_PLANNED:
         plan = make_plan(spec, grid(spaces))
         return _meaning(spec, plan, count, workers, scale=1.0, is_exact=True)
@@ -82,23 +84,31 @@ def _meaning(
     trainings = round(len(plan.trainings) * scale)
     uses_keras = any(training.trainer == "keras" for training in plan.trainings)
     used = workers or default_workers(trainings, uses_keras=uses_keras)
+    strategy = strategy_of(spec, combinations, plan.combinations[0].params)
+    to_come = strategy.to_come(combinations)
     longest = max((training.cost for training in plan.trainings), default=0.0)
+    work = plan.cost * scale * (1 + work_to_come(spec, to_come) / combinations)
     return Meaning(
-        combinations=combinations,
+        combinations=combinations + len(to_come),
         splits=spec.splits,
         trainings=trainings,
         epochs=round(plan.epochs * scale),
         unshared_epochs=round(plan.unshared_epochs * combinations / max(1, len(plan.combinations))),
-        seconds=max(longest, plan.cost * scale / used),
+        seconds=max(longest, work / used),
         workers=used,
         is_exact=is_exact,
-        # Counts of a sample are not those of the search.
-        notes=plan.notes if is_exact else (_estimated(spec),),
+        notes=(*(plan.notes if is_exact else _notes_of_sample(spec, plan)), *strategy.notes(combinations)),
     )
 
 
+def _notes_of_sample(spec: SearchSpec, plan: Plan) -> list[str]:
+    """Without counts: those of a sample are not those of the search."""
+    reasons = sorted({one.trainer_reason for one in plan.combinations if one.trainer == "keras"})
+    return [_estimated(spec), *(f"some combinations run in the keras trainer: {reason}" for reason in reasons)]
+
+
 def _estimated(spec: SearchSpec) -> str:
-    if spec.random is None:
+    if spec.draws is None:
         return f"more than {MOST_PLANNED:,} combinations: trainings and time are estimated from a sample"
     return "time is estimated from other draws; which combinations run is drawn when the search starts"
 

@@ -6,7 +6,18 @@ import math
 
 from engine.remaining import in_words
 
-__all__ = ["bar", "in_words", "interval", "score", "seconds", "size", "sparkline", "spinner", "with_deviation"]
+__all__ = [
+    "at_rung",
+    "bar",
+    "in_words",
+    "interval",
+    "score",
+    "seconds",
+    "size",
+    "sparkline",
+    "spinner",
+    "with_deviation",
+]
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -20,6 +31,11 @@ def score(value: float | None, width: int = 6) -> str:
         if len(text) <= width:
             return text
     return f"{value:.0e}"
+
+
+def at_rung(epochs: int, value: float | None) -> str:
+    """`.7312@4`: a score on the way, and after how many epochs."""
+    return f"{score(value).removeprefix('0') or 'undef.'}@{epochs}"
 
 
 def with_deviation(mean: float | None, deviation: float | None) -> str:

@@ -38,7 +38,7 @@ def shared_texts(head: str, combinations: Sequence[dict[str, Any]]) -> list[str]
     names.sort(key=lambda name: not name.endswith(_FIRST))
     differing = []
     for name in names:
-        values = {show_value(params[name]) for params in combinations if params.get(name) is not None}
+        values = {show_value(params[name]) for params in combinations if name in params}
         if len(values) > 1:
             differing.append(name)
     texts: list[str] = []
@@ -48,6 +48,6 @@ def shared_texts(head: str, combinations: Sequence[dict[str, Any]]) -> list[str]
             texts.append("default")
             continue
         parts = [_SHORT.get(value, value) if isinstance(value, str) else show_value(value)]
-        parts += [show_value(params[name]) for name in differing if params.get(name) is not None]
+        parts += [show_value(params[name]) for name in differing if name in params]
         texts.append(clean(" ".join(parts), longest=200))
     return texts

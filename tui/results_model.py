@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LAST = frozenset({CombinationStatus.FAILED, CombinationStatus.DIVERGED, CombinationStatus.DROPPED})
 _LONGEST_VALUE = 24
+_ABSENT = object()  # of a hyperparameter that a combination does not have
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Column:
     key: str
     title: str
     width: int
-    kind: str  # rank, param, fold, mean, seconds, status
+    kind: str  # rank, stage, param, fold, mean, seconds, status
     right: bool = True
     fold: int = -1
 
@@ -48,11 +49,15 @@ class ResultsModel:
         self.texts: dict[str, list[str]] = {}  # of the hyperparameters, as drawn
         self.shared: dict[str, list[str]] = {}  # columns that several hyperparameters share: to sort by, not to filter
         self.fits: list[list[FitStatus]] = []
+        self.stopped: list[list[int | None]] = []  # by fold: the epoch at which patience ran out before the last
         self.statuses: list[CombinationStatus] = []
+        self.stages: list[int] = []  # counted from 0
+        self.rungs: list[list[tuple[int, float | None] | None]] = []  # by fold: epochs and score of the latest rung
         self.running: dict[tuple[int, int], TrainingState] = {}  # by (combination, fold)
         self.complete: set[int] = set()  # rows with a score on every fold
         self.last: set[int] = set()  # rows that go after all others in any order: failed, diverged, dropped
-        self._ranking: list[tuple[float, int]] = []  # (minus the mean, row) of the complete ones, ascending
+        self._folds: list[list[Any]] = []  # the folds' columns of `values`, in order
+        self._ranking: list[tuple[int, float, int]] = []  # the complete ones' stage and mean, negative, and row
 
     def update(self, state: SearchState) -> set[int]:
         """Take the state's changes over; returns the rows that changed. The caller clears `state.changed`."""
@@ -66,15 +71,24 @@ class ResultsModel:
         return changed
 
     def rank(self, row: int) -> int | None:
-        """1 for the highest mean of all complete combinations, ties sharing it; None while it is not complete."""
+        """1 for the highest mean of the latest stage, ties sharing it; None while the combination is not complete."""
         if row not in self.complete:
             return None
-        return bisect_left(self._ranking, (-round(self.values["mean"][row], 12), -1)) + 1
+        stage, mean, _ = self._place(row)
+        return bisect_left(self._ranking, (stage, mean, -1)) + 1
 
     @property
     def best(self) -> int | None:
-        """The row with the highest mean among the complete ones, the first of several."""
-        return self._ranking[0][1] if self._ranking else None
+        """The row with the highest mean among the complete ones of the latest stage, the first of several."""
+        return self._ranking[0][2] if self._ranking else None
+
+    def _place(self, row: int) -> tuple[int, float, int]:
+        """What the complete ones are ranked by: means of unlike stages are of unlike rows."""
+        return -self.stages[row], -round(self.values["mean"][row], 12), row
+
+    def rung(self, row: int) -> int:
+        """Epochs of the highest rung at which every fold of the row was scored on its way; 0 if at none."""
+        return min((rung[0] if rung is not None else 0 for rung in self.rungs[row]), default=0)
 
     def _rebuild(self, state: SearchState) -> None:
         self.rows, self.splits = len(state.combinations), state.splits
@@ -82,18 +96,25 @@ class ResultsModel:
         first = state.combinations[0].params if state.combinations else {}
         self.fixed = {name: value for name, value in sorted(first.items()) if name not in self.params}
         for name in self.params:
-            column = [combination.params.get(name) for combination in state.combinations]
-            # Values are numbers and text for sorting and filtering; structures (layer lists) stand as their text.
-            self.values[name] = [
-                value if value is None or isinstance(value, bool | int | float) else clean(show_value(value))
-                for value in column
-            ]
-            self.texts[name] = ["" if value is None else clean(show_value(value), longest=200) for value in column]
+            column = [combination.params.get(name, _ABSENT) for combination in state.combinations]
+            # A grid has few different values and many rows: each is put into words once.
+            keys = [_identity(value) for value in column]
+            shown = dict(zip(keys, column, strict=True))
+            values = {key: _value(value) for key, value in shown.items()}
+            texts = {key: _text(value) for key, value in shown.items()}
+            self.values[name] = [values[key] for key in keys]
+            self.texts[name] = [texts[key] for key in keys]
         folds = [f"fold {fold}" for fold in range(self.splits)]
         for key in [*folds, "mean", "std", "seconds", "trainer", "status"]:
             self.values[key] = [None] * self.rows
+        self._folds = [self.values[key] for key in folds]
         self.values["combination"] = list(range(self.rows))
+        self.stages = [combination.stage for combination in state.combinations]
+        if any(self.stages):
+            self.values["stage"] = [stage + 1 for stage in self.stages]
+        self.rungs = [[] for _ in range(self.rows)]
         self.fits = [[] for _ in range(self.rows)]
+        self.stopped = [[] for _ in range(self.rows)]
         self.statuses = [CombinationStatus.WAITING] * self.rows
         self.complete, self.last = set(), set()
         self._ranking = []
@@ -105,6 +126,8 @@ class ResultsModel:
     def _layout(self, folds: list[str], combinations: list[CombinationState]) -> list[Column]:
         titles = short_titles(self.params)
         columns = [Column("rank", "rank", max(5, len(str(self.rows)) + 3), "rank")]
+        if any(self.stages):
+            columns.append(Column("stage", "stage", 5, "stage"))
         self.shared = {}
         for names in grouped(self.params):
             name = names[0]
@@ -117,8 +140,10 @@ class ResultsModel:
             widest = max(map(len, self.texts[key]), default=0)
             width = max(min(widest, _LONGEST_VALUE), len(title))
             columns.append(Column(key, title, width, "param", right=numeric))
-        columns += [Column(key, key, max(6, len(key)), "fold", fold=number) for number, key in enumerate(folds)]
+        least = len(".7312@10") if any(one.epochs_allowed or one.rungs for one in combinations) else len("0.7312")
+        # Before the folds: what ranks, and how far the rest is, must not need a wide terminal.
         columns.append(Column("mean", "mean ± std", 14, "mean"))
+        columns += [Column(key, key, max(least, len(key)), "fold", fold=number) for number, key in enumerate(folds)]
         columns.append(Column("seconds", "seconds", 7, "seconds"))
         columns.append(Column("status", "status", 8, "status", right=False))
         return columns
@@ -136,11 +161,12 @@ class ResultsModel:
         status = combination.status
         if row in self.complete:
             self.complete.discard(row)
-            del self._ranking[bisect_left(self._ranking, (-round(self.values["mean"][row], 12), row))]
-        mean, deviation = combination.mean(metric)
+            del self._ranking[bisect_left(self._ranking, self._place(row))]
+        # Where something is still to come, the folds so far say where to look; what has ended without all has no mean.
+        mean, deviation = combination.mean(metric) if status.is_finished else combination.mean_so_far(metric)
         values = self.values
-        for fold, score in enumerate(combination.scores[metric]):
-            values[f"fold {fold}"][row] = score
+        for column, score in zip(self._folds, combination.scores[metric], strict=True):
+            column[row] = score
         values["mean"][row] = None if math.isnan(mean) else mean
         values["std"][row] = None if math.isnan(deviation) else deviation
         values["seconds"][row] = combination.total_seconds or None
@@ -148,11 +174,36 @@ class ResultsModel:
         values["trainer"][row] = combination.trainer
         self.statuses[row] = status
         self.fits[row] = combination.fits
+        self.stopped[row] = combination.stopped_at
+        self.rungs[row] = _latest_rungs(combination) if combination.rungs else []
         (self.last.add if status in LAST else self.last.discard)(row)
         # A metric that a fold cannot define leaves a complete combination without a mean, and so without a rank.
         if status is CombinationStatus.COMPLETE and not math.isnan(mean):
             self.complete.add(row)
-            insort(self._ranking, (-round(mean, 12), row))
+            insort(self._ranking, self._place(row))
+
+
+def _latest_rungs(combination: CombinationState) -> list[tuple[int, float | None] | None]:
+    behind = [combination.epochs_behind(fold) for fold in range(len(combination.fits))]
+    return [(epochs, combination.rungs[epochs][fold]) if epochs else None for fold, epochs in enumerate(behind)]
+
+
+def _identity(value: Any) -> Any:
+    """What tells values apart, to be looked up by: 1, 1.0 and True are three."""
+    kind = type(value)
+    return kind, tuple(map(_identity, value)) if kind is list or kind is tuple else value
+
+
+def _value(value: Any) -> Any:
+    """To sort and filter by: numbers and text, None where missing; structures (layer lists) stand as their text."""
+    if value is _ABSENT:
+        return None
+    return value if isinstance(value, bool | int | float) else clean(show_value(value))
+
+
+def _text(value: Any) -> str:
+    """As drawn."""
+    return "" if value is _ABSENT else clean(show_value(value), longest=200)
 
 
 def _all_numbers(values: list[Any]) -> bool:
@@ -175,9 +226,8 @@ def in_few_words(params: dict[str, Any], names: list[str]) -> str:
     titles = _short_titles(tuple(names))
     parts: list[str] = []
     for name in names:
-        value = params.get(name)
-        if value is not None:
-            shown = clean(show_value(value), longest=60)
+        if name in params:
+            shown = clean(show_value(params[name]), longest=60)
             parts.append(shown if name in _SPEAK_FOR_THEMSELVES else f"{titles[name]} {shown}")
     return ", ".join(parts)
 

@@ -2,11 +2,13 @@
 
 `optimizer=adam mean>0.8 batch_size>=128 status=running wide` keeps the rows for which every term holds:
 `=` and `!=` compare, `<` `<=` `>` `>=` order numbers, `~` and bare words look for text. `a,b` is either, `5..10` is
-a range, quotes hold spaces together. A column may be named by any part of its name that is clear: `decay_rate`.
+a range, quotes hold spaces and commas together, "" is what a combination lacks. A column may be named by any part of
+its name that is clear: `decay_rate`.
 """
 
 from __future__ import annotations
 
+import difflib
 import operator
 import re
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
     Predicate = Callable[[int], bool]
 
-_TERM = re.compile(r'\s*(?:([\w .@-]*?)\s*(!=|>=|<=|=|>|<|~))?\s*("[^"]*"|[^\s"]+)')
+_TERM = re.compile(r'\s*(?:([\w .@-]*?)\s*(!=|>=|<=|=|>|<|~))?\s*((?:"[^"]*"|[^\s"])+)')
+_UNFINISHED = re.compile(r"\s*(?:[\w .@-]*?\s)?([\w.@-]*)\s*(!=|>=|<=|[=<>~!])")
+_OPTION = re.compile(r'"([^"]*)"|([^",]+)')
 _RANGE = re.compile(r"(-?[\d.]+(?:e-?\d+)?)\.\.(-?[\d.]+(?:e-?\d+)?)", re.IGNORECASE)
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
@@ -27,36 +31,57 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class FilterError(ValueError):
-    """A filter that cannot mean anything; the message says what could."""
+    """A filter that cannot mean anything; the message says what could. The terms before `position` can be read."""
+
+    def __init__(self, message: str, position: int = 0) -> None:
+        super().__init__(message)
+        self.position = position
 
 
 def compile_filter(text: str, columns: Mapping[str, Sequence[Any]]) -> Predicate | None:
     """A predicate over row numbers, which reads `columns` anew at every call; None for an empty filter.
 
-    Raises FilterError with the names that exist, or the place that cannot be read.
+    A last word that begins the name of a column keeps every row: a comparison is being typed. Raises FilterError
+    with the names that exist, or the place that cannot be read.
     """
     predicates: list[Predicate] = []
     position = 0
-    text = text.strip()
+    text = text.rstrip()
     while position < len(text):
+        if unfinished := _UNFINISHED.fullmatch(text, position):
+            raise FilterError(_wanted(unfinished[1], unfinished[2], columns), unfinished.start(1))
         term = _TERM.match(text, position)
         if term is None:
             message = f"cannot read {text[position : position + 20]!r}; as in: optimizer=adam mean>0.8"
-            raise FilterError(message)
+            raise FilterError(message, position)
+        try:
+            predicates += _predicates(term, columns, is_last=term.end() == len(text))
+        except FilterError as error:
+            raise FilterError(str(error), position) from error
         position = term.end()
-        name, order, value = term.groups()
-        quoted = value.startswith('"')
-        value = value.strip('"') if quoted else value
-        if order is None:
-            predicates.append(_anywhere(value, columns))
-            continue
-        # A bare word before a comparison is a term of its own: `wide mean>0.8`.
-        *words, name = name.split(" ") if name.strip() and name not in columns else [name]
-        predicates.extend(_anywhere(word, columns) for word in words if word)
-        predicates.append(_comparison(columns[find_column(name, columns)], order, value, quoted=quoted))
     if not predicates:
         return None
     return lambda row: all(predicate(row) for predicate in predicates)
+
+
+def _predicates(term: re.Match[str], columns: Mapping[str, Sequence[Any]], *, is_last: bool) -> list[Predicate]:
+    name, order, value = term.groups()
+    if order is None:
+        if is_last and any(column.startswith(value.lower()) for column in columns):
+            return []
+        return [_anywhere(value.strip('"'), columns)]
+    # A bare word before a comparison is a term of its own: `wide mean>0.8`.
+    *words, name = name.split(" ") if name.strip() and name not in columns else [name]
+    found = [_anywhere(word, columns) for word in words if word]
+    return [*found, _comparison(columns[find_column(name, columns)], order, value)]
+
+
+def _wanted(name: str, order: str, columns: Mapping[str, Sequence[Any]]) -> str:
+    """What a comparison without its other side lacks."""
+    try:
+        return f"a value is missing behind {find_column(name, columns)}{order}"
+    except FilterError as error:
+        return str(error)
 
 
 def find_column(name: str, columns: Mapping[str, Sequence[Any]]) -> str:
@@ -74,10 +99,16 @@ def find_column(name: str, columns: Mapping[str, Sequence[Any]]) -> str:
         if len(matches) == 1:
             return matches[0]
         if matches:
-            message = f"{name!r} could be {', '.join(matches)}"
+            message = f"{_short(name)!r} could be {_short(', '.join(matches))}"
             raise FilterError(message)
-    message = f"no column {name!r}; there are: {', '.join(columns)}"
+    alike = difflib.get_close_matches(wanted, known, n=max(1, len(known)), cutoff=0.0)
+    message = f"no column {_short(name, 16)!r}; there are: {_short(', '.join(alike))}"
     raise FilterError(message)
+
+
+def _short(text: str, most: int = 40) -> str:
+    """So short that a line of a narrow terminal holds it."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip(' ,')}…"
 
 
 def _anywhere(word: str, columns: Mapping[str, Sequence[Any]]) -> Predicate:
@@ -86,9 +117,9 @@ def _anywhere(word: str, columns: Mapping[str, Sequence[Any]]) -> Predicate:
     return lambda row: any(wanted in _shown(column[row]) for column in texts)
 
 
-def _comparison(column: Sequence[Any], order: str, value: str, *, quoted: bool) -> Predicate:
+def _comparison(column: Sequence[Any], order: str, value: str) -> Predicate:
     if order == "~":
-        wanted = value.lower()
+        wanted = value.strip('"').lower()
         return lambda row: wanted in _shown(column[row])
     if order in _ORDERS:
         limit = _number(value)
@@ -97,8 +128,7 @@ def _comparison(column: Sequence[Any], order: str, value: str, *, quoted: bool) 
             raise FilterError(message)
         compare = _ORDERS[order]
         return lambda row: (number := _as_number(column[row])) is not None and compare(number, limit)
-    options = [value] if quoted else [option for option in value.split(",") if option]
-    tests = [_equals(option) for option in options]
+    tests = [_equals(quoted or bare) for quoted, bare in _OPTION.findall(value)]
     if order == "=":
         return lambda row: any(test(column[row]) for test in tests)
     return lambda row: not any(test(column[row]) for test in tests)

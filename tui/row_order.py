@@ -41,6 +41,10 @@ class RowOrder:
         self._keeps = compile_filter(text, self.model.values)
         self.filter_text, self.problem = text.strip(), ""
 
+    def keeps(self, row: int) -> bool:
+        """Whether the filter holds for a row, pinned or not."""
+        return self._keeps is None or self._keeps(row)
+
     def toggle_pin(self, row: int) -> bool:
         """Hold a row at the top, or let it go; returns whether it is held now."""
         self.pinned ^= {row}
@@ -89,8 +93,12 @@ class RowOrder:
             # What runs is looked at before what waits.
             active = {row for row, _ in model.running}
             missing = [row for row in missing if row in active] + [row for row in missing if row not in active]
+        stages = model.stages
         try:
-            present.sort(key=column.__getitem__, reverse=descending)
+            if key == "mean" and any(stages):
+                present.sort(key=lambda row: (stages[row], column[row]), reverse=descending)
+            else:
+                present.sort(key=column.__getitem__, reverse=descending)
         except TypeError:  # a hyperparameter that is a number here and a name there
             present.sort(key=lambda row: _either(column[row]), reverse=descending)
         if key == "mean":

@@ -20,7 +20,7 @@ DARK = Theme(
     surface="#0f1419",
     panel="#1b232c",
     dark=True,
-    variables={"foldwatch-faint": "#4b5563", "foldwatch-line": "#2d3743", "foldwatch-cursor": "#22364d"},
+    variables={"foldwatch-faint": "#66717f", "foldwatch-line": "#2d3743", "foldwatch-cursor": "#22364d"},
 )
 LIGHT = Theme(
     name="foldwatch-light",
@@ -35,7 +35,7 @@ LIGHT = Theme(
     surface="#fbfcfd",
     panel="#eaeef2",
     dark=False,
-    variables={"foldwatch-faint": "#aab4c0", "foldwatch-line": "#c8d1da", "foldwatch-cursor": "#cfe4fb"},
+    variables={"foldwatch-faint": "#7d8794", "foldwatch-line": "#c8d1da", "foldwatch-cursor": "#cfe4fb"},
 )
 COLOUR_BLIND = Theme(
     name="foldwatch-colour-blind",
@@ -50,7 +50,7 @@ COLOUR_BLIND = Theme(
     surface="#101214",
     panel="#1f2428",
     dark=True,
-    variables={"foldwatch-faint": "#555c63", "foldwatch-line": "#343b42", "foldwatch-cursor": "#0b3a55"},
+    variables={"foldwatch-faint": "#6d757d", "foldwatch-line": "#343b42", "foldwatch-cursor": "#0b3a55"},
 )
 TERMINAL = Theme(
     name="foldwatch-terminal",

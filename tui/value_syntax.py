@@ -1,7 +1,7 @@
 """Values as people type them (`5, 10, 20`, `1e-4..1e-1 log`, `sgd(momentum=0.8|0.9)`) to values of a spec, and back.
 
     values      item , item , ...
-    item        number | true | false | none | word | "text" | [item, item] | range | word(argument=choices, ...)
+    item        number | true | false | word | "text" | [item, item] | range | word(argument=choices, ...)
     choices     item | item | ...
     range       low..high, then any of: log int
 
@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.catalogue import LIST_ARGUMENTS
+from engine.catalogue import LIST_ARGUMENTS, NONE
 
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_CONSTANTS: dict[str, Any] = {"true": True, "false": False, "none": None}
+_CONSTANTS: dict[str, Any] = {"true": True, "false": False}
 _FLAGS = ("log", "int")
 MOST_CHARACTERS = 20_000
 
@@ -128,8 +128,10 @@ def _item_text(value: Any) -> str:
         return f"{value[head]}({arguments})" if arguments else f"{value[head]}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(_item_text(item) for item in value)}]"
-    if isinstance(value, bool) or value is None:
-        return next(word for word, constant in _CONSTANTS.items() if constant is value)
+    if value is None:
+        return NONE
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int | float):
         return _number_text(value)
     text = str(value)

@@ -19,6 +19,9 @@ from tui.screens.note import NoteScreen
 from tui.widgets.comparison_view import SharedPane, SidesPane
 from tui.widgets.control_panel import ControlPanel
 
+REFRESH_SECONDS = 3.0
+LOW_BANDWIDTH = 5  # so many times more rarely
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -94,6 +97,12 @@ class CompareScreen(Screen[None]):
         self._panel.show_keys([*keys, ("esc", "back", "screen.back"), ("?", "keys", "app.keys")])
         self.query_one(SharedPane).focus()
         self.action_read()
+        app: Any = self.app
+        self.set_interval(REFRESH_SECONDS * (LOW_BANDWIDTH if app.low_bandwidth else 1), self._refresh)
+
+    def _refresh(self) -> None:
+        if self.comparison is not None and self.comparison.is_running:
+            self.action_read()
 
     def action_read(self) -> None:
         """In a thread: a large record takes a second."""
@@ -114,6 +123,10 @@ class CompareScreen(Screen[None]):
         self.comparison = message.comparison
         self.query_one(SidesPane).show(message.comparison)
         self.query_one(SharedPane).show(message.comparison)
+
+    def on_resize(self) -> None:
+        """Another size has room for other lines."""
+        self.query_one(SidesPane).fit()
 
     @on(Refused)
     def _when_refused(self, message: Refused) -> None:

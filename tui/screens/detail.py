@@ -10,7 +10,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from engine.narration import show_value
-from engine.state import CombinationStatus, mean_and_deviation
+from engine.state import CombinationStatus
 from tui import numbers, snippet
 from tui.clipboard import copy
 from tui.keys import DETAIL
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
+    from engine.state import CombinationState
     from tui.keys import Key
     from tui.live_model import LiveModel
     from tui.results_model import ResultsModel
@@ -118,31 +119,11 @@ class DetailScreen(Watching):
         status = f"  {'status':<{widest}} "
         text.append(status, style="dim").append(f"{combination.status}")
         if combination.dropped:
-            text.append(f": {clean(combination.dropped)} {clean(combination.evidence)}")
+            text.append("".join(f": {clean(why)}" for why in (combination.dropped, combination.evidence) if why))
         text.append("\n\n")
 
         heading("scores by fold")
-        splits = len(combination.fits)
-        text.append(
-            f"  {'':<12}" + "".join(f"{f'fold {fold}':>8}" for fold in range(splits)) + "   mean ± std\n", "dim"
-        )
-        for metric, scores in combination.scores.items():
-            mean, deviation = mean_and_deviation([score for score in scores if score is not None])
-            cells = "".join(
-                f"{numbers.score(score) or str(fit)[:7]:>8}"
-                for score, fit in zip(scores, combination.fits, strict=True)
-            )
-            shown = numbers.with_deviation(mean, deviation) if mean == mean else ""
-            text.append(f"  {clean(metric, longest=11):<12}").append(cells).append(f"   {shown}\n", style="bold")
-        seconds = "".join(f"{numbers.seconds(value) or '·':>8}" for value in combination.seconds)
-        text.append(f"  {'seconds':<12}{seconds}   {numbers.seconds(combination.total_seconds)}\n", style="dim")
-        seeds = live.history.seeds.get(self.combination, {})
-        shown_seeds = "".join(f"{seeds.get(fold, '·'):>8}" for fold in range(splits))
-        if all(len(str(seed)) < 8 for seed in seeds.values()):
-            text.append(f"  {'seed':<12}{shown_seeds}\n", style="dim")
-        else:
-            for fold, seed in sorted(seeds.items()):
-                text.append(f"  {f'seed of fold {fold}':<22} {seed}\n", style="dim")
+        text.append_text(self._scores_by_fold(combination))
         sources = {source for source in combination.taken_from if source}
         if sources:
             text.append(f"  taken over from {clean(', '.join(sorted(sources)))}\n")
@@ -160,6 +141,40 @@ class DetailScreen(Watching):
         text.append(f"{clean(snippet.python_snippet(spec, combination.params), lines=True)}\n\n")
         heading("the same in a shell")
         text.append(f"{clean(snippet.rerun_command(spec, combination.params))}\n")
+        return text
+
+    def _scores_by_fold(self, combination: CombinationState) -> Text:
+        """A line a fold, a column a metric: folds can be many."""
+        seeds = self._live.history.seeds.get(self.combination, {})
+        metrics = list(combination.scores)
+        widths = [max(9, len(clean(metric, longest=24)) + 2) for metric in metrics]
+        titles = zip(metrics, widths, strict=True)
+        text = Text()
+        text.append(f"  {'':<8}" + "".join(f"{clean(metric, longest=24):>{width}}" for metric, width in titles), "dim")
+        text.append(f"{'seconds':>10}\n", "dim")
+        for fold, fit in enumerate(combination.fits):
+            shown = [numbers.score(combination.scores[metric][fold]) or str(fit) for metric in metrics]
+            text.append(f"  {f'fold {fold}':<8}")
+            text.append("".join(f"{one:>{width}}" for one, width in zip(shown, widths, strict=True)))
+            seconds = numbers.seconds(combination.seconds[fold]) or "·"
+            text.append(f"{seconds:>10}", "dim")
+            for epochs, scores in sorted(combination.rungs.items()):
+                if scores[fold] is not None:
+                    text.append(f"  {numbers.at_rung(epochs, scores[fold])}", "dim")
+            if combination.stopped_at[fold] is not None:
+                there = numbers.score(combination.stopped_scores[fold])
+                at = f"at {combination.stopped_at[fold]}"
+                text.append(f"  ▪ {at}: {there}" if there else f"  ▪ stopped {at}")
+            text.append("\n")
+        is_finished = combination.status.is_finished
+        means = [combination.mean(metric) if is_finished else combination.mean_so_far(metric) for metric in metrics]
+        for word, place in (("mean" if is_finished else "so far", 0), ("± std", 1)):
+            shown = [numbers.score(pair[place]) for pair in means]
+            text.append(f"  {word:<8}" + "".join(f"{one:>{w}}" for one, w in zip(shown, widths, strict=True)), "bold")
+            text.append(f"{numbers.seconds(combination.total_seconds):>10}\n" if place == 0 else "\n", "dim")
+        # As long as lines get: a seed beside its fold would break the table's.
+        for fold, seed in sorted(seeds.items()):
+            text.append(f"  seed of fold {fold}  {seed}\n", "dim")
         return text
 
     def action_next(self, step: int) -> None:

@@ -1,4 +1,4 @@
-"""Small questions over a screen: a choice by key, a path with the command it means, a text to read."""
+"""Small questions over a screen: a choice by key, a line with the command it means, a text to read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.safe_text import safe_content, safe_text
+from tui.widgets.pane import style_of
+from tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,21 +72,32 @@ class ChoiceScreen(ModalScreen[str | None]):
 
 
 class PathScreen(ModalScreen[str | None]):
-    """Asks for a path; shows the command that does the same. Returns None for escape."""
+    """Asks for a path, or another line; shows the command that does the same. Returns None for escape.
+
+    `refused` says why a line cannot be taken, nothing if it can: then the question stays, with what was typed.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", show=False)]
 
-    def __init__(self, question: str, suggested: str, command: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        question: str,
+        suggested: str,
+        command: Callable[[str], str],
+        refused: Callable[[str], str] = lambda line: "",
+    ) -> None:
         super().__init__()
         self._question = question
         self._suggested = suggested
         self._command = command
+        self._refused = refused
 
     def compose(self) -> ComposeResult:
-        """A field and the command."""
+        """A field, why it was refused, and the command."""
         with Vertical(classes="dialog") as box:
             box.border_title = safe_content(self._question)
-            yield Input(self._suggested, id="path")
+            yield StillInput(self._suggested, id="path")
+            yield Static(id="refusal")
             yield Static(safe_text(f"$ {self._command(self._suggested)}", "dim"), id="command")
             yield Static(
                 Text.assemble((" enter ", "bold reverse"), " go on   ", (" escape ", "bold reverse"), " leave it")
@@ -93,10 +106,21 @@ class PathScreen(ModalScreen[str | None]):
     @on(Input.Changed)
     def _when_typed(self, event: Input.Changed) -> None:
         self.query_one("#command", Static).update(safe_text(f"$ {self._command(event.value)}", "dim"))
+        self._say("")
 
     @on(Input.Submitted)
     def _when_entered(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+        line = event.value.strip()
+        why = self._refused(line) if line else ""
+        if why:
+            self._say(f"✗ {why}")
+        else:
+            self.dismiss(line or None)
+
+    def _say(self, why: str) -> None:
+        said = self.query_one("#refusal", Static)
+        said.display = bool(why)
+        said.update(safe_text(why, style_of(self.app, "error"), lines=True))
 
     def action_leave(self) -> None:
         """Nothing was chosen."""

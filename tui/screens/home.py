@@ -24,6 +24,7 @@ from tui.sessions_reader import SessionsReader
 from tui.widgets.about_pane import AboutPane
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.sessions_table import SessionsTable
+from tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -43,7 +44,7 @@ class HomeScreen(HomeActions, Screen[None]):
     HomeScreen #home-title { height: 1; padding: 0 1; }
     HomeScreen #home-filter { height: 1; padding: 0 1; background: $panel; }
     HomeScreen #home-body { height: 1fr; layout: vertical; }
-    HomeScreen #about { height: 10; }
+    HomeScreen #about { height: 40%; min-height: 10; }
     HomeScreen.-short #about { height: 6; }
     HomeScreen.-wide #home-body { layout: horizontal; }
     HomeScreen.-wide SessionsTable { width: 2fr; height: 100%; }
@@ -65,12 +66,17 @@ class HomeScreen(HomeActions, Screen[None]):
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Sessions": [
             Key("enter o", "open: watch it, or look at what it found", "foldwatch attach ID"),
-            Key("n", "new search; what was left unfinished in the form is still there", "foldwatch run SPEC.toml"),
+            Key(
+                "n",
+                "new search; until you quit, what was left unfinished in the form is still there",
+                "foldwatch run SPEC.toml",
+            ),
             Key("d", "duplicate: a new search with the same settings"),
+            Key("Z", "zoom: a new search, finer around what was good", "foldwatch zoom ID --to SPEC.toml"),
             Key("r", "resume: go on after a pause, or start an engine for what is missing", "foldwatch resume ID"),
             Key("x", "delete it with all its results (asked once)", "foldwatch delete ID"),
-            Key("e", "note: write down what it was for"),
-            Key("D", "the demo: a small search on made-up newswires", "foldwatch demo"),
+            Key("e", "note: write down what it was for; f2 keeps it, escape leaves it as it was"),
+            Key("D", "the demo: a small search on made-up newswires (asked once)", "foldwatch demo"),
         ],
         "The list": [
             Key("f /", "filter as you type: part of a name, data, state or host"),
@@ -111,7 +117,7 @@ class HomeScreen(HomeActions, Screen[None]):
     def compose(self) -> ComposeResult:
         """Title, filter, table, the session under the cursor, keys."""
         yield Static(id="home-title")
-        yield Input(placeholder="part of a name, data, state or host", id="home-filter", compact=True)
+        yield StillInput(placeholder="part of a name, data, state or host", id="home-filter", compact=True)
         with Container(id="home-body"):
             yield SessionsTable(id="sessions")
             yield AboutPane(id="about")

@@ -17,6 +17,7 @@ from tui.notes import read_note, write_note
 from tui.screens.dialogs import Choice, ChoiceScreen, TextScreen
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.sessions_table import SessionsTable
+from tui.zooming import open_zoom
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,7 @@ class HomeActions:
         Binding("enter,o", "open", "Open the session", show=False),
         Binding("n", "new", "New search", show=False),
         Binding("d", "duplicate", "Duplicate into a new search", show=False),
+        Binding("Z", "zoom", "Zoom: a finer search around what was good", show=False),
         Binding("r", "resume", "Resume", show=False),
         Binding("x", "delete", "Delete", show=False),
         Binding("e", "note", "Note", show=False),
@@ -70,7 +72,10 @@ class HomeActions:
             resumable = summary.status == "paused" if summary.alive else summary.status != "completed"
             if not summary.problem and resumable:
                 keys.append(("r", "resume", "screen.resume"))
-            keys += [("d", "duplicate", "screen.duplicate"), ("x", "delete", "screen.delete")]
+            keys.append(("d", "duplicate", "screen.duplicate"))
+            if not summary.problem and not summary.alive and summary.fits_finished:
+                keys.append(("Z", "zoom", "screen.zoom"))
+            keys.append(("x", "delete", "screen.delete"))
         if self._table.summaries:
             keys += [("/", "filter", "screen.filter"), ("m", "mark", "screen.mark"), ("c", "compare", "screen.compare")]
         if summary is not None and may_change:
@@ -105,19 +110,33 @@ class HomeActions:
 
         try:
             record = open_session(summary.id, summary.folder.parent).record
-            form = form_of(record.spec, workers=record.workers)
+            form = form_of(record.spec, workers=record.workers, devices=record.devices)
         except (FoldwatchError, TypeError, AttributeError, KeyError) as error:
             self._panel.say(f"{summary.id}: its spec cannot be read: {error!r}", problem=True)
             return
         self._edit(form)
 
+    def action_zoom(self) -> None:
+        """A new search, finer around what was good in this one."""
+        summary = self._readable("a new search")
+        if summary is None:
+            return
+        try:
+            session = open_session(summary.id, summary.folder.parent)
+        except FoldwatchError as error:
+            self._panel.say(str(error), problem=True)
+            return
+        self._panel.say("zoom …", self._shown(["zoom", summary.id]))
+        screen: Any = self
+        open_zoom(screen, session, lambda why: self._panel.say(why, problem=True), self._keep_draft)
+
     def _edit(self, form: Form | None) -> None:
         from tui.screens.new_search import NewSearchScreen
 
-        def left(draft: Form | None) -> None:
-            self._draft = draft
+        self.app.push_screen(NewSearchScreen(form), self._keep_draft)
 
-        self.app.push_screen(NewSearchScreen(form), left)
+    def _keep_draft(self, draft: Form | None) -> None:
+        self._draft = draft
 
     def action_resume(self) -> None:
         """Go on after a pause, or start an engine for what is missing."""
@@ -161,7 +180,7 @@ class HomeActions:
             self._panel.say(f"an engine works on {summary.id}; stop it first: enter, then x", problem=True)
             return
         fits = f"{summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else "its files"
-        choices = [Choice("y", "delete it", f"{fits}, curves, note and saved model are removed for good")]
+        choices = [Choice("y", "delete it", f"{fits}, curves, note and any model in its folder are removed for good")]
 
         def answered(key: str | None) -> None:
             if key == "y":
@@ -212,9 +231,19 @@ class HomeActions:
         self.app.push_screen(CompareScreen(first, second))
 
     def action_demo(self) -> None:
-        """The built-in sample search."""
-        if self._may("the demo"):
+        """The built-in sample search; where there are sessions, asked for once: elsewhere `D` is the deadline."""
+        if not self._may("the demo"):
+            return
+        if not self._table.summaries:
             self.app.start_demo()
+            return
+        choices = [Choice("y", "run it", "it takes under a minute, and is kept as a session of its own")]
+
+        def answered(key: str | None) -> None:
+            if key == "y":
+                self.app.start_demo()
+
+        self.app.push_screen(ChoiceScreen("Run the demo, a small search on made-up newswires?", choices), answered)
 
     def action_copy(self) -> None:
         """The command shown last."""

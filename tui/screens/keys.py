@@ -12,6 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from tui.safe_text import safe_content
+from tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -40,7 +41,7 @@ class KeysScreen(ModalScreen[None]):
         with Vertical(classes="dialog reading") as box:
             box.border_title = safe_content("keys")
             box.border_subtitle = safe_content("type to search · escape goes back")
-            yield Input(placeholder="search", id="search", compact=True)
+            yield StillInput(placeholder="search", id="search", compact=True)
             with VerticalScroll(can_focus=False):
                 yield Static(self._found(""), id="found")
 

@@ -14,8 +14,9 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input, Static
 
-from engine.events import SearchFinished
+from engine.events import SaveFailed, SearchFinished, TestScored
 from tui import numbers
+from tui.brushes import Brushes
 from tui.follow import Changed, Follow, WatchedSession
 from tui.live_model import LiveModel
 from tui.row_filter import FilterError
@@ -28,6 +29,7 @@ from tui.widgets.learning_rate_plot import LearningRatePlot, RateLine
 from tui.widgets.log import LogPane
 from tui.widgets.results_table import ResultsTable
 from tui.widgets.search_header import SearchHeader
+from tui.widgets.still_input import StillInput
 from tui.widgets.trends_pane import TrendsPane
 from tui.widgets.workers import WorkersPane
 
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.timer import Timer
-    from textual.widget import Widget
 
     from tui.follow import Feed
     from tui.machine import MachineReading
@@ -97,6 +98,7 @@ class LiveScreen(LiveActions, Screen[None]):
         self._slowness = LOW_BANDWIDTH if low_bandwidth else 1
         self.follow = Follow(session, self._announce, machine_seconds=2.0 * self._slowness)
         self.live = LiveModel(session, self.follow)
+        self._brushes = Brushes()
         self._is_stalled = False
         self._drawn_at = 0.0
         self._plots_drawn_at = 0.0
@@ -110,7 +112,7 @@ class LiveScreen(LiveActions, Screen[None]):
         yield Static(id="tabs")
         with Horizontal(id="body"):
             with Vertical(id="left", classes="column"):
-                yield Input(
+                yield StillInput(
                     placeholder="optimizer=adam mean>0.8 status=running wide",
                     id="filter",
                     compact=True,
@@ -184,14 +186,29 @@ class LiveScreen(LiveActions, Screen[None]):
                 self._draw_plots()
             elif feed.events or feed.state is not None:
                 self._plots_when_due()
+        if live.standing != before:
+            self._panel.forget()  # what was asked for has come to be, or cannot any more
         for answer in feed.answers:
             self._panel.say(answer)
         for problem in feed.problems:
             self._panel.say(problem, problem=True)
+        self._tell_of_saves(feed)
         self._ring(feed, before)
         above = self.app.screen
         if isinstance(above, Watching) and above.ready and (feed.events or feed.curves or feed.planned):
             above.search_changed()
+
+    def _tell_of_saves(self, feed: Feed) -> None:
+        """What came of a save, beside its command; the log keeps it."""
+        for event in feed.events:
+            if isinstance(event, SaveFailed):
+                self._panel.say(f"saving #{event.combination} failed: {event.error}", problem=True)
+            elif isinstance(event, TestScored) and self.live.state.saved:
+                scores = ", ".join(f"{name} {numbers.score(score)}" for name, score in event.scores.items())
+                saved = self.live.state.saved[-1]
+                self._panel.say(
+                    f"{scores} on the test set ({event.rows} rows) · saved #{saved.combination} to {saved.path}"
+                )
 
     def _ring(self, feed: Feed, before: str) -> None:
         """The bell, once, when a search that was watched ends, well or not."""
@@ -238,6 +255,8 @@ class LiveScreen(LiveActions, Screen[None]):
         order, model = table.order, table.model
         arrow = "▾" if order.descending else "▴"
         title = f"combinations {model.rows} · sort {order.sort_key} {arrow}"
+        if self.live.state.rounds:
+            title += f" · {self.live.state.rounds[-1].words}"
         filtered = f"filter {order.filter_text} ({len(order.rows)} shown)" if order.filter_text else ""
         hidden = table.hidden_columns
         more = f"{hidden} more column{'s' if hidden > 1 else ''} ← →" if hidden else ""
@@ -253,7 +272,7 @@ class LiveScreen(LiveActions, Screen[None]):
 
     def _fit_columns(self) -> None:
         """The table's column is as wide as the table needs, within limits."""
-        if self.has_class("-narrow"):
+        if self.has_class("-narrow") or self.has_class("-maximised"):
             wanted = "100%"
         else:
             least, most = self.size.width * 45 // 100, self.size.width * 65 // 100
@@ -261,10 +280,11 @@ class LiveScreen(LiveActions, Screen[None]):
         if wanted != getattr(self, "_left_width", ""):
             self._left_width = wanted
             self.query_one("#left").styles.width = wanted
+            self.call_after_refresh(self._draw_frame)  # as many columns as are hidden then
 
     def on_resize(self) -> None:
         """Another size: other columns, other tabs."""
-        self.call_after_refresh(self._fit_columns)
+        self.call_after_refresh(self._draw_frame)
 
     # Plots of what is selected
 
@@ -324,14 +344,8 @@ class LiveScreen(LiveActions, Screen[None]):
         focused = self.focused.id if self.focused is not None else None
         place = names.index(focused) if focused in names else names.index(self._shown_pane)
         name = names[(place + step) % len(names)]
-        is_maximised = self.maximized is not None
-        if is_maximised:
-            self.minimize()
         self._show_pane(name)
-        pane = self.query_one(f"#{name}")
-        pane.focus()
-        if is_maximised:
-            self.maximize(pane, container=False)
+        self.query_one(f"#{name}").focus()
 
     def on_descendant_focus(self, event: Any) -> None:
         """A click into a pane is a choice too."""
@@ -339,12 +353,10 @@ class LiveScreen(LiveActions, Screen[None]):
             self._show_pane(event.widget.id)
 
     def action_maximise(self) -> None:
-        """The pane over the whole screen, and back."""
-        pane: Widget | None = self.focused
-        if self.maximized is not None:
-            self.minimize()
-        elif pane is not None and pane.id in PANES:
-            self.maximize(pane, container=False)
+        """The pane alone between header and keys, and back."""
+        # Not Textual's `maximize`, which takes the header, the filter and the keys away as well.
+        self.toggle_class("-maximised")
+        self._fit_columns()
 
     def action_back(self) -> None:
         """Out of what is open: filter, maximised pane, the view."""
@@ -354,8 +366,8 @@ class LiveScreen(LiveActions, Screen[None]):
             self._table.order.filter_by("")
             self._panel.say("")
             self._rearranged()
-        elif self.maximized is not None:
-            self.minimize()
+        elif self.has_class("-maximised"):
+            self.action_maximise()
         elif self._table.order.filter_text:
             self._table.order.filter_by("")
             self._rearranged()
@@ -379,15 +391,18 @@ class LiveScreen(LiveActions, Screen[None]):
             return
         try:
             self._table.order.filter_by(event.value)
+            self._panel.say("")
         except FilterError as error:
+            # The terms before it hold, and nothing that it was on the way here: `lr`, which no row has.
+            self._table.order.filter_by(event.value[: error.position])
             self._panel.say(str(error), problem=True)
-            return
-        self._panel.say("")
         self._rearranged()
 
     @on(Input.Submitted, "#filter")
-    def _when_filter_entered(self) -> None:
-        self._close_filter()
+    def _when_filter_entered(self, event: Input.Submitted) -> None:
+        # A term that is not understood is still to be mended; escape leaves it.
+        if event.value.strip() == self._table.order.filter_text:
+            self._close_filter()
 
     def _close_filter(self) -> None:
         self.query_one("#filter", Input).display = False
@@ -439,13 +454,23 @@ class LiveScreen(LiveActions, Screen[None]):
         from tui.screens.dialogs import TextScreen
 
         line = event.line
-        if line.detail:
-            self.app.push_screen(TextScreen(f"{line.clock}  {line.text}", line.detail))
-        elif line.combination is not None:
+        if line.combination is not None and not line.detail:
             self._table.move_to(line.combination)
+        else:  # what went wrong, or the line whole, which the pane may have cut
+            title = f"{line.clock}  {line.text}" if line.detail else line.clock
+            self.app.push_screen(TextScreen(title, line.detail or line.text))
 
     def action_trends(self) -> None:
         """What the whole grid says so far."""
         from tui.screens.trends import TrendsScreen
 
-        self.app.push_screen(TrendsScreen(self.live, self._table.model))
+        self.app.push_screen(TrendsScreen(self.live, self._table, self._brushes, self._select))
+
+    def _select(self, filter_text: str) -> None:
+        """What was brushed in the trends is the table's filter."""
+        try:
+            self._table.order.filter_by(filter_text)
+        except FilterError as error:
+            self._panel.say(str(error), problem=True)
+        self._rearranged()
+        self._draw_plots()

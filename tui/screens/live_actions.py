@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding
 
 from engine.control import Pause, Resume, Retry, Save, Skip, Stop
+from engine.deadline import Deadline, request_of
+from engine.errors import FoldwatchError, UsageError
 from engine.state import CombinationStatus
+from engine.steering import check_retry
+from engine.steering_words import Change, read_change
 from tui.clipboard import copy
 from tui.engine_process import EngineCommand, shown_command
 from tui.results_model import LAST
+from tui.screens.change import ChangeScreen, meaning
 from tui.screens.dialogs import Choice, ChoiceScreen, PathScreen
 from tui.widgets.control_panel import ControlPanel
 
@@ -43,11 +48,16 @@ class LiveActions:
         Binding("s", "start", "Start or resume", show=False),
         Binding("p", "pause", "Pause", show=False),
         Binding("x", "stop", "Stop", show=False),
+        Binding("D", "deadline", "End by a deadline", show=False),
         Binding("b", "save_best", "Save the best model", show=False),
         Binding("B", "save_selected", "Save the selected model", show=False),
         Binding("K", "skip", "Skip the combination", show=False),
+        Binding("c,colon", "change", "Change the running search", show=False),
+        Binding("1", "put_first", "The selected combination first", show=False),
+        Binding("U", "undo_change", "Undo the last change", show=False),
         Binding("r", "retry", "Retry failed ones", show=False),
         Binding("e", "export", "Export results", show=False),
+        Binding("Z", "zoom", "Zoom: a finer search around what was good", show=False),
         Binding("y", "copy", "Copy the command", show=False),
     ]
 
@@ -66,8 +76,10 @@ class LiveActions:
             if live.is_alive:
                 keys.append(("x", "stop", "screen.stop"))
             keys += [("b", "save best", "screen.save_best")]
+            if not live.is_alive and live.state.combinations:
+                keys.append(("Z", "zoom", "screen.zoom"))
             if live.is_alive:
-                keys.append(("K", "skip", "screen.skip"))
+                keys += [("K", "skip", "screen.skip"), ("c", "change", "screen.change")]
             if live.state.fits_failed:
                 keys.append(("r", "retry", "screen.retry"))
         return [
@@ -128,6 +140,29 @@ class LiveActions:
 
         self.app.push_screen(ChoiceScreen(f"Stop {self.session.id}?", choices), chosen)
 
+    def action_deadline(self) -> None:
+        """Ask by when to end."""
+        if not self._may("end", alive=True):
+            return
+
+        def command(when: str) -> str:
+            return self._shown(["deadline", self.session.id, when])
+
+        def refused(when: str) -> str:
+            try:
+                Deadline.read(when)
+            except UsageError as error:
+                return str(error)
+            return ""
+
+        def chosen(when: str | None) -> None:
+            if when:
+                request = request_of(Deadline.read(when))
+                self._ask([request], "deadline", f"a deadline was asked for: {when}", when)
+
+        title = f"End {self.session.id} by: 20m, 2h, 18:00, an ISO date and time, or none"
+        self.app.push_screen(PathScreen(title, "20m", command, refused), chosen)
+
     def action_save_best(self) -> None:
         """Refit the best combination on all training rows and save it."""
         best = self._table.model.best
@@ -185,9 +220,41 @@ class LiveActions:
             str(selected),
         )
 
+    def action_change(self) -> None:
+        """Ask what to add, drop, put first, copy or take back."""
+        if not self._may("change", alive=True):
+            return
+
+        def chosen(change: Change | None) -> None:
+            if change is not None:
+                self._ask_change(change)
+
+        self.app.push_screen(ChangeScreen(self.live, self._table.cursor, self._command_of), chosen)
+
+    def action_put_first(self) -> None:
+        """Run what is missing of the selected combination before all others."""
+        if self._table.cursor is not None and self._may("put first", alive=True):
+            self._ask_change(read_change("first", self._table.cursor))
+
+    def action_undo_change(self) -> None:
+        """Take back the last change that was not taken back yet."""
+        if self._may("undo", alive=True):
+            self._ask_change(read_change("undo", None))
+
+    def _ask_change(self, change: Change) -> None:
+        try:
+            asked = f"asked for: {meaning(change, self.live)}"
+        except FoldwatchError as error:
+            self._panel.say(str(error), problem=True)
+            return
+        self._ask([change.request], change.word, asked, *change.arguments)
+
+    def _command_of(self, change: Change) -> str:
+        return self._shown([change.word, self.session.id, *change.arguments])
+
     def action_retry(self) -> None:
-        """Run the selected combination's failed fits again; if it has none, those of all combinations."""
-        if not self._may("retry", alive=True):
+        """Finish the selected combination, failed, skipped or dropped; if it is none of that, all that failed."""
+        if not self._may("retry"):
             return
         model, selected = self._table.model, self._table.cursor
         if selected is not None and model.statuses[selected] in LAST:
@@ -197,9 +264,20 @@ class LiveActions:
         if not rows:
             self._panel.say("no fit has failed; there is nothing to retry", problem=True)
             return
+        try:
+            for row in rows:
+                check_retry(row, self.live.state)
+        except UsageError as error:
+            self._panel.say(str(error), problem=True)
+            return
         which = f"#{rows[0]}" if len(rows) == 1 else f"{len(rows)} combinations"
+        if not self.live.is_alive:
+            options = [part for row in rows for part in ("--retry", str(row))]
+            self._run(["resume", self.session.id, "--detach", *options], f"an engine works on {which}")
+            return
         requests: list[Request] = [Retry(combination=row) for row in rows]
-        self._ask(requests, "retry", f"retrying {which} was asked for", "--combination", str(rows[0]))
+        options = [part for row in rows for part in ("--combination", str(row))]
+        self._ask(requests, "retry", f"retrying {which} was asked for", *options)
 
     def action_export(self) -> None:
         """Results as CSV or JSON, by a helper process."""
@@ -221,6 +299,16 @@ class LiveActions:
             ),
             chosen,
         )
+
+    def action_zoom(self) -> None:
+        """The form of a finer search around what was good."""
+        from tui.zooming import open_zoom
+
+        if not self._may("a new search"):
+            return
+        self._panel.say("zoom …", self._shown(["zoom", self.session.id]))
+        screen: Any = self
+        open_zoom(screen, self.session, lambda why: self._panel.say(why, problem=True), lambda draft: None)
 
     def action_copy(self) -> None:
         """The command in the control panel, or how to attach to this session."""

@@ -11,13 +11,14 @@ from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from tui.background import Latest
-from tui.form import Form, field_of_space
+from tui.form import Form, field_of_space, read
 from tui.form_study import Study, study
 from tui.keys import Key
 from tui.safe_text import clean
+from tui.screens.dialogs import TextScreen
 from tui.screens.new_search_actions import NewSearchActions
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.data_pane import DataPane
@@ -45,7 +46,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     NewSearchScreen.-narrow #new-body { layout: vertical; }
     NewSearchScreen.-narrow #form { width: 100%; height: 1fr; }
     NewSearchScreen.-narrow #new-right { dock: top; width: 100%; height: auto; }
-    NewSearchScreen.-narrow #meaning { height: 5; }
+    NewSearchScreen.-narrow #meaning { max-height: 5; }
     NewSearchScreen.-narrow #data, NewSearchScreen.-narrow #lab { display: none; }
     NewSearchScreen.-narrow.-lab #form { display: none; }
     NewSearchScreen.-narrow.-lab #new-right { height: 100%; }
@@ -60,6 +61,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *NewSearchActions.ACTION_BINDINGS,
         Binding("f6,tilde", "lab", "Schedule lab, or back to the form", show=False),
+        Binding("f10,m", "meaning", "All of what it means", show=False),
         Binding("down,enter,tab", "move(1)", "Next field", show=False),
         Binding("up,shift+tab", "move(-1)", "Field before", show=False),
         Binding("i", "edit", "Back into the form", show=False),
@@ -70,13 +72,14 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Anywhere": [
             Key("f5", "start the search and watch it", "foldwatch run SPEC.toml --name ID"),
-            Key("f2", "save the spec as TOML"),
+            Key("f2", "save the spec as TOML (asked once where there is such a file)"),
             Key("f3", "load a spec from TOML"),
             Key("f4", "copy the command that runs exactly this (over SSH and in tmux too)"),
             Key("f6", "to the schedule lab, and back"),
             Key("f7", "the next space, where there are several"),
             Key("f8", "one more space: a copy of this one to change"),
             Key("f9", "remove this space"),
+            Key("f10", "all of what the form means, where its pane is too small"),
             Key("escape", "out of the field to the plain keys below; again: back, keeping the form"),
         ],
         "In a field": [
@@ -91,6 +94,9 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             Key("sgd(momentum=0.8|0.9, nesterov=true)", ""),
             Key("ExponentialDecay(initial_learning_rate=0.1, decay_epochs=1, decay_rate=0.8|0.96)", ""),
             Key("random 30", "as strategy: 30 combinations drawn at random"),
+            Key("halving 60, factor=3", "as strategy: many for a few epochs, the best of them for more"),
+            Key("bayes 60", "as strategy: 10 drawn, then one after the other chosen by the scores so far"),
+            Key("patience 3, min_delta 0.001", "as early stopping; with stop false it is only recorded"),
         ],
         "Schedule lab": [
             Key("left right", "choose a number of the learning rates"),
@@ -104,8 +110,9 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             Key("w", "write the spec as TOML"),
             Key("o", "open a spec from TOML"),
             Key("y", "copy the command"),
+            Key("m", "all of what the form means"),
             Key("i", "back into the form"),
-            Key("R", "start over with an empty form"),
+            Key("R", "start over with a new form (asked once)"),
             Key("?", "these keys; type to search"),
             Key("q", "quit"),
         ],
@@ -168,6 +175,10 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         self._show_learning_rates()
         self._soon()
 
+    @on(Input.Submitted)
+    def _when_entered(self) -> None:
+        self.action_move(1)
+
     @on(ScheduleLab.Nudged)
     def _when_nudged(self, event: ScheduleLab.Nudged) -> None:
         self.form = self.form.with_text(field_of_space(self.space, "learning_rate"), event.text)
@@ -178,6 +189,13 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     def _when_batch_asked(self) -> None:
         self.batch_number += 1
         self._work_out()
+
+    def action_meaning(self) -> None:
+        """What it means, whole; while something is wrong, that first."""
+        wrong = [f"{name}: {problem}" for name, problem in read(self.form).problems.items()]
+        last = self.query_one(MeaningPane).words
+        text = "\n".join([*wrong, "", "before that:", last]) if wrong and last else "\n".join(wrong) or last
+        self.app.push_screen(TextScreen("what it means", text))
 
     def put_form(self, form: Form, said: str = "") -> None:
         """Show another form."""
@@ -247,6 +265,17 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         self._panel.refresh()
 
     def _keys_now(self) -> list[tuple[str, str, str]]:
+        if self.focused is None:
+            return [
+                ("s", "start", "screen.start"),
+                ("w", "save", "screen.save"),
+                ("o", "load", "screen.load"),
+                ("y", "copy command", "screen.copy"),
+                ("m", "what it means", "screen.meaning"),
+                ("i", "back into the form", "screen.edit"),
+                ("esc", "leave, keeping it", "screen.back"),
+                ("?", "keys", "app.keys"),
+            ]
         start = ("F5", "start", "screen.start")
         rest = [
             ("F2", "save", "screen.save"),
@@ -265,14 +294,18 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             start,
             *rest,
             ("F8", "add space", "screen.add_space"),
-            ("esc", "back", "screen.back"),
-            ("?", "keys", "app.keys"),
+            # In a field a question mark is a letter.
+            ("esc", "form" if self._lab.has_focus else "plain keys, ? help", "screen.back"),
         ]
 
     def on_descendant_focus(self) -> None:
-        """Keys differ in the lab."""
+        """Keys differ in the lab and outside the fields."""
         self._remember_field()
         self._panel.show_keys(self._keys_now())
+
+    def on_descendant_blur(self) -> None:
+        """As above, once it is known what has the focus now."""
+        self.call_after_refresh(lambda: self._panel.show_keys(self._keys_now()))
 
     def _remember_field(self) -> None:
         field = next((one for one in self.focused.ancestors if isinstance(one, Field)), None) if self.focused else None
@@ -317,7 +350,6 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             self.action_edit()
         elif self.focused is not None:
             self.set_focus(None)
-            self._panel.say("s start  w write  o open  y copy  i back into the form  escape leave; the form is kept")
         else:
             self.dismiss(self.form)
 

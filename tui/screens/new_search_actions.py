@@ -14,7 +14,7 @@ from tui.clipboard import copy
 from tui.engine_process import shown_command
 from tui.form import Form, form_of, read
 from tui.launch import keep_spec, run_arguments, specs_folder, write_spec
-from tui.screens.dialogs import PathScreen
+from tui.screens.dialogs import Choice, ChoiceScreen, PathScreen
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -84,7 +84,7 @@ class NewSearchActions:
         from tui.screens.starting import StartingScreen
 
         self._started_name = name
-        self.app.push_screen(StartingScreen(run_arguments(path, name, reading.workers), name))
+        self.app.push_screen(StartingScreen(run_arguments(path, name, reading.workers, reading.devices), name))
 
     def _valid_spec(self, what: str) -> SearchSpec | None:
         """The spec of the form as it stands now; if there is none, the first field to mend has the cursor."""
@@ -96,9 +96,10 @@ class NewSearchActions:
         if reading.spec is not None and not problems:
             return reading.spec
         self._editor.judge(problems, {})
-        if not self._editor.edit_first_problem(problems):
+        first = self._editor.edit_first_problem(problems)
+        if not first:
             self.next_space()
-        first = next(iter(problems.values()), "")
+            first = next(iter(problems.values()), "")
         self._panel.say(f"nothing to {what} yet: {first}", problem=True)
         return None
 
@@ -111,7 +112,7 @@ class NewSearchActions:
             return ""
         sessions: Path = self.app.sessions
         name = reading.name or new_identifier(sessions, reading.spec.dataset)
-        arguments = run_arguments(self._command_path(name), name, reading.workers)
+        arguments = run_arguments(self._command_path(name), name, reading.workers, reading.devices)
         if self.app.explicit_sessions is not None:
             arguments += ["--sessions", str(self.app.explicit_sessions)]
         if self.app.data_folder is not None:
@@ -149,7 +150,15 @@ class NewSearchActions:
         def chosen(answer: str | None) -> None:
             if not answer:
                 return
-            path = Path(answer).expanduser().absolute()
+            path = _whole(answer)
+            if not path.exists():
+                write(path)
+                return
+            choices = [Choice("y", "write over it", "what stands in it now is lost")]
+            question = ChoiceScreen(f"{path} is there already", choices)
+            self.app.push_screen(question, lambda key: write(path) if key == "y" else None)
+
+        def write(path: Path) -> None:
             try:
                 write_spec(spec, path)
             except FoldwatchError as error:
@@ -160,7 +169,10 @@ class NewSearchActions:
 
         suggested = self.loaded_from or Path.cwd() / f"{spec.dataset}.toml"
         self.app.push_screen(
-            PathScreen("Save the spec as TOML", str(suggested), lambda path: shown_command(["run", path])), chosen
+            PathScreen(
+                "Save the spec as TOML", str(suggested), lambda path: shown_command(["run", path]), _why_not_written
+            ),
+            chosen,
         )
 
     def action_load(self) -> None:
@@ -169,10 +181,10 @@ class NewSearchActions:
         def chosen(answer: str | None) -> None:
             if not answer:
                 return
-            path = Path(answer).expanduser().absolute()
+            path = _whole(answer)
             try:
                 spec = SearchSpec.read(path)
-            except FoldwatchError as error:
+            except FoldwatchError as error:  # it was another file a moment ago
                 self._panel.say(str(error), problem=True)
                 return
             self.put_form(form_of(spec.to_values()), f"the form holds {path}")
@@ -180,7 +192,10 @@ class NewSearchActions:
 
         suggested = self.loaded_from or f"{Path.cwd()}/"
         self.app.push_screen(
-            PathScreen("Load a spec from TOML", str(suggested), lambda path: shown_command(["plan", path])), chosen
+            PathScreen(
+                "Load a spec from TOML", str(suggested), lambda path: shown_command(["plan", path]), _why_not_read
+            ),
+            chosen,
         )
 
     def _now_as(self, path: Path) -> None:
@@ -214,6 +229,35 @@ class NewSearchActions:
         self._work_out()
 
     def action_start_over(self) -> None:
-        """An empty form."""
-        self.loaded_from = None
-        self.put_form(Form(), "the form is as new")
+        """A form as new, if the answer is yes where something would be lost."""
+
+        def answered(key: str | None) -> None:
+            if key == "y":
+                self.loaded_from = None
+                self.put_form(Form(), "the form is as new")
+
+        if self.form == Form():
+            answered("y")
+        else:
+            choices = [Choice("y", "start over", "what stands in the fields is lost")]
+            self.app.push_screen(ChoiceScreen("Start over with a new form?", choices), answered)
+
+
+def _whole(path: str) -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _why_not_written(path: str) -> str:
+    """What can be known before it is tried."""
+    whole = _whole(path)
+    if whole.is_dir():
+        return f"{whole}: the spec cannot be written: it is a folder"
+    return "" if whole.parent.is_dir() else f"{whole}: the spec cannot be written: there is no such folder"
+
+
+def _why_not_read(path: str) -> str:
+    try:
+        SearchSpec.read(_whole(path))
+    except FoldwatchError as error:
+        return str(error)
+    return ""

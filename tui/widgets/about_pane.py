@@ -49,6 +49,11 @@ class AboutPane(BoxedPane, can_focus=False):
             lines += [Text.assemble((f"{name:<14} ", "dim"), clean(values)) for name, values in space]
         if height > _ROOMY:
             return Text("\n\n", end="").join([Text("\n", end="").join(lines[:2]), *lines[2:]])
-        for line in lines[:height]:
+        if len(lines) > height:
+            lines = [
+                *lines[: height - 1],
+                Text(f"… {len(lines) - height + 1} more; d shows all of it as a form", "dim"),
+            ]
+        for line in lines:
             line.truncate(width, overflow="ellipsis")
-        return Text("\n", no_wrap=True, end="").join(lines[:height])
+        return Text("\n", no_wrap=True, end="").join(lines)

@@ -85,7 +85,7 @@ def draw(
         else:
             plot.ylim(bottom, top, side)
             ticks = _round_ticks(bottom, top, max(2, height // 4))
-            plot.yticks(ticks, [_tick_text(tick, top - bottom) for tick in ticks], side)
+            plot.yticks(ticks, _tick_texts(ticks), side)
     return Text.from_ansi(plot.build().rstrip("\n"), no_wrap=True, overflow="crop", end="")
 
 
@@ -156,9 +156,10 @@ def _log_ticks(bottom: float, top: float) -> list[float]:
     return [bottom, top]
 
 
-def _tick_text(tick: float, span: float) -> str:
-    if tick and abs(tick) < 1e-3:
-        return f"{tick:.0e}".replace("e-0", "e-")
-    if span < 0.1 and abs(tick) < 10:
-        return f"{tick:.3f}"
-    return f"{tick:.3g}"
+def _tick_texts(ticks: list[float]) -> list[str]:
+    """As few digits after the point as tell each of them exactly."""
+    for places in range(7):
+        texts = [f"{tick:.{places}f}" for tick in ticks]
+        if all(abs(float(text) - tick) <= 1e-6 * abs(tick) for text, tick in zip(texts, ticks, strict=True)):
+            return texts
+    return [f"{tick:.2g}".replace("e-0", "e-") for tick in ticks]

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 _LABEL = 13
 _BAR_FROM = 100  # columns; on less the combination's name needs the room
 
+_MOST_OF_SCREEN = 60  # percent of its height
+
 
 class SidesPane(BoxedPane, can_focus=False):
     """What was asked of either session, what came of it, and its note; what differs is strong."""
 
-    DEFAULT_CSS = "SidesPane { height: auto; max-height: 60%; }"
+    DEFAULT_CSS = f"SidesPane {{ height: auto; max-height: {_MOST_OF_SCREEN}%; }}"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -33,8 +35,16 @@ class SidesPane(BoxedPane, can_focus=False):
         self._comparison = comparison
         first, second = comparison.sides
         self.entitle(f"{first.id}  and  {second.id}")
-        self.styles.height = len(self._rows()) + len(comparison.caveats) + 2
+        self.fit()
         self.changed()
+
+    def fit(self) -> None:
+        """As high as what it says at this size of the screen."""
+        if self._comparison is not None:
+            rows, caveats = self._rows(), len(self._comparison.caveats)
+            most = self.screen.size.height * _MOST_OF_SCREEN // 100 - 2 - caveats
+            shown = len(rows) if len(rows) <= most else len(_differing(rows))
+            self.styles.height = shown + caveats + 2
 
     def _rows(self) -> list[tuple[str, str, str]]:
         assert self._comparison is not None
@@ -55,7 +65,7 @@ class SidesPane(BoxedPane, can_focus=False):
         rows = self._rows()
         if len(rows) + len(self._comparison.caveats) > height:
             # Where not all fits, what is the same on both sides is worth least.
-            rows = [row for row in rows if row[1] != row[2]]
+            rows = _differing(rows)
         lines = []
         for label, one, two in rows:
             line = Text(label.ljust(_LABEL), style="dim", end="")
@@ -71,6 +81,10 @@ class SidesPane(BoxedPane, can_focus=False):
         for line in lines:
             line.truncate(width, overflow="ellipsis")
         return Text("\n", no_wrap=True, end="").join(lines[:height])
+
+
+def _differing(rows: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    return [row for row in rows if row[1] != row[2]]
 
 
 def _cell_style(label: str, *, differs: bool, accent: str) -> str:

@@ -39,6 +39,12 @@ class ControlPanel(Widget):
         self.said, self.command, self._is_problem = text, command or self.command, problem
         self.refresh()
 
+    def forget(self) -> None:
+        """What was said is not so any more; its command still does what it did."""
+        if self.said:
+            self.said, self._is_problem = "", False
+            self.refresh()
+
     def render(self) -> RenderResult:
         """Two lines."""
         width = self.size.width

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from tui.completion import completed
 from tui.safe_text import clean, safe_text
 from tui.value_syntax import nudged, numbers_in
+from tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,7 @@ class WordSuggester(Suggester):
         return completed(self._field, value)
 
 
-class FieldInput(Input):
+class FieldInput(StillInput):
     """A text; up and down leave it, shift+up and shift+down nudge the number at the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -11,7 +11,7 @@ from tui.widgets.chart import Line, draw
 from tui.widgets.pane import Pane, faded
 
 if TYPE_CHECKING:
-    from tui.planned_rates import PlannedRates
+    from engine.planned_rates import PlannedRates
 
 _COLOURS = ("primary", "warning", "success", "secondary", "error")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -19,12 +20,13 @@ if TYPE_CHECKING:
 
     from tui.history import History, LogLine
 
-_STYLES = ("line", "time", "best", "failed", "saved", "state", "cursor")
+_STYLES = ("line", "time", "best", "failed", "diverged", "saved", "state", "cursor")
 
 
 class LogPane(ScrollView, can_focus=True):
     """The newest line last; it stays in view until somebody moves up."""
 
+    DEFAULT_CSS = "LogPane .log--diverged { color: $error; text-style: italic; }"  # as in the results table
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"log--{name}" for name in _STYLES}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
@@ -67,8 +69,9 @@ class LogPane(ScrollView, can_focus=True):
         self._lines = list(history.log)
         if self.cursor is not None:
             self.cursor = max(0, min(self.cursor - dropped, len(self._lines) - 1))
-        failures = sum(line.kind == "failed" for line in self._lines)
-        self.border_subtitle = safe_content(f"{failures} failed" if failures else "")
+        counts = Counter(line.kind for line in self._lines)
+        said = [f"{counts[kind]} {kind}" for kind in ("failed", "diverged") if counts[kind]]
+        self.border_subtitle = safe_content(", ".join(said))
         self.virtual_size = Size(self._view.width, len(self._lines))
         if self.cursor is None:
             self._to_end()

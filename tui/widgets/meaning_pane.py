@@ -1,4 +1,8 @@
-"""What the form means, always in view: combinations x folds, trainings after sharing, time, notes, what is wrong."""
+"""What the form means, always in view: combinations x folds, trainings after sharing, time, notes, what is wrong.
+
+The pane is as high as its text, within what the screen allows; a text that is cut all the same ends with the key
+that shows it whole.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from engine.remaining import planned_interval
 from tui.safe_text import clean
 from tui.widgets.boxed_pane import BoxedPane
 
@@ -13,10 +18,16 @@ if TYPE_CHECKING:
     from tui.meaning import Meaning
 
 
+_CUT = "… f10"  # the key that shows it whole
+_LEAST = 5
+_FRAME = 2
+_WIDE = 1000
+
+
 class MeaningPane(BoxedPane, can_focus=False):
     """Draws a `Meaning`; the last one faint while fields are wrong."""
 
-    DEFAULT_CSS = "MeaningPane { height: 7; }"
+    DEFAULT_CSS = "MeaningPane { height: 7; min-height: 5; max-height: 50%; }"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -38,10 +49,35 @@ class MeaningPane(BoxedPane, can_focus=False):
         self._meaning, self._problems, self._machine = meaning or self._meaning, problems, machine
         wrong = f"{problems} field{'s' if problems != 1 else ''} to mend" if problems else ""
         self.entitle("what it means", wrong)
+        self._fit()
         self.changed()
+
+    @property
+    def words(self) -> str:
+        """All that it says, a line a thought."""
+        return self._text(_WIDE).plain
+
+    def on_resize(self) -> None:
+        """Another width needs other lines."""
+        self._fit()
+
+    def _fit(self) -> None:
+        if self.size.width:
+            self.styles.height = max(_LEAST, len(self._lines(self.size.width))) + _FRAME
 
     def draw_content(self, width: int, height: int) -> Text:
         """The sum first, then time, sharing, notes."""
+        lines = self._lines(width)
+        if len(lines) > height:
+            lines = lines[:height]
+            lines[-1].truncate(max(0, width - len(_CUT)), overflow="crop")
+            lines[-1].append(_CUT, style="bold")
+        return Text("\n", no_wrap=True, end="").join(lines)
+
+    def _lines(self, width: int) -> list[Text]:
+        return list(self._text(width).wrap(self.app.console, width))
+
+    def _text(self, width: int) -> Text:
         meaning = self._meaning
         if meaning is None:
             return Text("what the form says is worked out …" if not self._problems else "", style="dim")
@@ -61,7 +97,7 @@ class MeaningPane(BoxedPane, can_focus=False):
             ),
             Text.assemble(
                 (
-                    f"about {time_in_words(meaning.seconds)}",
+                    _guess(meaning.seconds),
                     f"{strong} {self.style('success')}" if not self._problems else strong,
                 ),
                 (f" on {meaning.workers} worker{'s' if meaning.workers != 1 else ''}", faint),
@@ -85,6 +121,12 @@ class MeaningPane(BoxedPane, can_focus=False):
             text.append(f"\n• {clean(note)}", style=self.style("warning"))
         text.no_wrap = False
         return text
+
+
+def _guess(seconds: float) -> str:
+    """`4 s to 17 s`: what the plan is worth before anything has run."""
+    least, most = (time_in_words(bound) for bound in planned_interval(seconds))
+    return f"{least} to {most}" if least != most else most
 
 
 def time_in_words(seconds: float) -> str:

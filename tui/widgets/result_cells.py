@@ -11,6 +11,8 @@ from engine.state import CombinationStatus, FitStatus
 from tui import numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tui.results_model import Column, ResultsModel
     from tui.row_order import RowOrder
 
@@ -80,12 +82,27 @@ class Cells:
 
     def hidden(self, width: int, left: int) -> int:
         """Columns that a part of this width, scrolled by `left`, does not show whole."""
-        edge, hidden = self.frozen, 0
+        return sum(not self._is_whole(begin, column, width, left) for begin, column in self._places())
+
+    def shows(self, key: str, width: int, left: int) -> bool:
+        """Whether such a part shows a column whole; what stays always is."""
+        places = (one for one in self._places() if one[1].key == key)
+        return all(self._is_whole(begin, column, width, left) for begin, column in places)
+
+    def whole_width(self, width: int, left: int) -> int:
+        """Where the last column ends that such a part shows whole: half a number would be another one."""
+        ends = (begin - left + column.width + 1 for begin, column in self._places() if begin - left < width)
+        return max([self.frozen, *(end for end in ends if end - 1 <= width)])
+
+    def _places(self) -> Iterator[tuple[int, Column]]:
+        """Where each column begins that scrolls, and the column."""
+        begin = self.frozen
         for column in self.model.columns[1:]:
-            if edge - left < self.frozen or edge - left + column.width > width:
-                hidden += 1
-            edge += column.width + self.gap
-        return hidden
+            yield begin, column
+            begin += column.width + self.gap
+
+    def _is_whole(self, begin: int, column: Column, width: int, left: int) -> bool:
+        return begin - left >= self.frozen and begin - left + column.width <= width
 
     def column_at(self, x: int, left: int) -> Column | None:
         """The column under a place of the visible part."""
@@ -130,6 +147,8 @@ class Cells:
                 segments.append(Segment("◆" if pinned else " ", styles["pin"]))
                 number = "" if rank is None else str(rank)
                 segments.append(Segment(f"{number.rjust(width - 3)} {'★' if best else ' '}", plain))
+            elif kind == "stage":
+                segments.append(Segment(str(model.stages[row] + 1).rjust(width), plain))
             elif kind == "param":
                 text = model.texts[column.key][row]
                 if len(text) > width:
@@ -137,6 +156,10 @@ class Cells:
                 segments.append(Segment(text.rjust(width) if column.right else text.ljust(width), plain))
             elif kind == "fold":
                 segments.extend(self._fold(row, column.fold, width, plain))
+                if model.stopped[row][column.fold] is not None:
+                    # In the gap behind the score, so that no column need be wider for it.
+                    segments += [Segment("▪", styles["dim"]), Segment(" " * (self.gap - 1), None)]
+                    continue
             elif kind == "mean":
                 # What has no mean to rank says here how far it is: the status column may be out of sight.
                 if status is CombinationStatus.COMPLETE:
@@ -166,6 +189,9 @@ class Cells:
             return [Segment("nan".rjust(width), styles["diverged"])]
         training = self.model.running.get((row, fold))
         if status is not FitStatus.RUNNING or training is None:
+            rung = self.model.rungs[row][fold] if self.model.rungs[row] else None
+            if rung is not None:
+                return [Segment(numbers.at_rung(*rung).rjust(width), styles["dim"])]
             return [Segment(("·" * 6).rjust(width), styles["dim"])]
         epochs = next((fit.epochs for fit in training.fits if fit.combination == row), training.epochs)
         text = (numbers.score(training.validation_score, width) or "·" * 6).rjust(width)
@@ -186,7 +212,11 @@ class Cells:
                 text = f"{numbers.spinner(epoch)} {epoch}/{epochs}"
         elif status is CombinationStatus.PARTIAL:
             fits = self.model.fits[row]
-            text = f"{sum(fit.is_finished for fit in fits)} of {self.model.splits}"
+            rungs = self.model.rungs[row] or [None] * len(fits)
+            scored = sum(fit.is_finished or rung is not None for fit, rung in zip(fits, rungs, strict=True))
+            text = f"{scored} of {self.model.splits}"
+            if self.model.rung(row) and not any(fit.is_finished for fit in fits):
+                text = f"rung {self.model.rung(row)}"
             if FitStatus.FAILED in fits:
                 style = self.styles["failed"]
         elif status is CombinationStatus.FAILED:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
 from textual.binding import Binding
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -17,6 +16,7 @@ from textual.strip import Strip
 
 from tui.results_model import ResultsModel
 from tui.row_order import RowOrder
+from tui.widgets.cursor_line import styled
 from tui.widgets.result_cells import STYLES, Cells
 
 if TYPE_CHECKING:
@@ -183,13 +183,14 @@ class ResultsTable(ScrollView, can_focus=True):
             segments, frozen = self._cells.row(row), self._cells.frozen
         else:
             return Strip.blank(width, self._cells.styles["row"])
-        base = self._cells.styles[style]
+        base = self._cells.styles["row"] + self._cells.styles[style]
         # Neighbours of one style are one piece: each piece costs the terminal a line of escape codes.
-        strip = Strip(Segment.apply_style(segments, base)).simplify()
+        strip = Strip(styled(segments, base, is_cursor=style == "cursor", theme=self.app.current_theme)).simplify()
         left = self.scroll_offset.x
         if left:
             strip = Strip.join([strip.crop(0, frozen), strip.crop(frozen + left)])
-        return strip.adjust_cell_length(width, self._cells.styles["row"] + base)
+        whole = self._cells.whole_width(width, left)
+        return strip.crop(0, whole).adjust_cell_length(width, base)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Another part is visible."""
@@ -258,7 +259,18 @@ class ResultsTable(ScrollView, can_focus=True):
         keys = [column.key for column in self.model.columns]
         if keys:
             place = keys.index(self.order.sort_key) if self.order.sort_key in keys else 0
-            self.sort_by(keys[(place + step) % len(keys)])
+            key = keys[(place + step) % len(keys)]
+            self._bring_into_view(key)
+            self.sort_by(key)
+
+    def _bring_into_view(self, key: str) -> None:
+        left, width = self.scroll_offset.x, self._view.width
+        if self._cells.shows(key, width, left):
+            return
+        left = 0
+        while not self._cells.shows(key, width, left) and (following := self._cells.column_edge(left, 1)) != left:
+            left = following
+        self.scroll_to(x=left, animate=False, force=True)
 
     def action_reverse(self) -> None:
         """Same column, other direction."""

@@ -14,6 +14,7 @@ from tui.widgets.pane import style_of
 _STATE_COLOURS = {
     "running": "success",
     "paused": "warning",
+    "saving": "warning",
     "pausing": "warning",
     "completed": "primary",
     "stopped": "warning",
@@ -36,14 +37,12 @@ class HeaderFacts:
     fits_failed: int = 0
     elapsed: float = 0.0
     remaining: tuple[float, float] | None = None
+    deadline: str = ""
+    is_late: bool = False
     best: str = ""
     refit: str = ""
     marks: str = ""
-
-    @property
-    def share(self) -> float:
-        """Of its fits that are finished, between 0 and 1."""
-        return self.fits_finished / self.fits_total if self.fits_total else 0.0
+    share: float = 0.0  # of the search that is behind it, between 0 and 1
 
 
 class SearchHeader(Drawing):
@@ -81,6 +80,8 @@ class SearchHeader(Drawing):
         time = Text(f"{numbers.in_words(facts.elapsed)} elapsed", no_wrap=True)
         if facts.remaining is not None:
             time.append(f", {numbers.interval(*facts.remaining)} left")
+        if facts.deadline:
+            time.append(f", by {facts.deadline}", style=self._style("warning") if facts.is_late else "")
         best = Text(no_wrap=True)
         if facts.refit:
             best.append(clean(facts.refit), style=self._style("warning"))

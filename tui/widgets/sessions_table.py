@@ -15,6 +15,7 @@ from textual.strip import Strip
 
 from tui.safe_text import clean
 from tui.session_columns import STYLES, Column, Context, fitted, matches
+from tui.widgets.cursor_line import styled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -167,7 +168,9 @@ class SessionsTable(ScrollView, can_focus=True):
                 base = base + self._styles["cursor" if self.has_focus else "cursor-away"]
         else:
             return Strip.blank(width, base)
-        return Strip(Segment.apply_style(segments, base)).adjust_cell_length(width, base)
+        is_cursor = place == self._place and self.has_focus
+        line = styled(segments, base, is_cursor=is_cursor, theme=self.app.current_theme)
+        return Strip(line).adjust_cell_length(width, base)
 
     def _cells(self, cell: Callable[[Column, int], list[tuple[str, str]]]) -> list[Segment]:
         segments: list[Segment] = []

@@ -22,8 +22,11 @@ _WORDS = {"dataset": list(DATASETS), "trainer": list(TRAINERS)}
 _PLACEHOLDERS = {
     "subsample": "1.0: all rows; 0.5, 50 %, or a number of rows",
     "scoring": "accuracy, f1_macro: the first ranks",
-    "strategy": "grid, or random 30",
+    "strategy": "grid, random 30, halving, hyperband, racing, bayes",
+    "early_stopping": "patience 3; never",
+    "time_limit": "seconds per training; no limit",
     "workers": "as many as the machine allows",
+    "devices": "automatic; or cpu, gpu:0",
     "name": "the data set's, with a number",
 }
 
@@ -118,10 +121,10 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         elif first + rows > top + shown:
             self.scroll_to(y=first + rows - shown, animate=False, force=True)
 
-    def edit_first_problem(self, problems: Mapping[str, str]) -> bool:
-        """Put the cursor into the first field that is wrong; whether there is one in view."""
+    def edit_first_problem(self, problems: Mapping[str, str]) -> str:
+        """Put the cursor into the first field that is wrong; what is wrong there, "" if none is in view."""
         for name, field in self.fields.items():
             if field.field_name in problems:
                 self.edit(name)
-                return True
-        return False
+                return f"{name.replace('_', ' ')}: {problems[field.field_name]}"
+        return ""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from tui.trend_numbers import complete_rows
+from engine.trends.effects import main_effects
+from tui.complete_rows import complete_rows
 from tui.widgets.pane import Pane, style_of
 from tui.widgets.trend_texts import values_text
 
@@ -38,10 +39,11 @@ class TrendsPane(Pane):
 
     def draw_content(self, width: int, height: int) -> Text:
         """As much as there is room for."""
-        if self._model is None or not complete_rows(self._model):
+        if self._model is None or not self._model.complete:
             return Text("shown when combinations are complete on every fold", style="dim")
         began = time.monotonic()
-        text = values_text(self._model, width, lambda variable: style_of(self.app, variable))
+        effects = main_effects(complete_rows(self._model))
+        text = values_text(effects, self._model.fixed, width, lambda variable: style_of(self.app, variable))
         self._due = time.monotonic() + _REST * (time.monotonic() - began)
         lines = list(text.split("\n"))
         if len(lines) > height:

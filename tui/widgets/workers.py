@@ -51,7 +51,9 @@ class WorkersPane(Pane):
         """As many lines as there is room for."""
         state = self._state
         finished = state is not None and state.status.is_finished
-        if state is None or not state.workers or finished:
+        # One that saves a model works on a search that has ended.
+        is_over = state is not None and finished and not any(worker.alive for worker in state.workers.values())
+        if state is None or not state.workers or is_over:
             return Text("no worker runs" if finished else "no worker has started yet", style="dim")
         lines = [self._worker(state, state.workers[number]) for number in sorted(state.workers)]
         for gpu in self._reading.gpus if self._reading else []:
@@ -74,7 +76,8 @@ class WorkersPane(Pane):
         if not worker.alive:
             return line.append("gone", style=self._style("error"))
         if training is None:
-            line.append("idle".ljust(16), style="dim").append(" " * 20)
+            doing = "saving" if state.started is not None and state.started.only_save else "idle"
+            line.append(doing.ljust(16), style="dim").append(" " * 20)
         else:
             served = sorted(fit.combination for fit in training.fits)
             also = f"+{len(served) - 1}" if len(served) > 1 else ""
