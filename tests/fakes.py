@@ -7,6 +7,7 @@ fault is told to worker processes through an environment variable, and can be li
 from __future__ import annotations
 
 import ctypes
+import functools
 import hashlib
 import json
 import os
@@ -19,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.training.interface import Epoch, TrainingRequest
+from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -146,10 +147,17 @@ class FakeTrainer:
     def warm_up(self, request: TrainingRequest) -> None:
         pass
 
-    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
+    def exact_probabilities(
+        self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
+    ) -> NDArray[np.float32]:
+        return np.full((len(rows), rows.classes), 1 / rows.classes, np.float32)
+
+    def train(
+        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+    ) -> Iterator[Epoch]:
         assert validation is not None
         steps = -(-len(training) // request.batch_size)
-        for number in range(1, request.epochs + 1):
+        for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
             struck = [fault for fault in self.faults if fault.strikes(number, request.network.hidden_units)]
             for fault in struck:
                 commit(fault)
@@ -163,6 +171,7 @@ class FakeTrainer:
                 probabilities=_probabilities(generator, validation, number),
                 learning_rate=float(rates[-1]),
                 weights=list,
+                checkpoint=functools.partial(Checkpoint, number, {}),
             )
 
 

@@ -6,6 +6,7 @@ python -m tests.benchmarks.overhead [--runs 3]
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import tempfile
 from pathlib import Path
@@ -15,12 +16,14 @@ import numpy as np
 
 from engine.events import SearchFinished, TrainingStarted
 from engine.search import Search
-from engine.training.interface import Epoch
+from engine.training.interface import Checkpoint, Epoch
 from engine.worker import main as work
 from tests.benchmarks.measuring import median_of, report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from engine.rows import Rows
     from engine.training.interface import TrainingRequest
@@ -37,12 +40,20 @@ class NoTrainer:
     def warm_up(self, request: TrainingRequest) -> None:
         """Nothing is needed."""
 
-    def train(self, request: TrainingRequest, training: Rows, validation: Rows | None) -> Iterator[Epoch]:
+    def exact_probabilities(
+        self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
+    ) -> NDArray[np.float32]:
+        """As it always predicts."""
+        return np.full((len(rows), rows.classes), 1 / rows.classes, np.float32)
+
+    def train(
+        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+    ) -> Iterator[Epoch]:
         """One epoch that costs nothing."""
         rows = 0 if validation is None else len(validation)
         probabilities = np.full((rows, training.classes), 1 / training.classes, np.float32)
-        for number in range(1, request.epochs + 1):
-            yield Epoch(number, 1.0, 1.0, probabilities, 0.001, list)
+        for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
+            yield Epoch(number, 1.0, 1.0, probabilities, 0.001, list, functools.partial(Checkpoint, number, {}))
 
 
 def seconds_of(fits: int, folder: Path) -> float:

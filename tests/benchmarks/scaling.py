@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from engine.events import FitScored, TrainingStarted
+from engine.session import list_names, open_session
 from tests.benchmarks.measuring import at_hand, foldwatch, measure, median_of, report
+
+if TYPE_CHECKING:
+    from engine.events import AnyEvent
 
 OPTIMIZERS: dict[str, Any] = {
     "rmsprop": "rmsprop",
@@ -20,25 +27,40 @@ OPTIMIZERS: dict[str, Any] = {
 }
 
 
-def cases(kind: str, data: str) -> list[tuple[str, str, dict[str, Any], list[str]]]:
-    """(group, label, spec, options) of each measurement; the first of a group is what the others are compared with."""
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Searches that run at the same time; the first case of a group is what its others are compared with."""
+
+    group: str
+    label: str
+    specs: list[dict[str, Any]]
+    options: tuple[str, ...] = ()
+
+
+def cases(kind: str, data: str) -> list[Case]:
+    """What is measured, in order."""
     space = {"epochs": [10], "batch_size": [128], "hidden_units": [64]}
     base = {"dataset": data, "space": space}
     if kind == "words":
         return [
-            (name, f"{name} {words}", {**base, "num_words": words, "space": {**space, "optimizer": [optimizer]}}, [])
+            Case(name, f"{name} {words}", [{**base, "num_words": words, "space": {**space, "optimizer": [optimizer]}}])
             for name, optimizer in OPTIMIZERS.items()
             for words in (10_000, 30_000, 100_000)
         ]
     if kind == "rows":
-        return [("rows", f"{share:.0%}", {**base, "subsample": share}, []) for share in (0.25, 0.5, 1.0)]
+        return [Case("rows", f"{share:.0%}", [{**base, "subsample": share}]) for share in (0.25, 0.5, 1.0)]
     if kind == "combinations":
-        return [
-            ("combinations", str(count), {**base, "space": {**space, "l2": [1e-6 * i for i in range(count)]}}, [])
-            for count in (4, 8, 16)
-        ]
-    many = {**base, "space": {**space, "l2": [1e-6 * i for i in range(8)]}}
-    return [("workers", str(count), many, ["--workers", str(count)]) for count in (1, 2)]
+        spaces = {count: {**space, "l2": [1e-6 * i for i in range(count)]} for count in (4, 8, 16)}
+        return [Case("combinations", str(count), [{**base, "space": one}]) for count, one in spaces.items()]
+    # Many of equal length: how soon each worker begins, and which ends last, hardly counts.
+    rates = [0.001 * (1 + i / 100) for i in range(24)]
+    whole, *halves = ({**base, "space": {**space, "learning_rate": some}} for some in (rates, rates[::2], rates[1::2]))
+    return [
+        Case("workers", "1 worker", [whole], ("--workers", "1")),
+        Case("workers", "2 workers", [whole], ("--workers", "2")),
+        # What a second core brings at most: nothing is shared but the machine.
+        Case("workers", "2 searches of 1", halves, ("--workers", "1")),
+    ]
 
 
 def main() -> None:
@@ -51,16 +73,40 @@ def main() -> None:
     options = parser.parse_args()
     name = options.data if at_hand(options.data, options.data_dir) else "sample"
     folder_options = ["--data-dir", str(options.data_dir)] if options.data_dir and name != "sample" else []
-    first: dict[str, float] = {}
+    measured: dict[Case, list[tuple[float, float]]] = {case: [] for case in cases(options.kind, name)}
+    # One run of each in turn, so that a slow minute of the machine is not one case's alone; the first warms caches up.
+    for run in range(options.runs + 1):
+        for case, seconds in measured.items():
+            found = run_case(case, folder_options)
+            if run:
+                seconds.append(found)
+    first: dict[str, tuple[float, float]] = {}
     rows = []
-    for group, label, spec, extra in cases(options.kind, name):
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder)
-            measure(foldwatch(spec, place, *extra, *folder_options))
-            runs = [measure(foldwatch(spec, place, *extra, *folder_options)).seconds for _ in range(options.runs)]
-        seconds = median_of(runs)
-        rows.append([label, seconds, seconds / first.setdefault(group, seconds)])
-    report(f"{options.kind} on {name}: whole command, medians of {options.runs}", ["", "seconds", "ratio"], rows, {})
+    for case, seconds in measured.items():
+        whole, training = (median_of(part) for part in zip(*seconds, strict=True))
+        first_whole, first_training = first.setdefault(case.group, (whole, training))
+        rows.append([case.label, whole, whole / first_whole, training, first_training / training])
+    title = f"{options.kind} on {name}: whole command, and from the first training to the last score; medians"
+    report(title, ["", "seconds", "ratio", "training", "throughput"], rows, {"runs": options.runs})
+
+
+def run_case(case: Case, folder_options: list[str]) -> tuple[float, float]:
+    """Seconds of the whole commands, and from their first training to their last score."""
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(case.specs)) as threads:
+        places = [Path(folder) / str(number) for number in range(len(case.specs))]
+        commands = []
+        for place, spec in zip(places, case.specs, strict=True):
+            place.mkdir()
+            commands.append(foldwatch(spec, place, *case.options, *folder_options))
+        seconds = max(run.seconds for run in threads.map(measure, commands))
+        happened = [event for sessions in Path(folder).glob("*/sessions-*") for event in _events(sessions)]
+    begun = min(event.time for event in happened if isinstance(event, TrainingStarted))
+    return seconds, max(event.time for event in happened if isinstance(event, FitScored)) - begun
+
+
+def _events(sessions: Path) -> list[AnyEvent]:
+    (name,) = list_names(sessions)
+    return open_session(name, sessions).follow().poll()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import pytest
 from engine.cli import main
 from engine.console import Console, progress_line
 from engine.events import SearchFinished, SearchStarted, from_json
+from engine.liveness import Liveness
 from engine.session import open_session
 from engine.spec import SearchSpec
 from tests.fake_command import FakeSearch
-from tests.fakes import Fault, told
+from tests.fakes import Fault, fake_search, told
+from tests.tui_tests.scripted_search import Script
+from tests.tui_tests.small_sessions import make_session
 
 SPEC = """
 dataset = "sample"
@@ -122,6 +126,7 @@ def test_set_changes_a_spec(spec: Path, surroundings: Path, capsys: pytest.Captu
     assert record.spec["scoring"] == ["accuracy"]
 
 
+@pytest.mark.slow
 def test_a_name_is_taken_once_and_resume_is_named(
     searched: str, spec: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +138,7 @@ def test_a_name_is_taken_once_and_resume_is_named(
     assert "search goes on" in err
 
 
+@pytest.mark.slow
 def test_list(searched: str, surroundings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (surroundings / "broken").mkdir()
     out, err = _told(capsys, "list")
@@ -202,6 +208,7 @@ def test_the_exit_code_tells_how_fits_ended(
     assert ("diverged" in err) == (kind == "nan")
 
 
+@pytest.mark.slow
 def test_logs_tell_the_story_and_the_tracebacks(
     spec: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,15 +240,24 @@ def test_delete(searched: str, surroundings: Path, capsys: pytest.CaptureFixture
     assert err.startswith("foldwatch: no session 'done'")
 
 
-@pytest.mark.parametrize(
-    "command", [["pause"], ["stop"], ["skip", "--combination", "0"], ["retry", "--combination", "0"]]
-)
+@pytest.mark.parametrize("command", [["pause"], ["stop"], ["skip", "--combination", "0"]])
 def test_requests_to_nobody_are_refused(searched: str, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     out, err = _told(capsys, command[0], searched, *command[1:], code=2)
     assert out == ""
     assert "no engine works on this session" in err
     assert "foldwatch resume done" in err
     assert err.count("\n") == 1
+
+
+def test_retry_without_an_engine_names_the_command_that_starts_one(
+    surroundings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_session(surroundings, "half", Script().half_way())
+    _, err = _told(
+        capsys, "retry", "half", "--combination", "13", "--combination", "15", "--sessions", str(surroundings), code=2
+    )
+    assert "no engine works on this session" in err
+    assert "foldwatch resume half --retry 13 --retry 15" in err
 
 
 def test_unreadable_sessions_have_an_exit_code_of_their_own(
@@ -273,6 +289,56 @@ def test_save_refuses_what_it_cannot_save(searched: str, capsys: pytest.CaptureF
     assert not list(Path().glob("best*"))
 
 
+def test_no_file_of_the_users_is_replaced_unasked(searched: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for content in ('{"mine": 1}', "not JSON"):
+        Path("mine.json").write_text(content)
+        _, err = _told(capsys, "save", searched, "--to", "mine.keras", code=2)
+        assert "mine.json: describes no model of ours" in err
+        assert Path("mine.json").read_text() == content
+    Path("mine.toml").write_text("# mine")
+    _, err = _told(capsys, "zoom", searched, "--to", "mine.toml", code=2)
+    assert "is there already; to replace it: --force" in err
+    assert Path("mine.toml").read_text() == "# mine"
+    main(["zoom", searched, "--to", "mine.toml", "--force"])
+    assert "[space]" in Path("mine.toml").read_text()
+
+
+def test_what_is_finished_or_unknown_is_not_skipped(
+    searched: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.session.liveness", lambda folder: Liveness(alive=True, owner="somebody"))
+    for number, said in (("99", "accepted: 0 to 8"), ("0", "combination 0 is complete; there is nothing to skip")):
+        _, err = _told(capsys, "skip", searched, "--combination", number, code=2)
+        assert said in err
+
+
+@pytest.mark.slow
+@pytest.mark.keras
+def test_an_engine_that_is_at_work_is_asked_to_save(
+    spec: Path, surroundings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (tmp_path / "marks").mkdir()
+    fault = Fault("gate", units=16, times=1, marks=str(tmp_path / "marks"), path=str(gate))
+    for name, value in told(fault).items():
+        monkeypatch.setenv(name, value)
+    search = fake_search(surroundings, {"epochs": 1, "hidden_units": [8, 16]}, name="a", fresh=True)
+    subscriber = search.subscribe()
+    search.start()
+    while search.state.best is None:
+        assert subscriber.get(timeout=60) is not None
+    # The engine's answer is the command's: what only pretends to be trained has no weights to be saved.
+    assert main(["save", "a", "--to", "best.keras"]) == 2
+    err = capsys.readouterr().err
+    assert "a: asked its engine to save combination 0" in err
+    assert "combination 0 is refitted on all training rows" in err
+    assert not list(Path().glob("best*"))
+    search.interrupt()
+    search.wait()
+
+
+@pytest.mark.slow
 def test_notify_runs_a_command_with_the_outcome(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script = Path("tell").absolute()
     script.write_text('#!/bin/sh\necho "$FOLDWATCH_SESSION $FOLDWATCH_OUTCOME" > told\n')

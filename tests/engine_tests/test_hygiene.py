@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"tensorflow", "keras", "scikeras", "numba", "pandas", "sklearn", "scipy", "numpy", "textual", "rich"}
+HEAVY = {"tensorflow", "keras", "scikeras", "numba", "pandas", "sklearn", "scipy", "numpy", "textual", "rich", "optuna"}
 SPEC = """
 dataset = "reuters"
 scoring = ["accuracy", "f1_macro"]
@@ -61,6 +61,7 @@ def test_nothing_heavy_is_imported(code: str, tmp_path: Path) -> None:
     assert _imported(code, tmp_path) & HEAVY == set()
 
 
+@pytest.mark.slow
 def test_a_list_of_real_sessions_imports_nothing_heavy(surroundings: Path, tmp_path: Path) -> None:
     from tests.fakes import fake_search
 
@@ -71,6 +72,14 @@ def test_a_list_of_real_sessions_imports_nothing_heavy(surroundings: Path, tmp_p
     assert shown & HEAVY <= {"numpy"}
 
 
+@pytest.mark.slow
+def test_only_a_search_that_asks_optuna_imports_it(tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    planned = _command("plan", "spec.toml", "--set", "strategy={ bayes = 20 }")
+    assert "optuna" not in _imported(f"{planned}\nimport tui.app, tui.meaning", tmp_path)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["engine.py", "json.py", "typing.py", "numpy.py"])
 def test_a_users_files_do_not_shadow_ours(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("raise SystemExit(99)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import zlib
 from pathlib import Path
@@ -14,7 +15,18 @@ import pytest
 from engine import events, journal
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
 from engine.events import EpochEnded, FitScored, WorkerStarted
-from engine.journal import Curve, EpochReader, JournalReader, JournalWriter, Owner, frame, read_curve, unframe
+from engine.journal import (
+    Curve,
+    EpochReader,
+    JournalReader,
+    JournalWriter,
+    Owner,
+    frame,
+    read_curve,
+    unframe,
+    unframe_all,
+)
+from tests.marks import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,7 +196,7 @@ def test_a_record_cut_at_any_byte_keeps_every_whole_line(tmp_path: Path) -> None
         assert _scores(tmp_path) == {number: number / 16 for number in range(lines - 1)}
 
 
-@pytest.mark.parametrize("flip", [0x01, 0x20, 0x80, 0xFF])
+@pytest.mark.parametrize("flip", first_of([(0x01,), (0x20,), (0x80,), (0xFF,)]))
 def test_a_flipped_byte_costs_its_own_line_and_changes_no_score(tmp_path: Path, flip: int) -> None:
     content = _record(tmp_path)
     path = journal.segment_path(tmp_path, 1)
@@ -205,6 +217,22 @@ def test_damage_is_told_with_its_place(tmp_path: Path) -> None:
     reader = JournalReader(tmp_path)
     assert len(reader.poll()) == 11
     assert [(damage.file, damage.offset) for damage in reader.damages] == [("journal.1.jsonl", second)]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5, 12])
+def test_damage_costs_its_line_however_many_are_read_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(journal, "_LINES_AT_ONCE", at_once)
+    lines = _record(tmp_path).splitlines(keepends=True)
+    lines[4], lines[9] = b"\n", frame(b"[1]")  # neither holds what a score's line does
+    journal.segment_path(tmp_path, 1).write_bytes(b"".join(lines))
+    reader = JournalReader(tmp_path)
+    assert [event.combination for event in reader.poll() if isinstance(event, FitScored)] == [
+        number for number in range(12) if number + 1 not in (4, 9)
+    ]
+    places = [sum(map(len, lines[:number])) for number in (4, 9)]
+    assert [damage.offset for damage in reader.damages] == places
 
 
 def test_lines_count_upwards_only(tmp_path: Path) -> None:
@@ -231,6 +259,58 @@ def test_of_two_engines_that_open_a_segment_at_once_one_wins(tmp_path: Path, mon
     assert _numbers(JournalReader(tmp_path).poll()) == [1, 2, 3]
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
     winner.close()
+
+
+def test_one_that_looked_before_another_began_does_not_overtake_it(tmp_path: Path) -> None:
+    _written(tmp_path, 1).close()
+    winner = JournalWriter(tmp_path, OWNER, after=1)
+    with pytest.raises(SessionHeldError, match="pid 1 on here began to work"):
+        JournalWriter(tmp_path, OWNER, after=1)
+    assert not winner.overtaken
+    winner.close()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_one_engine_wins_where_files_have_only_one_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def unsupported(*arguments: object) -> None:
+        raise OSError(number, "no links here")
+
+    monkeypatch.setattr(os, "link", unsupported)
+    writer = _written(tmp_path, 1)
+    monkeypatch.setattr(journal, "segment_numbers", lambda folder: [])
+    with pytest.raises(SessionHeldError):
+        JournalWriter(tmp_path, OWNER)
+    monkeypatch.undo()
+    assert _numbers(JournalReader(tmp_path).poll()) == [1]
+    assert journal.read_header(tmp_path, 1) is not None
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+    writer.close()
+
+
+def test_a_link_whose_answer_was_lost_has_worked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.link
+
+    def answered_late(one: Path, other: Path) -> None:
+        real(one, other)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    monkeypatch.setattr(os, "link", answered_late)
+    _written(tmp_path, 1).close()
+    assert _numbers(JournalReader(tmp_path).poll()) == [1]
+
+
+def test_a_segment_that_was_removed_is_no_longer_in_place(tmp_path: Path) -> None:
+    writer = _written(tmp_path, 1)
+    path = journal.segment_path(tmp_path, 1)
+    found = [writer.is_in_place]
+    path.rename(tmp_path / "kept")
+    found.append(writer.is_in_place)
+    path.write_bytes((tmp_path / "kept").read_bytes())
+    found.append(writer.is_in_place)
+    assert found == [True, False, False]
+    writer.close()
 
 
 def _full(*arguments: object) -> int:
@@ -296,6 +376,7 @@ def test_a_folder_that_is_gone_cannot_be_written(tmp_path: Path) -> None:
     _written(folder, 1).close()
     (folder / "journal.1.jsonl").rename(tmp_path / "kept")
     (folder / "curves.1.jsonl").unlink()
+    (folder / "predictions.1.bin").unlink()
     folder.rmdir()
     with pytest.raises((CannotCreateError, FileNotFoundError)):
         JournalWriter(folder, OWNER)
@@ -378,3 +459,5 @@ def test_frames_hold_only_what_was_framed() -> None:
     assert unframe(frame(b"[1]").rstrip(b"\n")) == b"[1]"
     for line in (b"", b"zzzzzzzz [1]", b"00000000 [1]", frame(b"[1]")[1:-1], frame(b"[1]")[:-2]):
         assert unframe(line) is None
+        assert unframe_all([frame(b"[1]").rstrip(b"\n"), line]) is None
+    assert unframe_all([frame(payload).rstrip(b"\n") for payload in (b"[1]", b"", b"x y")]) == [b"[1]", b"", b"x y"]

@@ -13,7 +13,16 @@ import pytest
 
 from engine import liveness as module
 from engine.journal import JournalWriter, Owner
-from engine.liveness import Heartbeat, boot_id, liveness, process_started, read_heartbeat, this_process
+from engine.liveness import (
+    Heartbeat,
+    boot_id,
+    liveness,
+    process_mark,
+    process_started,
+    read_heartbeat,
+    this_process,
+    wrote_and_died,
+)
 from tests.fakes import Clock
 
 
@@ -87,6 +96,25 @@ def test_another_hosts_owner_without_a_heartbeat_lives_by_its_segment(tmp_path: 
     assert liveness(tmp_path, clock).alive
     clock.now = written + 60
     assert not liveness(tmp_path, clock).alive
+
+
+def test_the_heartbeat_of_an_earlier_engine_says_nothing_of_the_present_one(tmp_path: Path) -> None:
+    _beat(tmp_path, _opened(tmp_path, host="elsewhere"), time=0.0)
+    _opened(tmp_path, host="elsewhere")
+    clock = Clock(module.segment_mtime(tmp_path, 2) + 5)
+    assert liveness(tmp_path, clock).alive
+    assert liveness(tmp_path, clock).host == "elsewhere"
+
+
+def test_what_a_dead_process_signed_is_known() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    mine = process_mark()
+    boot = mine.partition(".")[0]
+    assert not wrote_and_died(mine)
+    assert wrote_and_died(f"{boot}.{process.pid}")
+    for mark in (f"another.{process.pid}", boot, f"{boot}.", f"{boot}.x", ""):
+        assert not wrote_and_died(mark)
 
 
 def test_one_that_said_it_ended_is_not_alive_though_its_process_is(tmp_path: Path) -> None:

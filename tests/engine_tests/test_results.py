@@ -8,14 +8,17 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
 from engine import events, results
 from engine.errors import NoBestError
 from engine.events import EpochEnded
+from engine.narration import describe
 from engine.search import Search
 from engine.state import SearchState
+from engine.tables import results_table
 from tests.fakes import SMALL
 
 EIGHT: dict[str, list[Any]] = {
@@ -51,6 +54,7 @@ def _of_scikit_learn(search: Search, space: dict[str, list[Any]], scoring: list[
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 def test_eight_combinations_are_as_grid_search_finds_them(surroundings: Path) -> None:
     scoring = ["accuracy", "f1_macro"]
@@ -175,6 +179,47 @@ def test_missing_scores_are_nan_and_rank_last() -> None:
     assert np.isnan(found["split1_test_score"][0])
     assert found["mean_fit_time"][1] == 1.5
     assert results.best_of(state).index == 1
+
+
+def test_a_mean_is_shown_of_complete_combinations_only() -> None:
+    state = _state([{"epochs": i} for i in range(1, 5)], [[0.5, 0.25], [0.7534, None], [0.8125, None], [0.6875, None]])
+    state.apply(events.FitFailed(time=2.0, combination=2, fold=1, training=0, error="E", traceback=""))
+    diverged = events.FitScored(
+        time=2.0, combination=1, fold=1, training=0, epochs=1, scores={}, seconds=1.0, diverged=True
+    )
+    state.apply(diverged)
+    values = results.as_values(state, "a", "running")["combinations"]
+    assert [one["mean"] for one in values] == [0.375, None, None, None]
+    assert [one["std"] for one in values] == [0.125, None, None, None]
+    assert [one["rank"] for one in values] == [1, None, None, None]
+    shown = results_table(state, 200)
+    assert "0.3750 ± 0.1250" in shown
+    assert shown.count("±") == 1
+    assert describe(diverged, state) == "combination 1 fold 1 diverged"
+    # Whichever of its folds ends last.
+    state = _state([{"epochs": 1}], [])
+    last = events.FitScored(
+        time=3.0, combination=0, fold=0, training=0, epochs=1, scores={"accuracy": 0.5}, seconds=1.0
+    )
+    for event in (msgspec.structs.replace(diverged, combination=0), last):
+        state.apply(event)
+    assert describe(last, state) is None
+
+
+def test_every_combination_has_one_line_where_hyperparameters_fit() -> None:
+    params = [{"epochs": n, "hidden_units": 64 * n, "optimizer": "adam" if n % 2 else "rmsprop"} for n in range(1, 5)]
+    state = _state(params, [[0.5, 0.25], [0.25, 0.25]])
+    state.apply(events.CombinationDropped(time=2.0, combination=3, reason="halving"))
+    for width in (60, 200):
+        head, *lines = results_table(state, width).splitlines()
+        assert [line.split()[-1] if width == 60 else line.split()[1] for line in lines[2:]] == (
+            ["adam", "rmsprop"] if width == 60 else ["waiting", "dropped"]
+        )
+        assert len(lines) == 4
+        assert "complete" not in "".join(lines)
+        assert ("fold 1" in head) == (width == 200)
+    # Where they do not fit, what is left folds, and says nothing of what has gone as it should.
+    assert "complete" not in results_table(state, 30)
 
 
 def test_nothing_complete_has_no_best() -> None:

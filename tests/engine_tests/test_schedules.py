@@ -68,6 +68,7 @@ def test_every_step_is_as_in_keras(name: str, arguments: dict[str, Any]) -> None
     np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=2e-6 * float(theirs.max()))
 
 
+@pytest.mark.slow
 @pytest.mark.keras
 @pytest.mark.parametrize(
     ("first", "t_mul"), [(100, 1), (137, 1.5), (100, 2.0), (1, 2.0), (13, 3.0), (7, 1.1), (3, 2.5)]
@@ -101,6 +102,28 @@ def test_the_table_names_the_arguments_that_keras_has(name: str) -> None:
     assert set(schedule.required) == required
     defaults = {key: value.default for key, value in parameters.items() if key not in required}
     assert {key: default for key, (_, default) in schedule.optional.items()} == defaults
+
+
+@pytest.mark.keras
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("ExponentialDecay", {"initial_learning_rate": 0.1, "decay_steps": 1, "decay_rate": 10.0}),
+        ("CosineDecayRestarts", {"initial_learning_rate": 0.1, "first_decay_steps": 2, "t_mul": 1.0, "m_mul": 50.0}),
+    ],
+)
+def test_a_rate_that_keras_makes_infinite_is_the_largest(name: str, arguments: dict[str, Any]) -> None:
+    import keras
+
+    theirs = getattr(keras.optimizers.schedules, name)(**arguments)
+    largest = np.finfo(np.float32).max
+    beyond = 0
+    ours = np.array(learning_rates(name, arguments, 400), np.float32)
+    for step in range(0, 400, 9):
+        expected = float(theirs(step))
+        beyond += expected == np.inf
+        assert ours[step] == pytest.approx(min(expected, largest), rel=1e-4)
+    assert 0 < beyond < 45
 
 
 def test_a_step_is_a_batch_and_the_last_one_is_partial() -> None:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pytest
 
-from engine import control, events
+from engine import control, events, machine
+from engine.cli import main
 from engine.errors import NoBestError, SessionHeldError, SessionUnreadableError, SpecError, UsageError
 from engine.events import (
     CombinationDropped,
@@ -20,6 +22,7 @@ from engine.events import (
     Event,
     FitFailed,
     FitScored,
+    SaveFailed,
     SearchFinished,
     SearchPaused,
     SearchResumed,
@@ -27,6 +30,8 @@ from engine.events import (
     TrainingStarted,
     WorkerStarted,
 )
+from engine.pool import Pool
+from engine.running import RunningSearch
 from engine.search import Search
 from engine.session import open_session
 from engine.state import FitStatus
@@ -206,6 +211,51 @@ def _as_values(search: Search) -> dict[str, Any]:
     return as_values(search.state, "a", "completed")
 
 
+def test_what_diverged_or_is_complete_is_not_retried_and_no_engine_begins(
+    surroundings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _tell(monkeypatch, Fault("nan", epoch=2, units=16))
+    list(fake_search(surroundings, {"epochs": 2, "hidden_units": [8, 16]}, name="a", folds=2).run())
+    before = sorted(path.name for path in (surroundings / "a").iterdir())
+    again = Search.of_session("a", sessions=surroundings)
+    refused = {0: "is complete; there is nothing", 1: "diverged; with the same seed it would", 2: "accepted: 0 to 1"}
+    for combination, why in refused.items():
+        with pytest.raises(UsageError, match=why):
+            again.retry(combination)
+        number = str(combination)
+        for command in (
+            ["resume", "a", "--retry", number],
+            ["resume", "a", "--detach", "--retry", number],
+            ["retry", "a", "--combination", number],
+        ):
+            assert main([*command, "--sessions", str(surroundings)]) == 2
+            assert why in capsys.readouterr().err
+    assert sorted(path.name for path in (surroundings / "a").iterdir()) == before
+
+
+def test_a_running_engine_refuses_to_retry_what_diverged(
+    surroundings: Path, monkeypatch: pytest.MonkeyPatch, gate: Path
+) -> None:
+    _tell(monkeypatch, Fault("nan", units=4096), Fault("gate", units=8, path=str(gate)))
+    search = fake_search(surroundings, {"epochs": 1, "hidden_units": [8, 4096]}, workers=1, folds=2)
+    subscriber, seen = search.subscribe(), list[Event]()
+    search.start()
+    _until(subscriber, lambda event: isinstance(event, TrainingStarted) and event.fits[0].combination == 0, seen)
+    assert search.session is not None
+    with pytest.raises(UsageError, match="combination 1 diverged"):
+        search.retry(1)
+    search.session.request(control.Retry(combination=1))
+    search.session.request(control.Pause())
+    with gate.open("wb", buffering=0) as opened:
+        _until(subscriber, lambda event: isinstance(event, SearchPaused), seen)
+        search.resume()
+        opened.write(b"all")
+        _rest(subscriber, seen)
+    assert search.wait() == "completed"
+    assert not _of(seen, events.CombinationRestored)
+    assert "combination 1 diverged" in (search.session.folder / "engine.log").read_text()
+
+
 def test_a_fit_that_raises_is_recorded_and_the_search_goes_on(
     surroundings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,8 +275,8 @@ def test_a_fit_that_raises_is_recorded_and_the_search_goes_on(
 def test_failed_fits_are_run_again_when_asked(surroundings: Path, monkeypatch: pytest.MonkeyPatch, gate: Path) -> None:
     marks = gate.parent / "marks"
     marks.mkdir()
-    _tell(monkeypatch, Fault("raise", units=64, times=3, marks=str(marks)), Fault("gate", units=8, path=str(gate)))
-    search = fake_search(surroundings, {"epochs": 2, "hidden_units": [8, 64]}, workers=1)
+    _tell(monkeypatch, Fault("raise", units=4096, times=3, marks=str(marks)), Fault("gate", units=8, path=str(gate)))
+    search = fake_search(surroundings, {"epochs": 2, "hidden_units": [8, 4096]}, workers=1)
     subscriber, seen = search.subscribe(), list[Event]()
     search.start()
     _until(subscriber, lambda event: isinstance(event, FitFailed) and event.fold == 2, seen)
@@ -415,6 +465,77 @@ def test_changed_data_or_folds_are_not_resumed(surroundings: Path) -> None:
         with pytest.raises(SessionUnreadableError):
             Search.of_session("changed", sessions=surroundings, worker_command=FAKE_WORKER).start()
     assert [path.name for path in folder.glob("journal.*")] == ["journal.1.jsonl"]
+
+
+def test_a_changed_spec_is_not_resumed(surroundings: Path) -> None:
+    list(fake_search(surroundings, {"epochs": 1}, name="changed").run())
+    path = surroundings / "changed" / "search.json"
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    with pytest.raises(SessionUnreadableError, match=r"then [0-9a-f]{64}, now [0-9a-f]{64}"):
+        Search.of_session("changed", sessions=surroundings, worker_command=FAKE_WORKER).start()
+
+
+def test_other_versions_are_accepted_only_by_name(surroundings: Path) -> None:
+    list(fake_search(surroundings, {"epochs": 1}, name="old").run())
+    path = surroundings / "old" / "search.json"
+    record = json.loads(path.read_text())
+    record["versions"] |= {"numpy": "0.9", "python": "2.7", "scikeras": "0.1"}
+    path.write_text(json.dumps({**record, "cpu": "Abacus"}))
+    options: dict[str, Any] = {"sessions": surroundings, "worker_command": FAKE_WORKER}
+    with pytest.raises(UsageError, match=r"CPU Abacus, now .*; numpy 0\.9, now .* --accept-versions"):
+        Search.of_session("old", **options).start()
+    resumed = Search.of_session("old", accept_versions=True, **options)
+    list(resumed.run())
+    assert resumed.outcome == "completed"
+    changed = open_session("old", surroundings).state().changed_versions
+    assert [change.split(",")[0] for change in changed] == ["CPU Abacus", "numpy 0.9"]
+    # Which of its scores came of which versions nobody can tell any more: they are not taken over.
+    path.write_text(json.dumps({**record, "versions": machine.versions()}))
+    again = fake_search(surroundings, {"epochs": 1}, name="again")
+    assert not any(event.taken_from for event in _of(list(again.run()), FitScored))
+
+
+def test_a_request_at_the_end_is_obeyed_or_refused_but_never_lost(
+    surroundings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_the_rest = RunningSearch._refuse_the_rest
+
+    def too_late(self: RunningSearch) -> None:
+        """As the loop is left: one that lies in the folder, and one from another thread."""
+        control.write_request(self.session.folder, control.Save(path="/nowhere/a.keras", combination=7))
+        assert not self.ask(control.Pause())
+        refuse_the_rest(self)
+
+    monkeypatch.setattr(RunningSearch, "_refuse_the_rest", too_late)
+    search = fake_search(surroundings, {"epochs": 1}, name="ending")
+    happened = list(search.run())
+    assert [event.path for event in _of(happened, SaveFailed)] == ["/nowhere/a.keras"]
+    assert isinstance(happened[-1], SearchFinished)
+    assert os.listdir(surroundings / "ending" / "control") == []
+    assert "the search had ended" in (surroundings / "ending" / "engine.log").read_text()
+    for ask in (search.pause, lambda: search.skip(0)):
+        with pytest.raises(UsageError, match="not running"):
+            ask()
+
+
+def test_a_search_that_cannot_begin_leaves_no_workers(surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def overtaken(*arguments: object) -> None:
+        message = "another engine was faster"
+        raise SessionHeldError(message)
+
+    monkeypatch.setattr("engine.running.Recorder", overtaken)
+    started: list[int] = []
+    start = Pool.start
+
+    def noted(self: Pool, number: int, environment: dict[str, str]) -> None:
+        start(self, number, environment)
+        started.append(self.pid(number))
+
+    monkeypatch.setattr(Pool, "start", noted)
+    with pytest.raises(SessionHeldError):
+        fake_search(surroundings, {"epochs": 1}).start()
+    assert len(started) == 2
+    assert not any(psutil.pid_exists(pid) for pid in started)
 
 
 def test_what_cannot_be_asked(surroundings: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,15 @@ import pytest
 
 from engine import control, events
 from engine.errors import CannotCreateError, SessionHeldError, SessionUnreadableError, UsageError
-from engine.journal import JournalWriter, segment_path
-from engine.liveness import Heartbeat, this_process
+from engine.journal import JournalWriter, segment_path, write_whole
+from engine.liveness import Heartbeat, process_mark, this_process
 from engine.session import (
     FORMAT,
     DataRecord,
     SearchRecord,
     Session,
     SessionDraft,
+    check_free,
     check_identifier,
     list_sessions,
     new_identifier,
@@ -123,6 +126,81 @@ def test_a_name_is_taken_once(tmp_path: Path) -> None:
     assert new_identifier(tmp_path, "first") == "first-01"
     _created(tmp_path, "first-01")
     assert new_identifier(tmp_path, "first") == "first-02"
+
+
+def test_of_two_that_take_a_name_at_once_one_gets_it(tmp_path: Path) -> None:
+    late = SessionDraft(tmp_path / "sessions", "first")
+    in_between = tmp_path / "sessions" / "first"
+    (in_between / "control").mkdir(parents=True)
+    with pytest.raises(UsageError, match="foldwatch resume first"):
+        late.finish(_record("first"), FOLDS)
+    late.discard()
+    assert [entry.name for entry in (tmp_path / "sessions").iterdir()] == ["first"]
+
+
+def test_what_killed_processes_left_is_removed_by_the_next_session(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    boot = process_mark().partition(".")[0]
+    dead = [f".new-a.{boot}.{process.pid}", f".deleted-a.{boot}.{process.pid}", ".new-a.elsewhere.1"]
+    alive = [f".new-b.{process_mark()}", ".new-b.elsewhere.1", ".specs"]
+    for name in (*dead, *alive):
+        (tmp_path / name / "control").mkdir(parents=True)
+    os.utime(tmp_path / dead[2], (0, 0))
+    _created(tmp_path)
+    assert {entry.name for entry in tmp_path.iterdir()} == {"first", *alive}
+
+
+def test_a_session_that_its_group_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = os.umask(0o077)
+    try:
+        draft = SessionDraft(tmp_path / "sessions", "first", group_readable=True)
+        session = draft.finish(_record("first"), FOLDS)
+        _worked(session).close()
+        write_whole(session.folder / "heartbeat", b"{}", lasting=False)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in session.folder.iterdir()}
+    assert modes.pop("control") == 0o700
+    assert set(modes.values()) == {0o640}
+    assert session.folder.stat().st_mode & 0o777 == 0o750
+    assert session.folder.parent.stat().st_mode & 0o777 == 0o750
+    # The next engine goes on alike; and somebody of the group can look, not work.
+    _worked(open_session("first", tmp_path / "sessions")).close()
+    assert segment_path(session.folder, 2).stat().st_mode & 0o777 == 0o640
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    theirs = open_session("first", tmp_path / "sessions")
+    assert theirs.state().fits_finished == 2
+    for work in (theirs.delete, lambda: theirs.request(control.Pause())):
+        with pytest.raises(UsageError, match="can be looked at, not worked on"):
+            work()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_somebody_else_in_the_record_is_refused(tmp_path: Path) -> None:
+    session = _created(tmp_path)
+    _worked(session).close()
+    os.chown(session.folder, 4242, -1)
+    assert open_session("first", tmp_path).state().fits_finished == 2  # what is root's may be anywhere
+    os.chown(segment_path(session.folder, 1), 4343, -1)
+    with pytest.raises(SessionUnreadableError, match="belongs to user 4343, not to the session's owner"):
+        open_session("first", tmp_path)
+
+
+def test_another_hosts_session_is_taken_over_by_name(tmp_path: Path) -> None:
+    session = _created(tmp_path)
+    check_free(session)
+    owner = msgspec.structs.replace(this_process(), host="elsewhere")
+    JournalWriter(session.folder, owner).close()
+    for has in ("works on this session", "has not said that it ended"):
+        for named in ("", "another"):
+            with pytest.raises(SessionHeldError, match=rf"on elsewhere .*{has}.* --take-over elsewhere"):
+                check_free(session, named)
+        check_free(session, "elsewhere")
+        os.utime(segment_path(session.folder, 1), (0, 0))
+    JournalWriter(session.folder, this_process()).close()
+    with pytest.raises(SessionHeldError, match="foldwatch attach first"):
+        check_free(session, this_process().host)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from engine.axes import parse_space
-from engine.space import combinations_of, draw, grid, grid_size
+from engine.axes import grid_size, parse_space
+from engine.errors import SpecError
+from engine.space import combinations_of, draw, grid
 from engine.spec import SearchSpec
 
 PLAIN: dict[str, list[Any]] = {
@@ -55,6 +56,18 @@ def test_draws_of_a_distribution_are_those_of_parameter_sampler() -> None:
     theirs = ParameterSampler({"epochs": [2, 3], "learning_rate": stats.loguniform(1e-4, 1e-1)}, 20, random_state=5)
     expected = [{name: pytest.approx(value, rel=1e-15) for name, value in params.items()} for params in theirs]
     assert draw(_spaces(raw), 20, 5) == expected
+
+
+def test_none_is_a_word_where_an_argument_may_be_none() -> None:
+    raw: dict[str, Any] = {"optimizer": [{"name": "sgd", "clipnorm": ["none", 1.0, None]}]}
+    spec = SearchSpec.from_values({"dataset": "sample", "space": raw})
+    assert [one["optimizer__clipnorm"] for one in combinations_of(spec)] == [None, 1.0, None]
+    again = SearchSpec.from_toml(spec.to_toml())
+    assert combinations_of(again) == combinations_of(spec)
+    with pytest.raises(SpecError, match="'none' is not accepted; accepted: a number at least 0 and below 1"):
+        parse_space({"dropout": ["none"]}, "space")
+    with pytest.raises(SpecError, match='accepted: a number above 0, or "none"'):
+        parse_space({"optimizer": {"name": "sgd", "clipnorm": 0}}, "space")
 
 
 def test_a_table_expands_to_the_product_of_its_lists_keys_sorted() -> None:

@@ -34,8 +34,14 @@ def _sample(top: str, said: tuple[str, ...], *arguments: str) -> Wrong:
 
 WRONG = {
     "unknown key": _sample("fold = 3", ("fold:", "3", "'folds'?")),
+    "a hyperparameter outside the space": _sample("epochs = 3", ("epochs:", "3", "space.epochs")),
     "wrong type": _sample('folds = "three"', ("folds:", "'three'", "a whole number")),
     "a boolean for a number": _sample("seed = true", ("seed:", "True", "a whole number")),
+    "early stopping without patience": _sample("early_stopping = true", ("early_stopping:", "True", "patience")),
+    "impatience": _sample("early_stopping = { patience = -1 }", ("early_stopping.patience:", "-1", "at least 0")),
+    "early stopping of something else": _sample(
+        'early_stopping = { patience = 1, monitor = "loss" }', ("early_stopping.monitor:", "'loss'", "min_delta")
+    ),
     "no dataset": Wrong("[space]\nepochs = 2", ("dataset:", "None", "reuters, imdb, sample")),
     "no space": Wrong('dataset = "sample"', ("space:", "None", "a table of hyperparameters")),
     "unknown dataset": Wrong('dataset = "mnist"\n[space]', ("dataset:", "'mnist'", "reuters, imdb, sample")),
@@ -121,7 +127,8 @@ WRONG = {
         ("scoring[1]:", "'roc_auc_ovr'", "has no row of class", "synthetic topic"),
     ),
     "words beyond all": _sample("", ("num_words:", "3", "at least 4"), "--set", "num_words=3"),
-    "unknown strategy": _sample('strategy = "bayes"', ("strategy:", "'bayes'", "random")),
+    "unknown strategy": _sample('strategy = "annealing"', ("strategy:", "'annealing'", "random")),
+    "strategy without its number": _sample('strategy = "bayes"', ("strategy:", "'bayes'", "{ bayes = n }")),
     "draws of nothing": _sample("strategy = { random = 0 }", ("strategy.random:", "0", "at least 1")),
     "unknown trainer": _sample('trainer = "torch"', ("trainer:", "'torch'", "auto, kernel, keras")),
     "not TOML": Wrong("dataset = \n", ("wrong.toml:", "TOML", "line 1")),

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from engine import events
 from engine.events import PlannedCombination, ServedFit
+from engine.narration import describe, moment_in_words
 from engine.state import _RULES, CombinationStatus, FitStatus, SearchState, SearchStatus, mean_and_deviation, ranks
 
 NOON = 1000.0
@@ -110,13 +112,11 @@ def test_a_training_runs_its_fits_until_each_is_scored() -> None:
     assert [worker.training for worker in state.workers.values()] == [0]
     state.apply(_epoch(0, 1))
     state.apply(_scored(0, 0, 0.5))
-    assert state.cost_done == pytest.approx(10 / 3)
     assert state.combinations[0].status is CombinationStatus.PARTIAL
     assert state.trainings[0].epoch == 1
     state.apply(_epoch(0, 1))  # an epoch that is seen again
     state.apply(_epoch(0, 3))
     state.apply(_scored(1, 0, 0.75))
-    assert state.cost_done == pytest.approx(10)
     assert state.trainings == {}
     assert [worker.training for worker in state.workers.values()] == [None]
     assert state.fits_finished == 2
@@ -151,6 +151,15 @@ def test_best_is_always_the_first_of_the_ranking() -> None:
             assert state.best is (ranked[0][1] if ranked else None)
 
 
+def test_a_combination_without_a_mean_is_best_only_where_none_has_one() -> None:
+    undefined = [_scored(0, fold, None) for fold in (0, 1)]
+    state = _state(*undefined)
+    assert state.best is state.combinations[0]
+    for fold in (0, 1):
+        state.apply(_scored(1, fold, 0.1))
+    assert state.best is state.combinations[1]
+
+
 def test_a_score_that_counts_is_never_taken_back_or_changed() -> None:
     state = _state(_scored(0, 0, 0.5), _scored(0, 0, 0.9), _scored(0, 0, None, diverged=True), _failed(0, 0))
     assert state.combinations[0].scores["accuracy"] == [0.5, None]
@@ -163,7 +172,30 @@ def test_divergence_is_finished_but_not_failed_and_never_best() -> None:
     assert state.combinations[0].status is CombinationStatus.DIVERGED
     assert (state.fits_finished, state.fits_failed) == (2, 0)
     assert state.best is None
-    assert state.combinations[0].mean("accuracy") == (0.5, 0.0)
+    assert all(map(math.isnan, state.combinations[0].mean("accuracy")))
+
+
+def test_only_a_complete_combination_has_a_mean() -> None:
+    state = _state(_scored(0, 0, 0.5))
+    assert all(map(math.isnan, state.combinations[0].mean("accuracy")))
+    assert state.combinations[0].mean_so_far("accuracy") == (0.5, 0.0)
+    state.apply(_scored(0, 1, 0.75, scores={"accuracy": 0.75, "f1_macro": None}))
+    assert state.combinations[0].mean("accuracy") == (0.625, 0.125)
+    # A fold that cannot define a metric leaves it without a mean.
+    assert all(map(math.isnan, state.combinations[0].mean("f1_macro")))
+
+
+def test_an_engine_that_ended_without_saying_so_is_told_of_when_the_search_goes_on() -> None:
+    again = _started(NOON + 60, segment=2)
+    state = _state(_scored(0, 0, 0.5), again)
+    lost = "search goes on (the engine before ended without saying so, last heard of at "
+    assert (describe(again, state) or "").startswith(f"{lost}{moment_in_words(NOON + 5)})")
+    state.apply(events.SearchPaused(time=NOON + 70))
+    state.apply(later := _started(NOON + 80, segment=3))
+    assert (describe(later, state) or "").startswith(lost)
+    state.apply(events.SearchFinished(time=NOON + 90, outcome="stopped"))
+    state.apply(last := _started(NOON + 95, segment=4))
+    assert (describe(last, state) or "").startswith("search goes on: sample")
 
 
 def test_a_failed_fit_is_retried_on_request() -> None:
@@ -195,13 +227,13 @@ def test_fits_of_a_training_that_is_lost_wait_again(how: str) -> None:
     assert all(worker.training is None for worker in state.workers.values())
 
 
-def test_work_that_was_lost_is_not_counted_as_done() -> None:
+def test_work_that_was_lost_waits_again() -> None:
     dead = events.WorkerDied(time=NOON + 9, worker=0, pid=100, exit_code=1, training=0)
-    state = _state(_worker(), _training(0, [(1, 4)]), _epoch(0, 3), dead)
-    assert state.cost_done == 0
-    for event in (_worker(), _training(0, [(1, 4)]), _epoch(0, 4), _scored(1, 0, 0.5)):
-        state.apply(event)
-    assert state.cost_done == pytest.approx(10)
+    state = _state(_worker(), _training(0, [(0, 1), (1, 2), (2, 3)]))
+    assert state.workload is not None
+    waiting = len(state.workload)
+    state.apply(dead)
+    assert len(state.workload) == waiting + 1
 
 
 def test_a_dropped_combination_counts_no_more_and_can_be_restored() -> None:
@@ -279,6 +311,22 @@ def test_a_refit_from_first_epoch_to_test_score() -> None:
     assert state.refit is not None
     assert state.refit.error == "full"
     assert len(state.saved) == 1
+
+
+def test_an_engine_that_only_saves_changes_neither_status_nor_time() -> None:
+    state = _state(events.SearchFinished(time=NOON + 20, outcome="completed"))
+    before = state.elapsed()
+    state.apply(structs.replace(_started(NOON + 100, segment=2), only_save=True))
+    state.apply(events.RefitStarted(time=NOON + 101, combination=1, epochs=2, path="/a.keras"))
+    assert state.refit is not None
+    assert state.refit.in_words == "refitting #1 on all training rows: epoch 0/2"
+    assert (state.status, state.elapsed(NOON + 150)) == (SearchStatus.COMPLETED, before)
+    state.apply(events.RefitEpochEnded(time=NOON, combination=1, epoch=2, epochs=2, loss=0.25, path="/a.keras"))
+    assert state.refit.in_words == "saving #1 with Keras, then scoring it on the test set"
+    state.apply(events.SearchFinished(time=NOON + 160, outcome="completed"))
+    assert (state.status, state.elapsed()) == (SearchStatus.COMPLETED, before)
+    state.apply(_started(NOON + 200, segment=3))
+    assert state.elapsed(NOON + 205) == pytest.approx(before + 5)
 
 
 def test_scores_whose_combinations_a_damaged_record_lost_count_once_they_are_known_again() -> None:

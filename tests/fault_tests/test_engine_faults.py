@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -16,10 +15,12 @@ import psutil
 import pytest
 
 from engine.cli import main
+from engine.control import Pause, write_request
 from engine.events import AnyEvent, FitScored, SearchStarted, WorkerStarted, from_json
 from engine.search import Search
 from engine.session import open_session
 from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, same_results, told
+from tests.marks import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -137,7 +138,7 @@ def _assert_resumes(sessions: Path, acknowledged: list[AnyEvent], undisturbed: d
     every = [(e.combination, e.fold) for e in session.follow().poll() if isinstance(e, FitScored)]
     assert len(every) == len(set(every)) == 24
     names = {path.name.partition(".")[0] for path in session.folder.iterdir()}
-    assert names <= {"search", "folds", "journal", "curves", "control", "heartbeat", "worker", "engine"}
+    assert names <= {"search", "folds", "journal", "curves", "predictions", "control", "heartbeat", "worker", "engine"}
     assert [path.name for path in sessions.iterdir()] == ["a"]
 
 
@@ -156,13 +157,17 @@ def test_a_killed_engine_loses_no_score_and_its_workers_end(
     _assert_resumes(surroundings, engine.seen, undisturbed)
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code", "times"),
+    first_of([(signal.SIGINT, 130, 2), (signal.SIGTERM, 143, 1), (signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 1)]),
+)
 def test_an_asked_end_is_orderly_and_resumable(
-    engine: Engine, surroundings: Path, undisturbed: dict[str, Any], number: signal.Signals, code: int
+    engine: Engine, surroundings: Path, undisturbed: dict[str, Any], number: signal.Signals, code: int, times: int
 ) -> None:
     engine.until_scored(2)
     workers = engine.workers()
-    os.kill(engine.process.pid, number)
+    for _ in range(times):
+        os.kill(engine.process.pid, number)
     assert engine.wait() == code
     assert all(_dead(worker) for worker in workers)
     session = open_session("a", surroundings)
@@ -182,6 +187,7 @@ def test_a_hang_up_does_not_end_it(engine: Engine, gate: Path, surroundings: Pat
     assert len([event for event in engine.seen if isinstance(event, FitScored)]) == 24
 
 
+@pytest.mark.slow
 def test_who_reads_its_output_may_go(surroundings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     engine = Engine(surroundings)
     engine.until(lambda event: isinstance(event, SearchStarted))
@@ -194,6 +200,7 @@ def test_who_reads_its_output_may_go(surroundings: Path, capsys: pytest.CaptureF
     assert session.status(session.state()) in ("completed", "interrupted")
 
 
+@pytest.mark.slow
 def test_a_held_session_is_named_with_its_owner(
     engine: Engine, surroundings: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,6 +212,7 @@ def test_a_held_session_is_named_with_its_owner(
     assert "foldwatch resume a" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_frozen_engine_that_was_overtaken_counts_for_nothing_and_exits(
     engine: Engine, surroundings: Path, undisturbed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,39 +222,40 @@ def test_a_frozen_engine_that_was_overtaken_counts_for_nothing_and_exits(
     with monkeypatch.context() as patch:
         patch.setattr("engine.session.liveness", lambda folder: _nobody())
         _assert_resumes(surroundings, engine.seen, undisturbed)
-        before = open_session("a", surroundings).follow().poll()
+        session = open_session("a", surroundings)
+        before = session.follow().poll()
+        heartbeat = (session.folder / "heartbeat").read_bytes()
+        write_request(session.folder, Pause())
         os.kill(engine.process.pid, signal.SIGCONT)
         assert engine.wait() == 1
-    session = open_session("a", surroundings)
     assert session.follow().poll() == before
+    # Nor does it speak in the other's name, or take what was asked of the other.
+    assert (session.folder / "heartbeat").read_bytes() == heartbeat
+    assert len(list((session.folder / "control").iterdir())) == 1
     assert "took this session over" in Path("said").read_text()
+
+
+@pytest.mark.slow
+def test_of_two_engines_at_once_one_wins_and_the_other_names_it(
+    engine: Engine, gate: Path, surroundings: Path, undisturbed: dict[str, Any]
+) -> None:
+    engine.until_scored(2)
+    engine.kill()
+    engine.wait()
+    pair = [Engine(surroundings, "resume", "a", environment=_one_waits(gate)) for _ in range(2)]
+    # The one that lost ends; the one that won waits at the gate.
+    ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
+    assert ended is not None
+    loser, winner = sorted(pair, key=lambda one: one.process.pid != ended.si_pid)
+    assert loser.wait() == 75
+    assert f"pid {winner.process.pid}" in Path("said").read_text()
+    with gate.open("wb"):
+        pass
+    assert winner.wait() == 0
+    _assert_resumes(surroundings, [*engine.seen, *winner.seen], undisturbed)
 
 
 def _nobody() -> Any:
     from engine.liveness import Liveness
 
     return Liveness(alive=False, owner="nobody")
-
-
-@pytest.mark.slow
-def test_an_engine_killed_at_random_moments(surroundings: Path, undisturbed: dict[str, Any]) -> None:
-    """Some kills before the first score, some in the middle of the journal, some during resumes, some at the end."""
-    chance = random.Random(0)
-    killed = 0
-    for round_ in range(25):
-        sessions = surroundings / str(round_)
-        acknowledged: list[AnyEvent] = []
-        for _ in range(3):
-            arguments = ("resume", "a", "--workers", "2") if (sessions / "a").is_dir() else ()
-            engine = Engine(sessions, *arguments)
-            wanted = chance.randrange(0, 60)
-            for number, _ in enumerate(engine.events()):
-                if number == wanted:
-                    break
-            engine.kill()
-            code = engine.wait()
-            assert code in (0, -signal.SIGKILL), Path("said").read_text()
-            killed += code != 0
-            acknowledged += engine.seen
-        _assert_resumes(sessions, acknowledged, undisturbed)
-    assert killed > 25

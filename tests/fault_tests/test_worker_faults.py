@@ -21,6 +21,7 @@ from engine.events import (
     WorkerStarted,
 )
 from tests.fakes import Fault, fake_search, same_results, told
+from tests.marks import first_of
 
 if TYPE_CHECKING:
     from engine.search import Search
@@ -45,7 +46,7 @@ def _run(search: Search, monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> lis
     assert alive == []
     assert search.session is not None
     left = {path.name.partition(".")[0] for path in search.session.folder.iterdir()}
-    assert left <= {"search", "folds", "journal", "curves", "control", "heartbeat", "worker", "engine"}
+    assert left <= {"search", "folds", "journal", "curves", "predictions", "control", "heartbeat", "worker", "engine"}
     scored = [(event.combination, event.fold) for event in happened if isinstance(event, FitScored)]
     assert len(scored) == len(set(scored))
     return happened
@@ -67,18 +68,21 @@ def undisturbed(parsed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.mark.parametrize(
     ("kind", "how"),
-    [
-        ("kill", "killed by SIGKILL"),
-        ("segfault", "killed by SIGSEGV"),
-        ("exit", "exit code 0"),
-        ("exit with 7", "exit code 7"),
-        ("half a line", "killed by SIGKILL"),
-        ("long line", "more than 4 MiB"),
-        ("bad json", "no message"),
-        ("pickle", "no message"),
-        ("grandchild", "killed by SIGKILL"),
-        ("out of memory", "out of memory"),
-    ],
+    first_of(
+        [
+            ("kill", "killed by SIGKILL"),
+            ("segfault", "killed by SIGSEGV"),
+            ("exit", "exit code 0"),
+            ("exit with 7", "exit code 7"),
+            ("half a line", "killed by SIGKILL"),
+            ("long line", "more than 4 MiB"),
+            ("bad json", "no message"),
+            ("pickle", "no message"),
+            ("grandchild", "killed by SIGKILL"),
+            ("out of memory", "out of memory"),
+        ],
+        5,
+    ),
 )
 def test_one_death_costs_one_retry(
     kind: str,
@@ -109,6 +113,7 @@ def test_one_death_costs_one_retry(
     assert not canary.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "error"),
     [

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.keys import _character_to_key as character_to_key
 
 from tests.tui_tests.scripted_search import NOON, ScriptedSession, half_way_session
 from tui.app import FoldwatchApp
@@ -21,9 +25,11 @@ if TYPE_CHECKING:
 DEADLINE_SECONDS = 20.0
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = "") -> None:
+async def until(
+    pilot: Pilot[Any], condition: Callable[[], object], what: str = "", *, seconds: float = DEADLINE_SECONDS
+) -> None:
     """Let the app work until the condition holds; fail after the deadline."""
-    end = time.monotonic() + DEADLINE_SECONDS
+    end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"did not come to be: {what or condition}"
         await pilot.pause()
@@ -44,6 +50,13 @@ async def watching(
         await until(pilot, lambda: screen.query_one(ResultsTable).order.rows, "rows")
         await until(pilot, lambda: screen.live.liveness is not None, "liveness")
         yield pilot, screen
+
+
+async def burst(pilot: Pilot[Any], keys: str) -> None:
+    """Type it all at once, as a slow line delivers it; `<tab>` is a key by its name. Wait until it has been taken."""
+    for name, character in re.findall(r"<(\w+)>|(.)", keys):
+        pilot.app.post_message(events.Key(name or character_to_key(character), character or None))
+    await pilot.pause()
 
 
 def said(screen: LiveScreen) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
@@ -10,6 +9,7 @@ import pty
 import select
 import struct
 import subprocess
+import sys
 import termios
 import time
 from pathlib import Path
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_SECONDS = 20.0
 _CHUNK_BYTES = 1 << 16
+_PLAY = """
+from tests.tui_tests.scripted_search import NOON, half_way_session
+from tui.app import FoldwatchApp
+FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75).run()
+"""
 
 
 class PseudoTerminal:
@@ -44,6 +49,7 @@ class PseudoTerminal:
         self.received = 0
         self.tail = b""
         self._parent, child = pty.openpty()
+        self._name, self._is_open = os.ttyname(child), True
         self._set_size(columns, lines)
         os.set_blocking(self._parent, False)
         # A size in the environment would count for more than that of the terminal.
@@ -130,19 +136,33 @@ class PseudoTerminal:
             pass
         return self.process.wait(max(0.0, end - time.monotonic()))
 
+    @property
+    def is_full(self) -> bool:
+        """So much waits to be read that nobody can write to it."""
+        child = os.open(self._name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        try:
+            return not select.select([], [child], [], 0.0)[1]
+        finally:
+            os.close(child)
+
+    def hang_up(self) -> None:
+        """Close the line: the kernel sends SIGHUP to whoever has the terminal."""
+        os.close(self._parent)
+        self._is_open = False
+
     def close(self) -> None:
-        """Hang up; whoever is still there is killed."""
+        """Kill the program if it is still there, and hang up."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self._parent)
+        if self._is_open:
+            self.hang_up()
 
     def __enter__(self) -> PseudoTerminal:
         return self
 
     def __exit__(self, *error: object) -> None:
-        with contextlib.suppress(OSError):
-            self.close()
+        self.close()
 
     def _set_size(self, columns: int, lines: int) -> None:
         fcntl.ioctl(self._parent, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
@@ -151,3 +171,8 @@ class PseudoTerminal:
 def _own_the_terminal() -> None:
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def play(columns: int, lines: int) -> PseudoTerminal:
+    """The live view of a search that is half way, which goes no further."""
+    return PseudoTerminal([sys.executable, "-c", _PLAY], columns=columns, lines=lines)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine import events
+from tests.marks import first_of
 from tests.tui_tests.pilots import said, shown, until, watching
 from tests.tui_tests.pseudo_terminal import PseudoTerminal
 from tests.tui_tests.scripted_search import NOON, half_way_session
@@ -24,7 +25,7 @@ def bells(pilot: Pilot[None]) -> list[bool]:
     return rung
 
 
-@pytest.mark.parametrize("outcome", ["completed", "failed", "stopped"])
+@pytest.mark.parametrize("outcome", first_of([("completed",), ("failed",), ("stopped",)]))
 async def test_the_bell_rings_once_at_every_end(outcome: str) -> None:
     session = half_way_session()
     async with watching(session) as (pilot, _):
@@ -36,6 +37,7 @@ async def test_the_bell_rings_once_at_every_end(outcome: str) -> None:
         assert rung == [True]
 
 
+@pytest.mark.slow
 async def test_the_bell_rings_when_the_engine_is_gone() -> None:
     session = half_way_session()
     async with watching(session) as (pilot, _):
@@ -57,6 +59,7 @@ async def test_opening_what_ended_long_ago_is_silent() -> None:
         assert not rung
 
 
+@pytest.mark.slow
 async def test_a_stall_rings_once_and_says_what_to_look_at() -> None:
     session = half_way_session()
     async with watching(session) as (pilot, screen):
@@ -99,6 +102,7 @@ FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75).run()
 """
 
 
+@pytest.mark.slow
 def test_a_real_window_says_what_is_watched() -> None:
     with PseudoTerminal([sys.executable, "-c", PLAY]) as terminal:
         terminal.until(lambda: terminal.title == "58% running · reuters-01 · foldwatch", "the title")

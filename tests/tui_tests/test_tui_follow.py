@@ -24,9 +24,17 @@ if TYPE_CHECKING:
 class Watcher:
     """Follows a session and gathers feeds until something holds."""
 
-    def __init__(self, session: ScriptedSession) -> None:
+    def __init__(
+        self, session: ScriptedSession, *, liveness_seconds: float = 0.01, machine_seconds: float = 0.01
+    ) -> None:
         self.changed = threading.Event()
-        self.follow = Follow(session, self.changed.set, poll_seconds=0.002, machine_seconds=0.01)
+        self.follow = Follow(
+            session,
+            self.changed.set,
+            poll_seconds=0.002,
+            liveness_seconds=liveness_seconds,
+            machine_seconds=machine_seconds,
+        )
         self.feeds: list[Feed] = []
         self.follow.start()
 
@@ -122,6 +130,26 @@ def test_output_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     command = EngineCommand(["list"], "done", output=tmp_path / "missing" / "out.csv")
     with pytest.raises(InputOutputError, match="cannot be started"):
         command.start()
+
+
+def test_an_engine_that_is_gone_is_seen_however_rarely_the_machine_is_read(session: ScriptedSession) -> None:
+    watcher = Watcher(session, machine_seconds=1e9)
+    watcher.until(lambda: any(feed.liveness and feed.liveness.alive for feed in watcher.feeds))
+    session.alive = False
+    watcher.until(lambda: any(feed.liveness and not feed.liveness.alive for feed in watcher.feeds))
+    watcher.follow.stop()
+    watcher.follow.join(5)
+
+
+def test_an_engine_that_begins_is_seen_at_once(session: ScriptedSession) -> None:
+    session.alive = False
+    watcher = Watcher(session, liveness_seconds=1e9)
+    watcher.until(lambda: any(feed.liveness for feed in watcher.feeds))
+    session.alive = True
+    session.script_events.append(Script().start()[0])
+    watcher.until(lambda: any(feed.liveness and feed.liveness.alive for feed in watcher.feeds))
+    watcher.follow.stop()
+    watcher.follow.join(5)
 
 
 def test_messages_that_mean_changed_replace_each_other() -> None:

@@ -48,29 +48,35 @@ SPECS: list[dict[str, Any]] = [
             ],
         },
     },
+    {"dataset": "imdb", "time_limit": 90.5, "space": {"optimizer": [{"name": "adam", "clipnorm": ["none", 1.0]}]}},
+    {"dataset": "imdb", "early_stopping": {"patience": 3, "min_delta": 0.01, "stop": False}, "space": {}},
+    {"dataset": "imdb", "strategy": {"halving": 60, "over": "rows", "factor": 2.5}, "space": {"epochs": [5, 10]}},
+    {"dataset": "imdb", "stage": [{"subsample": 0.2, "keep": 5}, {"subsample": 1.0}], "space": {"epochs": [5, 10]}},
     {"dataset": "reuters", "space": [{"epochs": [5], "optimizer": ["sgd"]}, {"epochs": [10], "optimizer": ["adam"]}]},
 ]
 
 
-@pytest.mark.parametrize("values", SPECS, ids=["bare", "random", "grid", "two spaces"])
+@pytest.mark.parametrize(
+    "values", SPECS, ids=["bare", "random", "grid", "time limit", "early stopping", "halving", "stages", "two spaces"]
+)
 def test_a_spec_goes_into_the_form_and_comes_back(values: dict[str, Any]) -> None:
     spec = SearchSpec.from_values(values)
-    form = form_of(spec.to_values(), workers=3)
+    form = form_of(spec.to_values(), workers=3, devices=["cpu", "gpu:1"])
     reading = read(form)
     assert reading.problems == {}
-    assert reading.workers == 3
+    assert (reading.workers, reading.devices) == (3, ["cpu", "gpu:1"])
     assert reading.spec is not None
     assert reading.spec.spaces == spec.spaces
     plain = {**reading.spec.to_values(), "space": None}
     assert plain == {**spec.to_values(), "space": None}
-    assert form_of(reading.spec.to_values(), workers=3) == form
+    assert form_of(reading.spec.to_values(), workers=3, devices=reading.devices) == form
 
 
 def test_an_empty_form_means_the_defaults() -> None:
     empty = Form(dict.fromkeys(GENERAL, ""), ({},))
     reading = read(empty)
     assert reading.spec == SearchSpec.from_values({"dataset": "reuters", "space": {}})
-    assert (reading.workers, reading.name) == (None, None)
+    assert (reading.workers, reading.devices, reading.name) == (None, None, None)
 
 
 def test_the_form_that_opens_is_valid() -> None:
@@ -92,12 +98,19 @@ def test_defaults_are_shown_for_every_hyperparameter() -> None:
         ("num_words", "10_000", "num_words", 10_000),
         ("strategy", "random 30", "strategy", {"random": 30}),
         ("strategy", "random=30", "strategy", {"random": 30}),
+        ("strategy", "halving 60, factor=3", "strategy", {"halving": 60, "factor": 3}),
+        ("strategy", "halving, over = rows", "strategy", {"halving": "grid", "over": "rows"}),
+        ("strategy", "hyperband 60", "strategy", {"hyperband": 60}),
+        ("strategy", "racing 60, error=0.1", "strategy", {"racing": 60, "error": 0.1}),
+        ("strategy", "bayes 60, lag=2", "strategy", {"bayes": 60, "lag": 2}),
         ("scoring", "accuracy,f1_macro", "scoring", ["accuracy", "f1_macro"]),
         ("seed", "  7 ", "seed", 7),
+        ("early_stopping", "3", "early_stopping", {"patience": 3}),
+        ("early_stopping", "patience = 3, stop=false", "early_stopping", {"patience": 3, "stop": False}),
     ],
 )
 def test_friendly_spellings(field: str, text: str, key: str, value: Any) -> None:
-    reading = read(Form().with_text(field, text))
+    reading = read(Form().with_text("space.0.epochs", "10").with_text(field, text))
     assert reading.problems == {}
     assert reading.values[key] == value
 
@@ -117,6 +130,20 @@ def test_friendly_spellings(field: str, text: str, key: str, value: Any) -> None
         ("strategy", "random 0", "at least 1"),
         ("workers", "0", "at least 1"),
         ("workers", "many", "whole number"),
+        ("devices", "cpu, tpu", "'tpu' is not accepted; accepted: cpu, gpu:0"),
+        ("time_limit", "0", "above 0, in seconds"),
+        (
+            "strategy",
+            "hyperband",
+            '"hyperband" is not accepted; as in: grid, random 30, halving 12, hyperband 12',
+        ),
+        ("strategy", "halvin 12", '"halvin 12" is not accepted; as in: grid, random 30, halving 12'),
+        ("strategy", "halving 60, factor=1", "1.5"),
+        ("strategy", "halving 60, factors=3", "factor, over, least"),
+        ("early_stopping", "stop true", '"stop true" is not accepted; as in: patience 3'),
+        ("early_stopping", "foo", "as in: patience 3"),
+        ("early_stopping", "patience two", "a whole number"),
+        ("early_stopping", "3, delta 1", "'min_delta'"),
         ("name", "My Search", "a-z"),
         ("space.0.epochs", "5 10", "comma"),
         ("space.0.epochs", "5, 0", "at least 1"),
@@ -165,6 +192,8 @@ def test_a_mistake_in_the_second_space_is_told_there() -> None:
         ("folds", "folds"),
         ("scoring[1]", "scoring"),
         ("strategy.random", "strategy"),
+        ("stage[1].subsample", "strategy"),
+        ("early_stopping.patience", "early_stopping"),
         ("space.epochs[0]", "space.0.epochs"),
         ("space.learning_rate[1].decay_rate", "space.0.learning_rate"),
         ("space[2].optimizer.momentum[0]", "space.2.optimizer"),
@@ -191,6 +220,12 @@ def test_spaces_are_added_and_removed() -> None:
     [
         ("scoring", "accuracy, f1_ma", "accuracy, f1_macro"),
         ("strategy", "ra", "random"),
+        ("strategy", "halving 60, fac", "halving 60, factor"),
+        ("strategy", "halving 60, over=r", "halving 60, over=rows"),
+        ("strategy", "halving 60, over=rows, le", "halving 60, over=rows, least"),
+        ("strategy", "unheard 60, fac", None),
+        ("early_stopping", "patience 3, st", "patience 3, stop"),
+        ("early_stopping", "patience 3, stop f", "patience 3, stop false"),
         ("space.0.activation", "re", "relu"),
         ("space.0.optimizer", "rmsprop, sg", "rmsprop, sgd"),
         ("space.0.optimizer", "sgd(mom", "sgd(momentum"),

@@ -98,6 +98,7 @@ async def test_a_session_that_cannot_be_read_is_listed_with_its_problem(sessions
         await until(pilot, lambda: "search.json" in re.sub(r"[^\w./-]", "", shown(home.app)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (40, 12)])
 async def test_every_size_is_drawn(sessions: Path, size: tuple[int, int]) -> None:
     async with at_home(sessions, size) as (pilot, home):
@@ -117,6 +118,20 @@ async def test_an_empty_home_offers_the_demo(tmp_path: Path, monkeypatch: pytest
         assert started == [True]
 
 
+async def test_the_demo_is_asked_for_where_there_are_sessions(sessions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[bool] = []
+    monkeypatch.setattr(FoldwatchApp, "start_demo", lambda app: started.append(True))
+    async with at_home(sessions) as (pilot, home):
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(home.app.screen, ChoiceScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: home.is_current)
+        assert not started
+        await pilot.press("D", "y")
+        assert started == [True]
+
+
+@pytest.mark.slow
 async def test_the_first_session_takes_the_keys(tmp_path: Path) -> None:
     async with at_home(tmp_path) as (pilot, home):
         await until(pilot, lambda: home.has_class("-empty"))
@@ -208,6 +223,7 @@ async def test_filter_as_you_type(sessions: Path) -> None:
         assert not home.query_one("#home-filter", Input).display
 
 
+@pytest.mark.slow
 async def test_new_search_keeps_the_form_that_was_left(sessions: Path) -> None:
     async with at_home(sessions) as (pilot, home):
         await pilot.press("n")
@@ -220,6 +236,7 @@ async def test_new_search_keeps_the_form_that_was_left(sessions: Path) -> None:
         assert screen.form.text("space.0.epochs") == "5, 10, 20,30"
 
 
+@pytest.mark.slow
 async def test_duplicate_fills_the_form(sessions: Path) -> None:
     async with at_home(sessions) as (pilot, home):
         await cursor_on(pilot, home, "reuters-02")
@@ -232,6 +249,28 @@ async def test_duplicate_fills_the_form(sessions: Path) -> None:
         assert screen.form.text("space.0.optimizer") == "adam, rmsprop"
         assert screen.form.text("space.0.learning_rate").startswith("ExponentialDecay(")
         assert screen.form.text("workers") == "2"
+
+
+@pytest.mark.slow
+async def test_zoom_shows_what_it_proposes_and_fills_the_form(sessions: Path) -> None:
+    make_session(sessions, "few-01", Script().half_way(2), created=NOON + 1)
+    async with at_home(sessions) as (pilot, home):
+        await cursor_on(pilot, home, "reuters-01")
+        assert ("Z", "zoom", "screen.zoom") in home.keys_now()
+        await pilot.press("Z")
+        await until(pilot, lambda: isinstance(home.app.screen, TextScreen))
+        text = shown(home.app)
+        assert "epochs 5, 10, 20 ->" in text
+        assert "the best, 20, lies at the border, so wider" in text
+        await pilot.press("escape")
+        screen = home.app.screen
+        assert isinstance(screen, NewSearchScreen)
+        assert screen.form.text("space.0.epochs").endswith("20, 40")
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: home.app.screen is home)
+        await cursor_on(pilot, home, "few-01")
+        await pilot.press("Z")
+        await until(pilot, lambda: "too few combinations" in home._panel.said)
 
 
 async def test_delete_asks_once(sessions: Path) -> None:
@@ -307,6 +346,7 @@ async def test_resume_of_a_paused_search_is_a_request(tmp_path: Path) -> None:
         assert b"Resume" in request.read_bytes()
 
 
+@pytest.mark.slow
 async def test_a_note(tmp_path: Path) -> None:
     sessions = tmp_path  # none of them runs: nothing but the note changes
     make_session(sessions, "reuters-01", Script().everything())
@@ -314,21 +354,21 @@ async def test_a_note(tmp_path: Path) -> None:
         await cursor_on(pilot, home, "reuters-01")
         await pilot.press("e")
         await until(pilot, lambda: isinstance(home.app.screen, NoteScreen))
-        await pilot.press(*"baseline", "escape")
+        await pilot.press(*"baseline", "f2")
         await until(pilot, lambda: read_note(sessions / "reuters-01") == "baseline\n")
         await until(pilot, lambda: "baseline" in shown(home.app), "the note beside the session")
         await pilot.press("e")
         await until(pilot, lambda: isinstance(home.app.screen, NoteScreen))
-        await pilot.press(*"xyz", "f10")
+        await pilot.press(*"xyz", "escape")
         await until(pilot, lambda: home.app.screen is home)
         assert read_note(sessions / "reuters-01") == "baseline\n"
         await pilot.press("e")
         await until(pilot, lambda: isinstance(home.app.screen, NoteScreen))
         home.app.screen.query_one(TextArea).text = "x" * (MOST_BYTES + 1)
-        await pilot.press("escape")
+        await pilot.press("f2")
         assert isinstance(home.app.screen, NoteScreen)  # nothing that was written is lost
         home.app.screen.query_one(TextArea).text = ""
-        await pilot.press("escape")
+        await pilot.press("f2")
         await until(pilot, lambda: not (sessions / "reuters-01" / "note.txt").exists())
 
 
@@ -374,7 +414,7 @@ async def test_q_leaves(sessions: Path) -> None:
 async def test_read_only_refuses_what_changes_anything(sessions: Path) -> None:
     async with at_home(sessions, read_only=True) as (pilot, home):
         await cursor_on(pilot, home, "imdb-01")
-        for key in ("n", "d", "r", "x", "e", "D"):
+        for key in ("n", "d", "Z", "r", "x", "e", "D"):
             home._panel.say("")
             await pilot.press(key)
             assert "read-only" in home._panel.said, key
@@ -410,6 +450,7 @@ def _typed(key: str) -> str:
 # Text from outside
 
 
+@pytest.mark.slow
 async def test_hostile_names_and_notes_reach_no_terminal(tmp_path: Path) -> None:
     make_session(tmp_path, "evil-01", Script().everything(), host=HOSTILE, dataset=HOSTILE, scoring=[HOSTILE])
     (tmp_path / "evil-01" / "note.txt").write_text(HOSTILE)
@@ -432,6 +473,7 @@ async def test_hostile_names_and_notes_reach_no_terminal(tmp_path: Path) -> None
         assert "\x1b" not in shown(home.app)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", [{"space": 5}, {"space": {"epochs": {"low": {}}}}, {"scoring": 7}, {"strategy": []}])
 async def test_a_record_of_any_shape_is_borne(tmp_path: Path, spec: dict[str, Any]) -> None:
     make_session(tmp_path, "odd-01", Script().everything(), **spec)
@@ -477,7 +519,7 @@ def test_when_and_took(sessions: Path) -> None:
     assert when(midday - 400 * 86_400, midday) == "19 Oct 2025"
     assert (took(0), took(8.14), took(750), took(11_100), took(540_000)) == (
         "",
-        "8.1 s",
+        "0:08",
         "12:30",
         "3:05:00",
         "6.2 days",

@@ -46,6 +46,7 @@ def check(text: str) -> None:
     text.encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60)])
 async def test_nothing_reaches_the_terminal(size: tuple[int, int]) -> None:
     async with watching(hostile_session(), size=size) as (pilot, screen):

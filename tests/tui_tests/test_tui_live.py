@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pytest
+from msgspec import structs
+from textual.widgets import Input, Static
 
 from engine import control, events
+from engine.control import SetDeadline
+from tests.marks import first_of
 from tests.tui_tests.pilots import said, shown, until, watching
 from tests.tui_tests.scripted_search import Script, ScriptedSession, half_way_session
 from tui.screens.detail import DetailScreen
 from tui.screens.dialogs import ChoiceScreen, PathScreen, TextScreen
 from tui.screens.keys import KeysScreen
+from tui.screens.new_search import NewSearchScreen
 from tui.screens.trends import TrendsScreen
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.curves_plot import CurvesPlot
@@ -54,16 +60,48 @@ async def test_a_key_asks_the_engine_and_shows_its_command(key: str, request_: A
         assert command in said(screen)
 
 
+async def test_what_was_said_goes_when_the_search_has_got_there() -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        await pilot.press("p")
+        await until(pilot, lambda: "a pause was asked for" in said(screen))
+        session.script_events.append(events.SearchPaused(time=1.0))
+        await until(pilot, lambda: "PAUSED" in shown(pilot.app))
+        await until(pilot, lambda: "a pause was asked for" not in said(screen))
+        assert "foldwatch pause reuters-01" in said(screen)
+
+
 async def test_retry_takes_all_failed_ones_where_none_is_selected() -> None:
     script = Script(splits=1)
     made = script.start()
     for index in (3, 5):
         made += script.failed(index, 0, "it broke", "")
     session = ScriptedSession([*made, *script.fit(0, 0)], script.curves)
-    async with watching(session) as (pilot, _):
+    async with watching(session) as (pilot, screen):
         await pilot.press("r")
         await until(pilot, lambda: len(session.requests) == 2)
+        assert "foldwatch retry reuters-01 --combination 3 --combination 5" in said(screen)
         assert session.requests == [control.Retry(combination=3), control.Retry(combination=5)]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+async def test_what_diverged_is_not_retried(alive: bool) -> None:
+    script = Script(splits=1)
+    training, begun = script.begin(3, 0)
+    diverged = events.FitScored(
+        time=script.clock, combination=3, fold=0, training=training, epochs=5, scores={}, seconds=1.0, diverged=True
+    )
+    session = ScriptedSession([*script.start(), *begun, diverged, *script.fit(0, 0)], script.curves, alive=alive)
+    async with watching(session) as (pilot, screen):
+        screen.query_one(ResultsTable).move_to(3)
+        await pilot.press("r")
+        assert "combination 3 diverged; with the same seed it would again" in said(screen)
+        assert session.requests == []
+
+
+async def test_the_log_counts_what_failed_and_what_diverged_apart() -> None:
+    async with watching() as (_, screen):
+        assert str(screen.query_one(LogPane).border_subtitle) == "1 failed, 1 diverged"
 
 
 async def test_resume_after_a_pause() -> None:
@@ -78,6 +116,7 @@ async def test_resume_after_a_pause() -> None:
         await until(pilot, lambda: screen.live.standing == "running")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "at_once"), [("f", False), ("a", True)])
 async def test_stop_asks_how(key: str, at_once: bool) -> None:
     session = half_way_session()
@@ -101,6 +140,47 @@ async def test_stop_can_be_left() -> None:
         assert not session.requests
 
 
+@pytest.mark.parametrize(("typed", "request_made"), [("20m", SetDeadline(seconds=1200)), ("none", SetDeadline())])
+async def test_a_deadline_is_asked_for(typed: str, request_made: SetDeadline) -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
+        pilot.app.screen.query_one(Input).value = typed
+        await pilot.press("enter")
+        await until(pilot, lambda: session.requests)
+        assert session.requests == [request_made]
+        assert f"foldwatch deadline reuters-01 {typed}" in said(screen)
+
+
+async def test_what_is_no_deadline_is_refused_with_what_is_accepted() -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        await pilot.press("D")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
+        box = pilot.app.screen.query_one(Input)
+        box.value = "soon"
+        await pilot.press("enter")
+        await until(pilot, lambda: "'soon' is not accepted" in shown(pilot.app))
+        assert "an ISO date and time, or none" in " ".join(shown(pilot.app).replace("│", " ").split()), "uncut"
+        assert box.value == "soon"
+        assert not session.requests
+        box.value = "20m"
+        await until(pilot, lambda: "not accepted" not in shown(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: session.requests)
+        assert screen.is_current
+
+
+async def test_the_header_says_by_when() -> None:
+    session = half_way_session()
+    at = datetime.now().replace(hour=23, minute=59, second=58).timestamp()
+    session.script_events.append(events.DeadlineSet(time=1_750_000_071.0, at=at))
+    async with watching(session) as (pilot, _):
+        await until(pilot, lambda: "by 23:59:58" in shown(pilot.app))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "combination"), [("b", None), ("B", 10)])
 async def test_save_asks_where(key: str, combination: int | None) -> None:
     session = half_way_session()
@@ -113,15 +193,22 @@ async def test_save_asks_where(key: str, combination: int | None) -> None:
         name = "best" if combination is None else "combination-10"
         path = f"/nowhere/sessions/reuters-01/{name}.keras"
         assert session.requests == [control.Save(path=path, combination=combination)]
+        session.script_events.append(events.RefitStarted(time=1.0, combination=8, epochs=20, path=path))
+        await until(pilot, lambda: "refitting #8 on all training rows: epoch 0/20" in shown(pilot.app))
         session.script_events += [
-            events.RefitEpochEnded(time=1.0, combination=8, epoch=3, epochs=20, loss=0.5),
+            events.RefitEpochEnded(time=1.0, combination=8, epoch=3, epochs=20, loss=0.5, path=path),
         ]
-        await until(pilot, lambda: "refitting #8: epoch 3/20" in shown(pilot.app))
+        await until(pilot, lambda: "rows: epoch 3/20" in shown(pilot.app))
         session.script_events += [
             events.ModelSaved(time=1.0, combination=8, path="/x/best.keras", sha256="0"),
             events.TestScored(time=1.0, combination=8, scores={"accuracy": 0.801}, rows=2246),
         ]
-        await until(pilot, lambda: "accuracy 0.8010" in shown(pilot.app))
+        # The header keeps the best, with what the test set said of it.
+        await until(pilot, lambda: ", 0.8010 on the test set  #8 batch" in shown(pilot.app).splitlines()[1])
+        assert "accuracy 0.8010 on the test set (2246 rows) · saved #8 to /x/best.keras" in said(screen)
+        session.script_events.append(events.SaveFailed(time=1.0, combination=8, path="/x", error="no room"))
+        await until(pilot, lambda: "no room" in shown(pilot.app))
+        assert "★ accuracy 0.8" in shown(pilot.app).splitlines()[1]
         assert screen.live.state.refit is not None
 
 
@@ -132,6 +219,7 @@ async def test_a_combination_that_is_not_complete_cannot_be_saved() -> None:
         await until(pilot, lambda: "not complete" in said(screen))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["p", "x", "K", "r", "b", "s"])
 async def test_read_only_refuses_what_changes_the_search(key: str) -> None:
     session = half_way_session()
@@ -199,15 +287,27 @@ async def test_sorting_by_keys_and_by_the_mouse() -> None:
     async with watching() as (pilot, screen):
         table = screen.query_one(ResultsTable)
         await pilot.press("greater_than_sign")
-        assert table.order.sort_key == "seconds"
+        assert table.order.sort_key == "fold 0"
         await pilot.press("v")
         assert not table.order.descending
         await pilot.press("less_than_sign", "less_than_sign")
-        assert table.order.sort_key == "fold 2"
+        assert table.order.sort_key == [column.key for column in table.model.columns if column.kind == "param"][-1]
         await pilot.click(ResultsTable, offset=(3, 1))
         assert table.order.sort_key == "rank"
         await pilot.click(ResultsTable, offset=(3, 4))
         assert table.cursor == table.order.rows[2]
+
+
+async def test_the_column_to_sort_by_comes_into_view_whole() -> None:
+    async with watching(size=(80, 24)) as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        assert "status" not in shown(pilot.app)
+        while table.order.sort_key != "status":
+            await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "status" in shown(pilot.app))
+        assert "seconds" in shown(pilot.app)
+        await pilot.press("greater_than_sign", "greater_than_sign")
+        assert table.scroll_offset.x == 0
 
 
 async def test_moving_by_arrows_pages_and_edges() -> None:
@@ -242,6 +342,22 @@ async def test_filtering_while_typing() -> None:
         await until(pilot, lambda: len(table.order.rows) == 24)
 
 
+@pytest.mark.parametrize("size", first_of((size,) for size in SIZES))
+@pytest.mark.parametrize("typed", first_of([("lr=",), ("foo>",), ("mean>",), ("mean>high",), ("optim",)]))
+async def test_a_filter_that_is_not_valid_yet_keeps_the_rows(typed: str, size: tuple[int, int]) -> None:
+    async with watching(size=size) as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        await pilot.press("f", *f"epochs=20 {typed}")
+        assert len(table.order.rows) == 8
+        assert "8 shown" in str(table.border_subtitle)
+        problem = screen.query_one(ControlPanel).said
+        assert bool(problem) == (typed != "optim")
+        assert problem in shown(pilot.app), "uncut"
+        if typed == "optim":
+            await pilot.press(*"izer=adam")
+            assert len(table.order.rows) == 4
+
+
 async def test_marks_bring_schedules_into_the_plot() -> None:
     async with watching() as (pilot, screen):
         plot = screen.query_one(LearningRatePlot)
@@ -266,6 +382,7 @@ async def test_curves_of_the_selected_combination() -> None:
         assert [len(curve.loss) for curve in plot.curves] == [5, 3, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_tab_goes_through_the_panes(size: tuple[int, int]) -> None:
     async with watching(size=size) as (pilot, screen):
@@ -281,14 +398,55 @@ async def test_tab_goes_through_the_panes(size: tuple[int, int]) -> None:
         assert screen.focused is not None
         assert screen.focused.id == "log"
         await pilot.press("o")
-        assert screen.maximized is not None
+        await until(pilot, lambda: screen.query_one(LogPane).outer_size.width == size[0])
+        assert not screen.query_one(ResultsTable).region
         await pilot.press("tab")
-        assert screen.maximized is screen.query_one(ResultsTable)
+        await until(pilot, lambda: screen.query_one(ResultsTable).outer_size.width == size[0])
+        assert not screen.query_one(LogPane).region
         await pilot.press("escape")
-        assert screen.maximized is None
+        assert not screen.has_class("-maximised")
 
 
-async def test_the_log_opens_tracebacks() -> None:
+@pytest.mark.parametrize("size", first_of([((120, 40),), ((120, 24),), ((200, 60),)]))
+@pytest.mark.parametrize("name", first_of([("results",), ("rates",), ("workers",), ("log",)]))
+async def test_a_pane_is_maximised_between_header_and_keys(name: str, size: tuple[int, int]) -> None:
+    async with watching(size=size) as (pilot, screen):
+        pane = screen.query_one(f"#{name}")
+        pane.focus()
+        await pilot.press("o")
+        await until(pilot, lambda: pane.outer_size == (size[0], size[1] - 4))
+        text = shown(pilot.app)
+        assert "RUNNING" in text
+        assert "p pause" in text
+        await pilot.press("p")
+        assert "foldwatch pause reuters-01" in shown(pilot.app)
+        await pilot.press("f", *"epochs=20")
+        await until(pilot, lambda: "epochs=20" in shown(pilot.app).splitlines()[2], "the filter over the table")
+        assert "8 shown" in shown(pilot.app)
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: screen.query_one(ControlPanel).region and screen.query_one("#rates").region)
+
+
+async def test_the_table_says_how_many_columns_it_hides_at_any_size() -> None:
+    async with watching(size=(110, 40)) as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+
+        def is_true() -> bool:
+            hidden = table.hidden_columns
+            return (f"{hidden} more column" if hidden else "") in str(table.border_subtitle) and (
+                bool(hidden) or "more column" not in str(table.border_subtitle)
+            )
+
+        await until(pilot, is_true)
+        before = table.hidden_columns
+        screen.live.liveness = None  # nothing ticks: only the key draws the title
+        await pilot.press("o")
+        await until(pilot, lambda: table.hidden_columns < before and is_true(), "fewer columns, and said so")
+        await pilot.press("o")
+        await until(pilot, lambda: table.hidden_columns == before and is_true(), "as before")
+
+
+async def test_the_log_opens_tracebacks_and_lines_that_are_cut() -> None:
     async with watching() as (pilot, screen):
         log = screen.query_one(LogPane)
         log.focus()
@@ -297,10 +455,16 @@ async def test_the_log_opens_tracebacks() -> None:
         assert "MemoryError" in shown(pilot.app)
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
-        await pilot.press("g", "G", "j")
+        await pilot.press("g", "enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextScreen))
+        assert log._lines[0].text in " ".join(shown(pilot.app).split())
+        await pilot.press("escape")
+        await until(pilot, lambda: pilot.app.screen is screen)
+        await pilot.press("G", "j")
         assert log.cursor is None
 
 
+@pytest.mark.slow
 async def test_detail_follows_the_search_and_copies() -> None:
     script = Script()
     session = ScriptedSession(script.half_way(), script.curves)
@@ -325,6 +489,49 @@ async def test_detail_follows_the_search_and_copies() -> None:
         await until(pilot, lambda: pilot.app.screen is screen)
 
 
+async def test_detail_has_a_mean_of_what_is_complete_and_says_what_is_not() -> None:
+    session = half_way_session()
+    async with watching(session, size=(140, 60)) as (pilot, _):
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DetailScreen))
+        detail = pilot.app.screen
+        assert isinstance(detail, DetailScreen)
+
+        def means() -> list[str]:
+            lines = str(detail.query_one("#facts", Static).content).splitlines()
+            return [line for line in lines if line.startswith(("  mean ", "  so far "))]
+
+        assert "0.8120" in means()[0]
+        detail.combination = 15  # runs
+        detail.search_changed()
+        assert means()[0].split()[:2] == ["so", "far"]
+        assert "0.7630" in means()[0]
+        session.script_events.append(events.CombinationDropped(time=1.0, combination=15, reason="skipped"))
+        await until(pilot, lambda: means()[0].startswith("  mean "))
+        assert "0." not in means()[0]
+
+
+async def test_where_patience_ran_out_is_marked_and_told() -> None:
+    script = Script()
+
+    def out_of_patience(event: events.AnyEvent) -> events.AnyEvent:
+        if isinstance(event, events.FitScored) and (event.combination, event.fold) in ((8, 1), (8, 2)):
+            return structs.replace(event, stopped_at=13, stopped_score=0.7531 if event.fold == 1 else None)
+        return event
+
+    session = ScriptedSession([out_of_patience(event) for event in script.half_way()], script.curves)
+    async with watching(session, size=(140, 60)) as (pilot, _):
+        assert shown(pilot.app).count("▪") == 2
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(pilot.app.screen, DetailScreen))
+        recorded, stopped = (line for line in shown(pilot.app).splitlines() if "▪" in line)
+        assert "fold 1" in recorded
+        assert "▪ at 13: 0.7531" in recorded
+        assert "fold 2" in stopped
+        assert "▪ stopped at 13" in stopped
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_trends(size: tuple[int, int]) -> None:
     async with watching(size=size) as (pilot, screen):
@@ -341,6 +548,7 @@ async def test_trends(size: tuple[int, int]) -> None:
         await until(pilot, lambda: pilot.app.screen is screen)
 
 
+@pytest.mark.slow
 async def test_keys_are_searched() -> None:
     async with watching() as (pilot, screen):
         await pilot.press("question_mark")
@@ -406,6 +614,7 @@ async def test_a_finished_search_rings_once_and_says_so() -> None:
         assert rung == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", ["dark", "light", "colour-blind", "terminal"])
 async def test_every_theme_draws(theme: str) -> None:
     async with watching(theme=theme, size=(200, 60)) as (pilot, screen):
@@ -419,3 +628,31 @@ async def test_the_palette_knows_the_keys() -> None:
         titles = [command.title for command in pilot.app.get_system_commands(screen)]
         assert "Theme: light" in titles
         assert "Freeze the order, or let it go" in titles
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["dark", "light", "colour-blind", "terminal"])
+async def test_every_line_of_the_table_stands_on_the_colours_of_the_theme(theme: str) -> None:
+    async with watching(theme=theme) as (_, screen):
+        table = screen.query_one(ResultsTable)
+        styles = [[part.style for part in table.render_line(y) if part.style] for y in range(6)]
+        assert all(style.bgcolor == styles[0][0].bgcolor for y in (0, 2, 3, 4, 5) for style in styles[y])
+        assert styles[0][0].bgcolor is not None
+        cursor = styles[1]
+        assert {style.bgcolor for style in cursor} == {cursor[0].bgcolor} != {styles[0][0].bgcolor}
+        if theme == "terminal":  # whose red cannot be read on its blue
+            assert {style.color for style in cursor} == {cursor[0].color}
+
+
+@pytest.mark.slow
+async def test_zoom_opens_the_form_of_a_finer_search() -> None:
+    script = Script()
+    session = ScriptedSession(list(script.everything()), script.curves, alive=False)
+    async with watching(session) as (pilot, screen):
+        assert ("Z", "zoom", "screen.zoom") in screen.keys_now()
+        await pilot.press("Z")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TextScreen))
+        assert "epochs 5, 10, 20 ->" in shown(pilot.app)
+        await pilot.press("escape")
+        assert isinstance(pilot.app.screen, NewSearchScreen)
+        assert "foldwatch zoom reuters-01" in said(screen)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from engine.axes import grid_size
 from engine.plan import make_plan
-from engine.space import combinations_of, grid_size
+from engine.planned_rates import planned_rates
+from engine.space import combinations_of
 from tui.class_sizes import bars, class_sizes
 from tui.form import Form, read
 from tui.form_study import study
 from tui.lab import lab_of, sampled_rates
 from tui.meaning import MOST_PLANNED, Meaning, meaning_of
-from tui.planned_rates import planned_rates
 from tui.widgets.meaning_pane import time_in_words
 
 
@@ -55,16 +54,14 @@ def test_it_is_what_the_plan_says() -> None:
     assert found.seconds >= plan.cost / found.workers
 
 
-def test_a_very_large_grid_is_estimated_quickly() -> None:
+def test_a_very_large_grid_is_estimated_without_a_plan() -> None:
     large = form(
         epochs="5, 10, 20",
         batch_size=", ".join(str(size) for size in range(32, 400)),
         dropout=", ".join(f"0.{share:02}" for share in range(90)),
         workers="1",
     )
-    began = time.perf_counter()
     found = meaning(large)
-    assert time.perf_counter() - began < 2
     assert found.combinations == 3 * 368 * 90 > MOST_PLANNED
     assert not found.is_exact
     assert found.trainings == 368 * 90 * 3
@@ -95,6 +92,11 @@ def test_random_search_draws_no_more_than_there_is(drawn: str, combinations: int
 def test_distributions_count_as_many_as_are_drawn() -> None:
     found = meaning(form(learning_rate="1e-4..1e-1 log", hidden_units="16..512 int", strategy="random 1000"))
     assert (found.combinations, found.fits) == (1000, 3000)
+
+
+def test_keras_is_noted_where_combinations_are_drawn() -> None:
+    said = meaning(form(optimizer="rmsprop, lion", strategy="random 30", learning_rate="1e-4..1e-1 log")).notes
+    assert any(note.startswith("some combinations run in the keras trainer") and "lion" in note for note in said)
 
 
 def test_keras_is_noted() -> None:
@@ -194,7 +196,7 @@ def test_sampled_rates_are_those_of_the_training() -> None:
     )
 
 
-def test_a_lab_of_a_long_training_is_drawn_at_once() -> None:
+def test_a_lab_of_a_long_training_samples_its_rates() -> None:
     spec = read(
         form(
             epochs="10000",
@@ -203,9 +205,8 @@ def test_a_lab_of_a_long_training_is_drawn_at_once() -> None:
         )
     ).spec
     assert spec is not None
-    began = time.perf_counter()
     lab = lab_of(spec)
-    assert time.perf_counter() - began < 0.5
+    assert max(len(curve.rates.steps) for curve in lab.curves) < 10_000
     assert lab.curves[0].rates.steps[-1] == 10_000 * 5988 - 1
 
 

@@ -10,17 +10,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.widgets import Input, Static
 
+from engine.space import combinations_of
 from engine.spec import SearchSpec
+from tests.marks import first_of
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
 from tui.form import Form
-from tui.screens.dialogs import PathScreen
+from tui.screens.dialogs import ChoiceScreen, PathScreen, TextScreen
 from tui.screens.keys import KeysScreen
 from tui.screens.live import LiveScreen
 from tui.screens.new_search import NewSearchScreen
 from tui.screens.starting import StartingScreen
 from tui.widgets.form_fields import Choices, FieldInput
+from tui.widgets.meaning_pane import MeaningPane
 from tui.widgets.schedule_lab import ScheduleLab
 
 if TYPE_CHECKING:
@@ -131,6 +134,7 @@ async def test_every_field_is_reached_by_arrows_and_takes_text(tmp_path: Path) -
                 assert screen.form.text(field.field_name).endswith("9"), name
 
 
+@pytest.mark.slow
 async def test_data_are_chosen_and_described(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         assert "46 topics" in shown(screen.app)
@@ -145,11 +149,13 @@ async def test_data_are_chosen_and_described(tmp_path: Path) -> None:
         assert "built in" in shown(screen.app)
 
 
+@pytest.mark.slow
 async def test_a_data_folder_that_lacks_the_file_is_said(tmp_path: Path) -> None:
     async with form_open(tmp_path, data_folder=Path("/nowhere"), size=(200, 60)) as (_, screen):
         assert "/nowhere/reuters.npz: no such file" in shown(screen.app)
 
 
+@pytest.mark.slow
 async def test_a_choice_is_made_by_mouse(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         choices = screen._editor.fields["dataset"]._editor
@@ -157,6 +163,7 @@ async def test_a_choice_is_made_by_mouse(tmp_path: Path) -> None:
         assert screen.form.text("dataset") == "imdb"
 
 
+@pytest.mark.slow
 async def test_numbers_are_nudged_in_their_field_and_words_completed(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         await pilot.press("end", "shift+up")
@@ -171,6 +178,7 @@ async def test_numbers_are_nudged_in_their_field_and_words_completed(tmp_path: P
         assert box.value == "rmsprop"
 
 
+@pytest.mark.slow
 async def test_pasted_control_characters_are_made_visible(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         focused_text(screen).replace("\x1b]52;c;aGk=\x07\u202e", 0, 3)
@@ -198,6 +206,7 @@ async def test_typing_is_not_held_up_by_a_very_large_grid(tmp_path: Path) -> Non
 # Spaces
 
 
+@pytest.mark.slow
 async def test_spaces_are_added_shown_and_removed(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         await pilot.press("f7")
@@ -226,6 +235,7 @@ async def test_spaces_are_added_shown_and_removed(tmp_path: Path) -> None:
 # The schedule lab
 
 
+@pytest.mark.slow
 async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -> None:
     form = Form().with_text("space.0.learning_rate", RATES)
     async with form_open(tmp_path, form) as (pilot, screen):
@@ -257,6 +267,7 @@ async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -
         assert isinstance(screen.focused, FieldInput)
 
 
+@pytest.mark.slow
 async def test_the_lab_points_out_what_is_odd(tmp_path: Path) -> None:
     form = Form().with_text(
         "space.0.learning_rate",
@@ -269,6 +280,7 @@ async def test_the_lab_points_out_what_is_odd(tmp_path: Path) -> None:
         assert "▲ reaches zero at epoch 2.1 of 20" in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 60), (40, 12)])
 async def test_every_size_is_drawn(tmp_path: Path, size: tuple[int, int]) -> None:
     form = Form().with_text("space.0.learning_rate", RATES)
@@ -287,6 +299,7 @@ async def test_every_size_is_drawn(tmp_path: Path, size: tuple[int, int]) -> Non
 # Files and commands
 
 
+@pytest.mark.slow
 async def test_save_load_and_the_exact_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[str] = []
 
@@ -329,6 +342,7 @@ async def test_save_load_and_the_exact_command(tmp_path: Path, monkeypatch: pyte
         assert f"run {target}" in screen._panel.command
 
 
+@pytest.mark.slow
 async def test_a_file_that_cannot_be_read_or_written_is_said(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         for key, path, why in (
@@ -337,23 +351,68 @@ async def test_a_file_that_cannot_be_read_or_written_is_said(tmp_path: Path) -> 
         ):
             await pilot.press(key)
             await until(pilot, lambda: isinstance(screen.app.screen, PathScreen))
-            screen.app.screen.query_one(Input).value = str(path)
+            box = screen.app.screen.query_one(Input)
+            box.value = str(path)
+            await pilot.press("enter")
+            refusal = screen.app.screen.query_one("#refusal", Static)
+            await until(pilot, lambda why=why, refusal=refusal: why in str(refusal.content))  # type: ignore[misc]
+            assert box.value == str(path)
+            await pilot.press("escape")
+            await until(pilot, lambda: screen.app.screen is screen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "is_written"), [("escape", False), ("y", True)])
+async def test_a_file_that_is_there_is_written_over_only_when_asked_for(
+    tmp_path: Path, answer: str, is_written: bool
+) -> None:
+    target = tmp_path / "mine.toml"
+    target.write_text("# mine\n")
+    async with form_open(tmp_path) as (pilot, screen):
+        await pilot.press("f2")
+        await until(pilot, lambda: isinstance(screen.app.screen, PathScreen))
+        screen.app.screen.query_one(Input).value = str(target)
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(screen.app.screen, ChoiceScreen))
+        assert target.read_text() == "# mine\n"
+        await pilot.press(answer)
+        await until(pilot, lambda: screen.is_current)
+        assert (target.read_text() != "# mine\n") == is_written
+        assert ("the spec is in" in screen._panel.said) == is_written
+
+
+@pytest.mark.parametrize("size", first_of([((120, 40),), ((80, 24),), ((120, 28),)]))
+async def test_what_it_means_is_whole_or_says_that_it_is_not(tmp_path: Path, size: tuple[int, int]) -> None:
+    async with form_open(tmp_path, Form().with_text("strategy", "racing 5"), size=size) as (pilot, screen):
+        pane = screen.query_one(MeaningPane)
+        await until(pilot, lambda: pane.size.height == min(len(pane._lines(pane.size.width)), pane.size.height))
+        await until(pilot, lambda: ("the most there" in shown(screen.app)) != ("…" in str(pane.render())))
+        assert ("the most there" in shown(screen.app)) == (size == (120, 40))
+        await pilot.press("f10")
+        await until(pilot, lambda: isinstance(screen.app.screen, TextScreen))
+        assert "the most there" in " ".join(shown(screen.app).split())
+
+
+@pytest.mark.slow
+async def test_none_is_saved_and_loaded_like_any_other_value(tmp_path: Path) -> None:
+    text = "sgd(clipnorm=none|1.0)"
+    async with form_open(tmp_path, Form().with_text("space.0.optimizer", text)) as (pilot, screen):
+        for key in ("f2", "f3"):
+            await pilot.press(key)
+            await until(pilot, lambda: isinstance(screen.app.screen, PathScreen))
+            screen.app.screen.query_one(Input).value = str(tmp_path / "spec.toml")
             await pilot.press("enter")
             await until(pilot, lambda: screen.app.screen is screen)
-            assert why in screen._panel.said
-
-
-async def test_none_has_no_word_in_toml(tmp_path: Path) -> None:
-    form = Form().with_text("space.0.optimizer", "sgd(clipnorm=none|1.0)")
-    async with form_open(tmp_path, form) as (pilot, screen):
-        await pilot.press("f5")
-        assert "no word for none" in screen._panel.said
-        assert screen.app.screen is screen
+            screen.put_form(screen.form if key == "f3" else Form(), screen._panel.said)
+        assert screen.form.text("space.0.optimizer") == text
+        spec = SearchSpec.read(tmp_path / "spec.toml")
+    assert [one["optimizer__clipnorm"] for one in combinations_of(spec)[:2]] == [None, 1.0]
 
 
 # Starting
 
 
+@pytest.mark.slow
 async def test_a_form_with_mistakes_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, Form().with_text("folds", "1")) as (pilot, screen):
         await pilot.press("f5")
@@ -362,6 +421,7 @@ async def test_a_form_with_mistakes_does_not_start(tmp_path: Path) -> None:
         assert screen.app.screen is screen
 
 
+@pytest.mark.slow
 async def test_what_only_the_plan_can_tell_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, Form().with_text("space.0.batch_size", "5989")) as (pilot, screen):
         assert screen.study is not None
@@ -370,6 +430,7 @@ async def test_what_only_the_plan_can_tell_does_not_start(tmp_path: Path) -> Non
         assert screen._last_field == "batch_size"
 
 
+@pytest.mark.slow
 async def test_a_name_that_is_taken_does_not_start(tmp_path: Path) -> None:
     make_session(tmp_path, "taken-01")
     async with form_open(tmp_path, Form().with_text("name", "taken-01")) as (pilot, screen):
@@ -378,6 +439,7 @@ async def test_a_name_that_is_taken_does_not_start(tmp_path: Path) -> None:
         assert screen._last_field == "name"
 
 
+@pytest.mark.slow
 async def test_start_watches_the_session_once_it_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands: list[list[str]] = []
 
@@ -404,6 +466,7 @@ async def test_start_watches_the_session_once_it_is_there(tmp_path: Path, monkey
         await until(pilot, lambda: screen not in app.screen_stack, "the form has done its work")
 
 
+@pytest.mark.slow
 async def test_an_engine_that_ends_at_once_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = tmp_path / "engine.sh"
     engine.write_text("#!/bin/sh\nprintf 'no \\033]52;c;aGk=\\007such data\\n' >&2\nexit 2\n")
@@ -418,6 +481,7 @@ async def test_an_engine_that_ends_at_once_says_why(tmp_path: Path, monkeypatch:
         await until(pilot, lambda: app.screen is screen, "the form as it was")
 
 
+@pytest.mark.slow
 async def test_read_only_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, read_only=True) as (pilot, screen):
         await pilot.press("f5")
@@ -427,6 +491,7 @@ async def test_read_only_does_not_start(tmp_path: Path) -> None:
 # Plain keys outside the fields
 
 
+@pytest.mark.slow
 async def test_plain_keys(tmp_path: Path) -> None:
     async with form_open(tmp_path, Form().with_text("folds", "7")) as (pilot, screen):
         await pilot.press("escape")
@@ -442,7 +507,13 @@ async def test_plain_keys(tmp_path: Path) -> None:
         await pilot.press("y")
         assert (tmp_path / ".specs" / "reuters-01.toml").exists()
         await pilot.press("R")
+        await until(pilot, lambda: isinstance(screen.app.screen, ChoiceScreen))
+        await pilot.press("escape")
+        assert screen.form.text("folds") == "7"
+        await pilot.press("R", "y")
         assert screen.form == Form()
+        await pilot.press("R")
+        assert screen.is_current, "nothing is lost"
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(screen.app.screen, KeysScreen))
         assert "1e-4..1e-1 log" in "\n".join(str(static.content) for static in screen.app.screen.query(Static))

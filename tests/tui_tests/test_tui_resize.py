@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import random
-import sys
 
-from tests.tui_tests.pseudo_terminal import PseudoTerminal
+import pytest
 
-PLAY = """
-from tests.tui_tests.scripted_search import NOON, half_way_session
-from tui.app import FoldwatchApp
-FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75).run()
-"""
+from tests.tui_tests.pseudo_terminal import PseudoTerminal, play
+
 LAST = (132, 43)
 SCROLLBARS = dict.fromkeys(map(ord, "▁▂▃▄▅▆▇█"), " ")
-
-
-def play(columns: int, lines: int) -> PseudoTerminal:
-    return PseudoTerminal([sys.executable, "-c", PLAY], columns=columns, lines=lines)
 
 
 def drawn(terminal: PseudoTerminal) -> list[str]:
@@ -34,6 +26,7 @@ def picture(terminal: PseudoTerminal) -> list[str]:
     return [line.translate(SCROLLBARS) for line in terminal.display]
 
 
+@pytest.mark.slow
 def test_a_storm_of_sizes() -> None:
     with play(*LAST) as fresh:
         wanted = drawn(fresh)
@@ -51,6 +44,7 @@ def test_a_storm_of_sizes() -> None:
         assert terminal.wait() == 0, terminal.tail
 
 
+@pytest.mark.slow
 def test_sizes_that_hold_nothing() -> None:
     with play(120, 40) as terminal:
         drawn(terminal)

@@ -5,12 +5,23 @@ from __future__ import annotations
 import random
 
 import pytest
+from msgspec import structs
+from rich.style import Style
 
-from engine.events import CombinationDropped
+from engine.events import (
+    Allowance,
+    CombinationDropped,
+    Dropped,
+    FitScored,
+    PlannedCombination,
+    RoundDecided,
+    RungScored,
+)
 from engine.state import SearchState, ranks
 from tests.tui_tests.scripted_search import Script
 from tui.results_model import ResultsModel, short_titles
 from tui.row_order import RowOrder
+from tui.widgets.result_cells import STYLES, Cells
 
 
 def state_of(script: Script) -> SearchState:
@@ -141,3 +152,53 @@ def test_titles_are_short_and_different() -> None:
         "learning_rate__decay_rate": "decay_rate",
         "optimizer__decay_rate": "optimizer__decay_rate",
     }
+
+
+def _decided(**what: object) -> RoundDecided:
+    return RoundDecided(time=1.0, strategy="halving", words="4 epochs: 1 of 2 go on to 20", **what)  # type: ignore[arg-type]
+
+
+def test_later_stages_rank_before_earlier_ones_and_have_a_column() -> None:
+    script, state, model = Script(), SearchState(), ResultsModel()
+    for event in [*script.start(), *(event for fold in range(3) for event in script.fit(0, fold))]:
+        state.apply(event)
+    model.update(state)
+    assert "stage" not in [column.key for column in model.columns]
+    params = script.params[0]
+    state.apply(_decided(added=[PlannedCombination(index=24, params=params, trainer="kernel", stage=1)]))
+    script.params.append(params)
+    for fold in range(3):
+        for event in script.fit(24, fold):
+            state.apply(structs.replace(event, scores={"accuracy": 0.1}) if isinstance(event, FitScored) else event)
+    model.update(state)
+    order = RowOrder(model)
+    order.arrange()
+    assert "stage" in [column.key for column in model.columns]
+    assert (model.best, model.rank(24), model.rank(0)) == (24, 1, 2)
+    assert order.rows[:2] == [24, 0]
+    order.filter_by("stage=2")
+    order.arrange()
+    assert order.rows == [24]
+
+
+def test_a_rung_is_drawn_with_its_epochs() -> None:
+    script, state, model = Script(), SearchState(), ResultsModel()
+    for event in script.start():
+        state.apply(event)
+    state.apply(_decided(allowed=[Allowance(index, epochs=4) for index in range(24)]))
+    for fold, score in enumerate([0.73124, 0.75, 0.7]):
+        rung = RungScored(
+            time=1.0, combination=3, fold=fold, training=fold, epochs=4, scores={"accuracy": score}, seconds=1.0
+        )
+        state.apply(rung)
+    state.apply(structs.replace(rung, combination=5))
+    model.update(state)
+    cells = Cells(model, RowOrder(model))
+    cells.styles = {name: Style(dim=name == "dim") for name in STYLES}
+    said = {segment.text.strip(): segment.style for segment in cells.row(3)}
+    assert said.keys() >= {".7312@4", ".7500@4", ".7000@4", "rung 4"}
+    assert "1 of 3" in {segment.text.strip() for segment in cells.row(5)}
+    assert said[".7312@4"] == cells.styles["dim"]
+    state.apply(_decided(dropped=[Dropped(3, "accuracy 0.7271 after 4 epochs")]))
+    model.update(state)
+    assert {".7312@4", "dropped"} <= {segment.text.strip() for segment in cells.row(3)}

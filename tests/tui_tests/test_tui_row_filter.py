@@ -38,10 +38,16 @@ COLUMNS: dict[str, list[Any]] = {
         ("status=running", [2]),
         ("STATUS=Running", [2]),
         ("ada", [0, 2]),
+        ("adam opti", [0, 2]),
+        ("opti adam", []),
         ("complete sgd", [1]),
         ("sgd mean<0.8", [1]),
         ('units="[128, 64]"', [2]),
         ("status=failed,running batch=512", [3]),
+        ('units="[128, 64]",128', [1, 2]),
+        ('decay_rate=""', [1, 3]),
+        ('decay_rate=0.9..1,""', [1, 2, 3]),
+        ('optimizer!=""', [0, 1, 2]),
     ],
 )
 def test_rows_that_a_filter_keeps(text: str, rows: list[int]) -> None:
@@ -54,12 +60,27 @@ def test_rows_that_a_filter_keeps(text: str, rows: list[int]) -> None:
     [
         ("nonsense=3", "no column 'nonsense'"),
         ("mean>high", "needs a number"),
+        ("mean>", "a value is missing behind mean>"),
+        ("wide  mean != ", "a value is missing behind mean!="),
+        ("lr=", "no column 'lr'; there are: "),
+        (f"{'x' * 99}=1", "no column 'xxxxxxxxxxxxxxx…'"),
         ('optimizer="adam', "cannot read"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_words(text: str, said: str) -> None:
     with pytest.raises(FilterError, match=said):
         compile_filter(text, COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [("lr=", ""), ("mean>0.8 lr=", "mean>0.8 "), ("adam mean >", "adam "), ("mean>0.8 foo=3", "mean>0.8 ")],
+)
+def test_the_terms_before_the_one_that_is_refused_can_be_read(text: str, before: str) -> None:
+    with pytest.raises(FilterError) as refused:
+        compile_filter(text, COLUMNS)
+    assert text[: refused.value.position].strip() == before.strip()
+    compile_filter(before, COLUMNS)
 
 
 def test_a_name_that_could_be_several_is_refused() -> None:

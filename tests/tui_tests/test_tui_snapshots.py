@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.tui_tests.pilots import until
+from tests.marks import first_of
+from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import NOON, half_way_session
 from tui.app import FoldwatchApp
 from tui.screens.live import LiveScreen
+from tui.screens.trends import TrendsScreen
 from tui.widgets.curves_plot import CurvesPlot
 from tui.widgets.learning_rate_plot import LearningRatePlot
 
@@ -49,11 +51,27 @@ def test_live_view(snap_compare: Any, size: tuple[int, int]) -> None:
     assert snap_compare(app, terminal_size=size, run_before=ready)
 
 
-def test_trends(snap_compare: Any) -> None:
+@pytest.mark.parametrize(
+    ("size", "keys", "selected"),
+    first_of(
+        [
+            ((120, 40), [], "coordinates · all"),
+            ((80, 24), ["tab", "tab", "up"], "2 of 13 selected"),
+            ((200, 60), ["up", "plus", "left", "left", "down"], "3 of 13 selected"),
+        ]
+    ),
+    ids=["120x40", "80x24", "200x60"],
+)
+def test_trends(snap_compare: Any, size: tuple[int, int], keys: list[str], selected: str) -> None:
     async def open_trends(pilot: Pilot[Any]) -> None:
         await ready(pilot)
         await pilot.press("t")
-        await pilot.pause()
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrendsScreen))
+        # The helper process finds no such session, and says so.
+        await until(pilot, lambda: "no session" in pilot.app.screen.refused)  # type: ignore[attr-defined]
+        await pilot.press(*keys)
+        await until(pilot, lambda: selected in shown(pilot.app))
+        await until(pilot, lambda: len(pilot.app.screen.query_one(CurvesPlot).curves) == 3)
 
     app = FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75, theme="dark")
-    assert snap_compare(app, terminal_size=(120, 40), run_before=open_trends)
+    assert snap_compare(app, terminal_size=size, run_before=open_trends)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import pty
-import select
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.tui_tests.pseudo_terminal import REPOSITORY, PseudoTerminal, play
 from tui.__main__ import main, wants_app
 
-REPOSITORY = Path(__file__).parents[2]
 HEAVY = ("keras", "tensorflow", "sklearn", "scipy", "pandas")
 
 
@@ -69,85 +65,32 @@ def test_headless_commands_do_not_import_textual() -> None:
     assert not {module for module in modules if module.split(".")[0] in ("textual", *HEAVY)}
 
 
-PLAY = """
-import sys
-sys.path[:0] = [{tests!r}]
-from tests.tui_tests.scripted_search import NOON, half_way_session
-from tui.app import FoldwatchApp
-FoldwatchApp(session=half_way_session(), now=lambda: NOON + 75).run()
-"""
-
-
-class Terminal:
-    """A process on a pseudo-terminal of its own."""
-
-    def __init__(self) -> None:
-        self.parent, child = pty.openpty()
-        os.set_blocking(self.parent, False)
-        environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PLAY.format(tests=str(Path(__file__).parent))],
-            stdin=child,
-            stdout=child,
-            stderr=child,
-            cwd=REPOSITORY,
-            env=environment,
-            preexec_fn=_own_the_terminal,
-        )
-        os.close(child)
-        self.said = b""
-
-    def until(self, wanted: bytes) -> None:
-        """Read until something was written."""
-        end = time.monotonic() + 20
-        while wanted not in self.said:
-            assert time.monotonic() < end, self.said[-2000:]
-            assert self.process.poll() is None, self.said[-2000:]
-            self.read()
-
-    def read(self) -> None:
-        """What there is to read within a moment."""
-        if select.select([self.parent], [], [], 0.1)[0]:
-            try:
-                self.said += os.read(self.parent, 65536)
-            except OSError:
-                return
-
-
-def _own_the_terminal() -> None:
-    os.setsid()
-    import fcntl
-    import termios
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+def watching() -> PseudoTerminal:
+    """A live view on a terminal, with its search on the screen."""
+    terminal = play(120, 40)
+    terminal.until(lambda: "RUNNING" in terminal.display[0], "the header")
+    return terminal
 
 
 def test_a_hang_up_ends_it_cleanly_within_two_seconds() -> None:
-    terminal = Terminal()
-    terminal.until(b"RUNNING")
-    began = time.monotonic()
-    os.close(terminal.parent)  # the kernel sends SIGHUP to whoever has the terminal
-    assert terminal.process.wait(timeout=10) == 0
-    assert time.monotonic() - began < 2
+    with watching() as terminal:
+        began = time.monotonic()
+        terminal.hang_up()
+        assert terminal.process.wait(timeout=10) == 0
+        assert time.monotonic() - began < 2
 
 
+@pytest.mark.slow
 def test_a_signal_ends_it_even_where_nobody_reads_the_terminal() -> None:
-    terminal = Terminal()
-    terminal.until(b"RUNNING")
-    terminal.process.send_signal(signal.SIGTERM)  # and nothing is read from here on
-    assert terminal.process.wait(timeout=10) == 0
-    os.close(terminal.parent)
+    with watching() as terminal:
+        terminal.process.send_signal(signal.SIGTERM)  # and nothing is read from here on
+        assert terminal.process.wait(timeout=10) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
 def test_a_signal_ends_it_and_restores_the_terminal(number: signal.Signals) -> None:
-    terminal = Terminal()
-    terminal.until(b"RUNNING")
-    terminal.process.send_signal(number)
-    end = time.monotonic() + 10
-    while terminal.process.poll() is None and time.monotonic() < end:
-        terminal.read()
-    terminal.read()
-    assert terminal.process.wait(1) == 0
-    assert b"\x1b[?1049l" in terminal.said  # left the alternate screen
-    os.close(terminal.parent)
+    with watching() as terminal:
+        terminal.process.send_signal(number)
+        assert terminal.wait() == 0
+        assert b"\x1b[?1049l" in terminal.tail  # left the alternate screen

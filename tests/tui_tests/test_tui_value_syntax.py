@@ -19,7 +19,7 @@ BOTH_WAYS: list[tuple[str, str, Any]] = [
     ("name", "0.1, 0.2..0.5", [0.1, {"low": 0.2, "high": 0.5}]),
     ("name", "64, [128, 64]", [64, [128, 64]]),
     ("name", "relu, tanh", ["relu", "tanh"]),
-    ("name", "true, false, none", [True, False, None]),
+    ("name", "true, false, none", [True, False, "none"]),
     ("name", '"two words"', ["two words"]),
     ("name", '"true"', ["true"]),
     (

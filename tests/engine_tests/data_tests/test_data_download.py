@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import hashlib
 import http.server
 import stat
@@ -20,6 +21,17 @@ from engine.errors import InputOutputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# requests leaves the socket of a refused connection to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+NOBODY_THERE = "http://127.0.0.1:9/imdb.npz"
+
+
+@pytest.fixture(autouse=True)
+def no_sockets_left() -> Iterator[None]:
+    """They are collected here, not in the middle of another test."""
+    yield
+    gc.collect()
+
 
 def test_the_keras_cache_is_used(data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keras = tmp_path / "keras" / "datasets"
@@ -32,7 +44,10 @@ def test_the_keras_cache_is_used(data_folder: Path, tmp_path: Path, monkeypatch:
     assert len(data.load("imdb", num_words=100).training) == 40
 
 
-def test_a_strange_file_in_the_keras_cache_is_not_used(data_folder: Path, tmp_path: Path) -> None:
+def test_a_strange_file_in_the_keras_cache_is_not_used(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(facts.DATASETS, "imdb", replace(data.DATASETS["imdb"], address=NOBODY_THERE))
     keras = tmp_path / "keras" / "datasets"
     keras.mkdir(parents=True)
     (keras / "imdb.npz").write_bytes((data_folder / "imdb.npz").read_bytes())
@@ -86,11 +101,9 @@ def test_a_download_with_another_hash(server: str, monkeypatch: pytest.MonkeyPat
     assert not data.whereabouts("imdb").at_hand
 
 
-# requests leaves the socket of a refused connection to the garbage collector.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("ending", ["missing", ""])
 def test_a_download_that_fails(ending: str, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    address = f"{server}.{ending}" if ending else "http://127.0.0.1:9/imdb.npz"
+    address = f"{server}.{ending}" if ending else NOBODY_THERE
     monkeypatch.setitem(facts.DATASETS, "imdb", replace(data.DATASETS["imdb"], address=address))
     with pytest.raises(InputOutputError, match="failed") as caught:
         data.load("imdb")

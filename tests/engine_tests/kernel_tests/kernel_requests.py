@@ -11,6 +11,30 @@ from engine.training.interface import NetworkDescription, TrainingRequest
 
 WIDTH = 60
 
+# Every optimizer that the kernel covers, with options of every kind.
+OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
+    ("sgd", {}),
+    ("sgd", {"weight_decay": 0.1}),
+    ("sgd", {"momentum": 0.9}),
+    ("sgd", {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
+    ("rmsprop", {}),
+    ("rmsprop", {"rho": 0.8, "epsilon": 1e-3, "weight_decay": 0.1}),
+    ("rmsprop", {"momentum": 0.7, "weight_decay": 0.01}),
+    ("rmsprop", {"centered": True}),
+    ("rmsprop", {"centered": True, "momentum": 0.5}),
+    ("adam", {}),
+    ("adam", {"beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-4}),
+    ("adam", {"beta_1": 0.99, "beta_2": 0.9}),
+    ("adam", {"amsgrad": True, "weight_decay": 0.02}),
+    ("adamw", {"weight_decay": 0.1}),
+    ("nadam", {}),
+    ("nadam", {"weight_decay": 0.1}),
+    ("adagrad", {"initial_accumulator_value": 0.01}),
+    ("adam", {"clipnorm": 0.05}),
+    ("adam", {"global_clipnorm": 0.1}),
+    ("sgd", {"clipvalue": 0.002, "momentum": 0.9}),
+]
+
 
 def make_rows(count: int, classes: int, seed: int = 3, width: int = WIDTH) -> Rows:
     """Rows over words of very different frequency, among them some that occur once and some never."""

@@ -12,32 +12,10 @@ from engine.coverage import ACTIVATIONS
 from engine.training.interface import TrainingRequest
 from engine.training.kernel.training import Training
 from engine.training.randomness import batch_order, initial_weights
-from tests.engine_tests.kernel_tests.kernel_requests import make_request, make_rows
+from tests.engine_tests.kernel_tests.kernel_requests import OPTIMIZERS, make_request, make_rows
+from tests.marks import first_of
 
 pytestmark = pytest.mark.keras
-
-OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
-    ("sgd", {}),
-    ("sgd", {"weight_decay": 0.1}),
-    ("sgd", {"momentum": 0.9}),
-    ("sgd", {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1}),
-    ("rmsprop", {}),
-    ("rmsprop", {"rho": 0.8, "epsilon": 1e-3, "weight_decay": 0.1}),
-    ("rmsprop", {"momentum": 0.7, "weight_decay": 0.01}),
-    ("rmsprop", {"centered": True}),
-    ("rmsprop", {"centered": True, "momentum": 0.5}),
-    ("adam", {}),
-    ("adam", {"beta_1": 0.8, "beta_2": 0.99, "epsilon": 1e-4}),
-    ("adam", {"beta_1": 0.99, "beta_2": 0.9}),
-    ("adam", {"amsgrad": True, "weight_decay": 0.02}),
-    ("adamw", {"weight_decay": 0.1}),
-    ("nadam", {}),
-    ("nadam", {"weight_decay": 0.1}),
-    ("adagrad", {"initial_accumulator_value": 0.01}),
-    ("adam", {"clipnorm": 0.05}),
-    ("adam", {"global_clipnorm": 0.1}),
-    ("sgd", {"clipvalue": 0.002, "momentum": 0.9}),
-]
 
 
 @pytest.fixture
@@ -156,12 +134,13 @@ def check_float64(request: TrainingRequest, rows: Any) -> None:
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=lambda value: str(value).replace(" ", ""))
+@pytest.mark.parametrize(("name", "arguments"), first_of(OPTIMIZERS, 4), ids=lambda value: str(value).replace(" ", ""))
 def test_every_optimizer_after_100_steps(name: str, arguments: dict[str, Any]) -> None:
     rows = make_rows(396, 4)
     check_float64(make_request(rows, name, **arguments), rows)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("activation", [*ACTIVATIONS, "swish"])
 def test_every_activation_after_100_steps(activation: str) -> None:
@@ -170,6 +149,7 @@ def test_every_activation_after_100_steps(activation: str) -> None:
     check_float64(make_request(rows, "sgd", momentum=0.5, rate=rate, network={"activation": activation}), rows)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
     ("classes", "network"),
@@ -190,6 +170,7 @@ def test_every_shape_of_network_after_100_steps(classes: int, network: dict[str,
     check_float64(make_request(rows, optimizer, network=network), rows)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 def test_clipping_and_weight_decay_with_l2() -> None:
     rows = make_rows(396, 4)
@@ -198,6 +179,7 @@ def test_clipping_and_weight_decay_with_l2() -> None:
         check_float64(make_request(rows, "adam", network={"l2": 0.02}, **arguments), rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "arguments"), OPTIMIZERS, ids=lambda value: str(value).replace(" ", ""))
 def test_one_step_in_float32(name: str, arguments: dict[str, Any]) -> None:
     rows = make_rows(64, 4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -37,6 +38,7 @@ print(sorted(heavy & set(sys.modules)))
     assert run(code).splitlines() == ["[]", "['numba', 'scipy']"]
 
 
+@pytest.mark.slow
 def test_the_cache_is_named_by_the_environment_or_falls_back(tmp_path: Path) -> None:
     code = "from engine.training.kernel.compiling import cache_folder; print(cache_folder())"
     named = Path(run(code, FOLDWATCH_CACHE=str(tmp_path / "cache")))
@@ -61,22 +63,53 @@ def test_the_name_of_the_cache_changes_with_any_source(tmp_path: Path, monkeypat
     assert compiling._fingerprint() != before
 
 
+def test_a_lock_is_held_once_and_by_everybody_where_it_cannot_be_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from engine.training.kernel import compiling
+
+    monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path)
+    with compiling.lock("a") as first, compiling.lock("a", wait=False) as second, compiling.lock("b") as other:
+        assert (first, second, other) == (True, False, True)
+    with compiling.lock("a", wait=False) as again:
+        assert again
+    monkeypatch.setattr(compiling, "cache_folder", lambda: tmp_path / "removed meanwhile")
+    with compiling.lock("a") as one, compiling.lock("a", wait=False) as another:
+        assert one
+        assert another
+
+
 @pytest.mark.slow
-def test_two_processes_may_compile_at_once(tmp_path: Path) -> None:
+def test_of_several_processes_one_compiles_each_function(tmp_path: Path) -> None:
     code = """
-import sys
-sys.path.insert(0, "tests/engine_tests/kernel_tests")
+import json
+import numba.core.event
 from tests.engine_tests.kernel_tests.kernel_requests import make_request, make_rows
 from engine.training.kernel import KernelTrainer
+
+compiled = []
+class Listener(numba.core.event.Listener):
+    def on_start(self, event):
+        function = event.data["dispatcher"].py_func
+        if function.__module__.startswith("engine."):
+            compiled.append(f"{function.__module__}.{function.__name__}{event.data['args']}")
+    def on_end(self, event):
+        pass
+numba.core.event.register("numba:compile", Listener())
 rows = make_rows(50, 4)
-for epoch in KernelTrainer().train(make_request(rows), rows, None):
-    print(epoch.loss)
+losses = [epoch.loss for epoch in KernelTrainer().train(make_request(rows), rows, None)]
+print(json.dumps([losses, compiled]))
 """
     environment = {**os.environ, "FOLDWATCH_CACHE": str(tmp_path)}
     processes = [
         subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(3)
     ]
-    outputs = [process.communicate(timeout=120)[0] for process in processes]
+    said = [json.loads(process.communicate(timeout=120)[0]) for process in processes]
     assert all(process.returncode == 0 for process in processes)
-    assert len(set(outputs)) == 1
+    assert said[0][0] == said[1][0] == said[2][0]
+    compiled = [function for _, functions in said for function in functions]
+    assert any("propagate" in function for function in compiled)
+    assert len(compiled) == len(set(compiled))
+    # More than one took part.
+    assert sum(bool(functions) for _, functions in said) > 1

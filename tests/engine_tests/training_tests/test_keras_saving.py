@@ -43,6 +43,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("classes", "optimizer"), [(2, "adam"), (4, "lamb")])
 def test_a_saved_model_works_in_plain_keras(
     make_rows: Callable[..., Rows],
@@ -108,6 +109,7 @@ def save(make_rows: Callable[..., Rows]) -> Callable[..., str]:
     return save_shifted
 
 
+@pytest.mark.slow
 def test_loading_the_saved_model_warns_of_nothing(save: Callable[..., str], tmp_path: Path) -> None:
     """Warnings are errors here: an optimizer saved without its state would warn when it is loaded back."""
     for optimizer in ("sgd", "nadam", "lamb", "adafactor"):
@@ -122,6 +124,42 @@ def test_refuses_a_model_that_predicts_otherwise(save: Callable[..., str], tmp_p
         save(path, shift)
     assert path.read_bytes() == b"the model before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shift", "is_saved"), [(0.0, True), (2e-5, False), (float("nan"), False)])
+def test_where_float32_says_too_little_float64_decides(
+    make_rows: Callable[..., Rows], tmp_path: Path, shift: float, is_saved: bool
+) -> None:
+    """Outputs in the thousands, as a long training on few rows can leave them."""
+    from engine.training.keras_batches import predict_exactly
+    from engine.training.kernel import KernelTrainer
+    from engine.training.requests import training_request
+    from engine.training.saving import TOLERANCE, save_model
+
+    rows = make_rows(200, 8)
+    params = {"epochs": 1, "batch_size": 8, "hidden_units": [64, 64], "optimizer": "sgd", "learning_rate": 0.01}
+    request = training_request(params, training_rows=200, width=rows.width, classes=8, seed=1)
+    weights = [30 * array for array in initial_weights(request.network, 1)]
+    exact = KernelTrainer().exact_probabilities(request, weights, rows)
+    assert np.abs(exact - predict_exactly(request.network, weights, rows)).max() < TOLERANCE / 10
+
+    def save() -> None:
+        save_model(
+            request.network,
+            weights,
+            tmp_path / "best.keras",
+            rows=rows,
+            expected_probabilities=exact + np.float32(2 * TOLERANCE),
+            exact_probabilities=lambda: exact + np.float32(shift),
+        )
+
+    if is_saved:
+        save()
+        assert (tmp_path / "best.keras").exists()
+    else:
+        with pytest.raises(TrainingRefusedError, match="in float64 predicts otherwise"):
+            save()
 
 
 def test_refuses_a_file_that_predicts_otherwise(

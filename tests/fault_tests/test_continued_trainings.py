@@ -1,0 +1,102 @@
+"""A worker continues from the checkpoint that another left, says only what is new, and does without one if it must."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from engine import data, messages
+from engine.pool import Pool, Said
+from tests.fakes import FAKE_WORKER, SMALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.usefixtures("surroundings")
+DEADLINE_SECONDS = 30.0
+
+
+class Trainings:
+    """Workers, each of which trains once."""
+
+    def __init__(self, pool: Pool, prepare: messages.Prepare) -> None:
+        self._pool, self._prepare = pool, prepare
+        self._started = 0
+
+    def run(self, stops: list[int], **files: str) -> list[messages.EpochDone | messages.Scored]:
+        """What a new worker says of the training."""
+        self._pool.start(self._started, {})
+        order = messages.Train(
+            training=5, trainer="kernel", fold=0, params={"hidden_units": 8, "epochs": 9}, stops=stops, **files
+        )
+        self._pool.send(self._started, self._prepare)
+        self._pool.send(self._started, order)
+        self._started += 1
+        said: list[Any] = []
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not any(isinstance(one, messages.Ended | messages.Failed) for one in said):
+            assert time.monotonic() < deadline, said
+            said += [one.message for one in self._pool.wait(1.0) if isinstance(one, Said)]
+        assert isinstance(said[-1], messages.Ended), said[-1]
+        return [one for one in said if isinstance(one, messages.EpochDone | messages.Scored)]
+
+    def log(self) -> str:
+        """What the last worker printed."""
+        return (self._pool.logs / f"worker.{self._started - 1}.log").read_text()
+
+
+@pytest.fixture
+def trainings(tmp_path: Path, parsed_data: Path) -> Iterator[Trainings]:
+    dataset = data.load("sample", num_words=SMALL["num_words"], cache_dir=parsed_data)
+    folds = np.full((1, len(dataset.training)), -1, np.int16)
+    folds[0, :200] = np.arange(200) % 2
+    np.save(tmp_path / "folds.npy", folds)
+    pool = Pool(tmp_path, FAKE_WORKER)
+    prepare = messages.Prepare(
+        dataset=str(dataset.folder), folds=str(tmp_path / "folds.npy"), scoring=["accuracy"], seed=0
+    )
+    yield Trainings(pool, prepare)
+    pool.close()
+
+
+def without_times(said: list[messages.EpochDone | messages.Scored]) -> list[Any]:
+    return [(one.epochs, one.scores) if isinstance(one, messages.Scored) else one for one in said]
+
+
+def seconds(said: list[messages.EpochDone | messages.Scored]) -> list[float]:
+    return [one.seconds for one in said if isinstance(one, messages.Scored)]
+
+
+def test_goes_on_where_another_worker_was(trainings: Trainings, tmp_path: Path) -> None:
+    whole = trainings.run([2, 5, 9])
+    first, second = str(tmp_path / "after-2"), str(tmp_path / "after-5")
+    rungs = [
+        trainings.run([2], keep=first, key="it"),
+        trainings.run([5], start=first, keep=second, key="it"),
+        trainings.run([9], start=second, key="it"),
+    ]
+    assert without_times([one for rung in rungs for one in rung]) == without_times(whole)
+    taken = [one for rung in rungs for one in seconds(rung)]
+    assert taken == sorted(taken)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", ["", "missing", "damaged", "of another", "too late"])
+def test_begins_anew_without_a_checkpoint_that_fits(trainings: Trainings, tmp_path: Path, start: str) -> None:
+    kept = tmp_path / "kept"
+    trainings.run([4], keep=str(kept), key="another" if start == "of another" else "it")
+    if start == "damaged":
+        kept.write_bytes(kept.read_bytes()[:-3])
+    place = "" if start == "" else str(tmp_path / "none" if start == "missing" else kept)
+    stops = [4, 6] if start == "too late" else [5, 6]
+    assert without_times(trainings.run(stops, start=place, key="it")) == without_times(trainings.run(stops))
+
+
+def test_a_checkpoint_that_cannot_be_kept_costs_no_score(trainings: Trainings, tmp_path: Path) -> None:
+    kept = trainings.run([3], keep=str(tmp_path / "missing" / "checkpoint"), key="it")
+    assert "no checkpoint was kept: No such file" in trainings.log()
+    assert without_times(kept) == without_times(trainings.run([3]))
