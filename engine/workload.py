@@ -134,7 +134,7 @@ class Workload:
         """What would not have to be trained without these combinations; trainings that run are left to end."""
         self._read()
         saved: Parts = defaultdict(float)
-        for group in {self._group_of[combination] for combination in dropped}:
+        for group in {self._group(combination) for combination in dropped}:
             rest = [member for member in group.members if member[1] not in dropped]
             for split, epochs in enumerate(group.waiting):
                 _add(saved, group.cost, epochs, 1)
@@ -144,7 +144,8 @@ class Workload:
     # How it is kept
 
     def _read(self) -> None:
-        groups = {self._group(combination) for combination in self._touched}
+        # Of a long record most combinations are complete when it is read: they need no group before something waits.
+        groups = {self._group(index) for index in self._touched if index in self._group_of or self._waits(index)}
         self._touched.clear()
         for group in groups:
             for split in range(self._splits):
@@ -157,6 +158,9 @@ class Workload:
             # Rounding leaves nothing behind.
             self._parts.clear()
             self._squares = 0.0
+
+    def _waits(self, index: int) -> bool:
+        return "waiting" in self._combinations[index].fits
 
     def _take(self, group: _Group, split: int, sign: int) -> None:
         epochs = group.waiting[split]
