@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import TYPE_CHECKING, Any
 
 from tui.row_filter import FilterError, compile_filter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
     from tui.results_model import ResultsModel
     from tui.row_filter import Predicate
 
+_MOST_MOVED = 100  # rows; of more, sorting all of them anew is cheaper than putting each in its place
+# What ranks, what is scored on some folds only, what runs, what waits, what failed or was dropped.
+_RANKED, _PARTIAL, _ACTIVE, _WAITING, _LAST = range(5)
+
 
 class RowOrder:
-    """The permutation; `rows[place]` is the row shown there, `places[row]` where a row is shown."""
+    """The permutation; `rows[place]` is the row shown there."""
 
     def __init__(self, model: ResultsModel) -> None:
         self.model = model
@@ -23,7 +30,6 @@ class RowOrder:
         self.filter_text = ""
         self.problem = ""  # why the filter cannot be applied to what is there
         self.rows: list[int] = []
-        self.places: dict[int, int] = {}
         self._keeps: Predicate | None = None
 
     def sort_by(self, key: str, *, descending: bool | None = None) -> None:
@@ -50,8 +56,15 @@ class RowOrder:
         self.pinned ^= {row}
         return row in self.pinned
 
+    def place(self, row: int | None) -> int | None:
+        """Where a row is shown; None if it is not."""
+        try:
+            return None if row is None else self.rows.index(row)
+        except ValueError:
+            return None
+
     def arrange(self, *, whatever_frozen: bool = False) -> bool:
-        """Bring the permutation up to date; returns whether it changed. A frozen order only takes in new rows."""
+        """Order all rows; returns whether the permutation changed. A frozen order only takes in new rows."""
         model = self.model
         if self.filter_text:
             # The model may have been rebuilt: its columns are other lists then.
@@ -59,54 +72,66 @@ class RowOrder:
                 self._keeps, self.problem = compile_filter(self.filter_text, model.values), ""
             except FilterError as error:  # a record read anew may lack the column, or not have it yet
                 self._keeps, self.problem = None, str(error)
-        keeps = self._keeps
         if self.frozen and not whatever_frozen:
             shown = [row for row in self.rows if row < model.rows]
             known = set(shown)
-            shown += [row for row in range(model.rows) if row not in known and (keeps is None or keeps(row))]
-        else:
-            kept = range(model.rows) if keeps is None else [row for row in range(model.rows) if keeps(row)]
-            if self.pinned:
-                kept = [row for row in kept if row not in self.pinned]
-                shown = self._sorted(sorted(row for row in self.pinned if row < model.rows)) + self._sorted(kept)
-            else:
-                shown = self._sorted(kept)
-        if shown == self.rows:
-            return False
-        self.rows = shown
-        self.places = {row: place for place, row in enumerate(shown)}
-        return True
+            return self._take(shown + [row for row in range(model.rows) if row not in known and self.keeps(row)])
+        return self._take(sorted((row for row in range(model.rows) if self._is_shown(row)), key=self._sort_key()))
 
-    def _sorted(self, rows: Any) -> list[int]:
-        model = self.model
-        key = "mean" if self.sort_key == "rank" else self.sort_key
-        descending = self.descending != (self.sort_key == "rank")
-        column: list[Any] | None = model.values.get(key) or model.shared.get(key)
+    def follow(self, changed: Collection[int]) -> bool:
+        """Put the rows that changed where they belong, in a model that has the rows it had; whether anything moved."""
+        if self.frozen:
+            return False
+        if len(changed) > _MOST_MOVED:
+            return self.arrange()
+        shown = [row for row in self.rows if row not in changed]
+        key = self._sort_key()
+        for row in changed:
+            if self._is_shown(row):
+                insort(shown, row, key=key)
+        return self._take(shown)
+
+    def _take(self, shown: list[int]) -> bool:
+        has_changed = shown != self.rows
+        self.rows = shown
+        return has_changed
+
+    def _is_shown(self, row: int) -> bool:
+        return row in self.pinned or self.keeps(row)
+
+    def _sort_key(self) -> Callable[[int], tuple[Any, ...]]:
+        """What rows are sorted by, the row itself at the end, so that the same rows always end in the same order."""
+        model, pinned = self.model, self.pinned
+        name = "mean" if self.sort_key == "rank" else self.sort_key
+        column: list[Any] | None = model.values.get(name) or model.shared.get(name)
         if column is None:
-            return list(rows)
-        # Comprehensions, because this runs over every row a few times a second.
-        last_rows, complete = model.last, model.complete
-        last = [row for row in rows if row in last_rows] if last_rows else []
-        present = [row for row in rows if column[row] is not None and row not in last_rows]
-        missing = [row for row in rows if column[row] is None and row not in last_rows]
-        if missing and model.running:
-            # What runs is looked at before what waits.
-            active = {row for row, _ in model.running}
-            missing = [row for row in missing if row in active] + [row for row in missing if row not in active]
-        stages = model.stages
-        try:
-            if key == "mean" and any(stages):
-                present.sort(key=lambda row: (stages[row], column[row]), reverse=descending)
-            else:
-                present.sort(key=column.__getitem__, reverse=descending)
-        except TypeError:  # a hyperparameter that is a number here and a name there
-            present.sort(key=lambda row: _either(column[row]), reverse=descending)
-        if key == "mean":
+            return lambda row: (row not in pinned, row)
+        sign = -1 if self.descending != (self.sort_key == "rank") else 1
+        by_mean = name == "mean"
+        numbers = column if by_mean or name in ("std", "seconds") or name.startswith("fold ") else _numbered(column)
+        complete, last, stages = model.complete, model.last, model.stages
+        active = {row for row, _ in model.running}
+
+        def key(row: int) -> tuple[Any, ...]:
+            value = numbers[row]
+            if row in last:
+                return row not in pinned, _LAST, 0, 0, row
+            if value is None:
+                return row not in pinned, _ACTIVE if row in active else _WAITING, 0, 0, row
+            if not by_mean:
+                return row not in pinned, _RANKED, 0, sign * value, row
             # What is complete ranks; a mean over fewer folds does not, and comes after.
-            partial = [row for row in present if row not in complete]
-            if partial:
-                present = [row for row in present if row in complete] + partial
-        return present + missing + last
+            return row not in pinned, _RANKED if row in complete else _PARTIAL, sign * stages[row], sign * value, row
+
+        return key
+
+
+def _numbered(column: list[Any]) -> list[int | None]:
+    """Each value's number among those of the column: names sort like numbers, and turned round as well."""
+    distinct = sorted({value for value in column if value is not None}, key=_either)
+    number: dict[Any, int | None] = {value: place for place, value in enumerate(distinct)}
+    number[None] = None
+    return [number[value] for value in column]
 
 
 def _either(value: Any) -> tuple[int, float, str]:

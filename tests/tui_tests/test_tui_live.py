@@ -320,7 +320,7 @@ async def test_moving_by_arrows_pages_and_edges() -> None:
         assert table.cursor == table.order.rows[0]
         assert table.scroll_offset.y == 0
         await pilot.press("pagedown", "up", "down", "k", "j")
-        assert table.order.places[table.cursor or 0] > 5
+        assert (table.order.place(table.cursor) or 0) > 5
         await pilot.press("right")
         assert table.scroll_offset.x > 0
         assert shown(pilot.app).count("rank") >= 1

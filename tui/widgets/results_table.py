@@ -102,32 +102,36 @@ class ResultsTable(ScrollView, can_focus=True):
             self._cells.fit(self._view.width)
             self.rearrange()
             self._everything()
-        elif (changed and self.rearrange()) or changed:
+        elif changed:
+            place = self.order.place(self.cursor)
+            if self.order.follow(changed):
+                self._hold_cursor(place)
             self._repaint_differences()
 
-    def rearrange(self, *, by_hand: bool = False) -> bool:
-        """Bring the order up to date; the cursor's combination keeps its line on the screen."""
-        line = self.order.places.get(self.cursor, -1) if self.cursor is not None else -1
-        moved = self.order.arrange(whatever_frozen=by_hand)
-        rows = self.order.rows
-        size = Size(self._cells.width, len(rows) + 1)
-        if size != self.virtual_size:
-            self.virtual_size = size
-        if self._follows_first or (self.cursor is not None and self.cursor not in self.order.places):
-            first = rows[0] if rows else None
-            if first != self.cursor:
-                self.cursor = first
-                self.post_message(self.CursorMoved(first))
-        elif moved and self.cursor is not None and line >= 0:
-            step = self.order.places[self.cursor] - line
-            if step:
-                self.scroll_to(y=self.scroll_offset.y + step, animate=False, force=True)
-                self._keep_cursor_visible()
+    def rearrange(self, *, by_hand: bool = False) -> None:
+        """Order all rows anew; the cursor's combination keeps its line on the screen."""
+        place = self.order.place(self.cursor)
+        self.order.arrange(whatever_frozen=by_hand)
+        self._hold_cursor(place)
         if by_hand:
             self._keep_cursor_visible()
             self._everything()
             self.post_message(self.Arranged())
-        return moved
+
+    def _hold_cursor(self, before: int | None) -> None:
+        """Keep its combination, which was at this place, on its line; without one it goes to the first row."""
+        rows, place = self.order.rows, self.order.place(self.cursor)
+        size = Size(self._cells.width, len(rows) + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+        if self._follows_first or place is None:
+            first = rows[0] if rows else None
+            if first != self.cursor:
+                self.cursor = first
+                self.post_message(self.CursorMoved(first))
+        elif before is not None and before != place:
+            self.scroll_to(y=self.scroll_offset.y + place - before, animate=False, force=True)
+            self._keep_cursor_visible()
 
     def _everything(self) -> None:
         self._painted.clear()
@@ -229,7 +233,7 @@ class ResultsTable(ScrollView, can_focus=True):
 
     def move_to(self, row: int) -> None:
         """Put the cursor on a combination, if it is shown."""
-        place = self.order.places.get(row)
+        place = self.order.place(row)
         if place is not None:
             self._go_to(place)
 
@@ -283,7 +287,7 @@ class ResultsTable(ScrollView, can_focus=True):
 
     @property
     def _place(self) -> int:
-        return self.order.places.get(self.cursor, 0) if self.cursor is not None else 0
+        return self.order.place(self.cursor) or 0
 
     def _go_to(self, place: int) -> None:
         rows = self.order.rows
