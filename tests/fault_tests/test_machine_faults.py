@@ -48,7 +48,7 @@ def undisturbed(parsed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def gate(surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pipe at which every training waits until its other end was opened and closed."""
     path = tmp_path / "gate"
     os.mkfifo(path)
