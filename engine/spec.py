@@ -104,11 +104,14 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         return values
 
     def to_toml(self) -> str:
-        """The same as TOML."""
-        import tomli_w
+        """The same as TOML, but for what holds anyway: no stages."""
+        import tomlkit
 
-        given = {key: value for key, value in self.to_values().items() if value is not None}
-        return tomli_w.dumps(_in_words(given))
+        given = {key: value for key, value in self.to_values().items() if value is not None and value != []}
+        document = tomlkit.document()
+        for key, value in given.items():
+            document.add(key, _as_item(value))
+        return tomlkit.dumps(document)
 
     @property
     def spaces(self) -> list[tuple[Axis, ...]]:
@@ -162,12 +165,35 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _in_words(value: Any) -> Any:
-    """The same with a word for None, for which TOML has none."""
+def _as_item(value: Any) -> Any:
+    """A table or tables of a document, or one of its values."""
+    import tomlkit
+
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        tables = tomlkit.aot()
+        for item in value:
+            tables.append(_as_item(item))
+        return tables
+    if not isinstance(value, dict):
+        return _as_value(value)
+    table = tomlkit.table()
+    for key, item in value.items():
+        table.add(key, _as_value(item))
+    return table
+
+
+def _as_value(value: Any) -> Any:
+    """On one line; a list that holds tables has a line for each item. TOML has no None: a word stands for it."""
+    import tomlkit
+
     if isinstance(value, dict):
-        return {key: _in_words(item) for key, item in value.items()}
+        table = tomlkit.inline_table()
+        table.update({key: _as_value(item) for key, item in value.items()})
+        return table
     if isinstance(value, list):
-        return [_in_words(item) for item in value]
+        array = tomlkit.array()
+        array.extend([_as_value(item) for item in value])
+        return array.multiline(any(isinstance(item, dict) for item in value))
     return NONE if value is None else value
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
-import tomli_w
+
+from engine.spec import SearchSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ def _sample(pid: int, peak: list[float], ended: threading.Event) -> None:
 def foldwatch(spec: dict[str, Any], folder: Path, *options: str) -> list[str]:
     """The command of a search; its spec and sessions lie in `folder`."""
     path = folder / "spec.toml"
-    path.write_text(tomli_w.dumps(spec))
+    path.write_text(SearchSpec.from_values(spec).to_toml())
     sessions = folder / f"sessions-{time.monotonic_ns()}"
     return [
         sys.executable,
