@@ -83,6 +83,8 @@ def _around(name: str, tried: list[Any], good: list[Any], best: Any, kind: Numbe
     proposed = _distinct([*good, *(value for value in more if value is not None)])
     is_inside = below is not None and above is not None
     why = f"finer around the best, {show_value(best)}"
+    if len(numbers) == 1:
+        why = f"the best, {show_value(best)}, is the only number so far"
     if not is_inside and len(numbers) > 1:
         outside = more[0] if below is None else more[1]
         why = f"the best, {show_value(best)}, lies at the border"
@@ -164,12 +166,15 @@ def _between(one: float, other: float, kind: Number, *, by_ratio: bool) -> Any:
 
 
 def _beyond(edge: float, inside: float, kind: Number, *, by_ratio: bool) -> Any:
-    """As far again from the edge as that is from `inside`; halfway to what is accepted if that is too far."""
+    """As far again from the edge as that is from `inside`; halfway to the largest accepted if that is as far as it.
+
+    A momentum of 1 is accepted, and learns nothing.
+    """
     number = edge * (edge / inside) if by_ratio and min(edge, inside) > 0 else 2 * edge - inside
     if abs(number) < 1e-9 * abs(edge):
         number = 0.0  # the difference of equal numbers
     low, high = (edge, math.inf) if edge > inside else (-math.inf, edge)
-    if (found := _written(number, low, high, kind)) is not None:
+    if (found := _written(number, low, high, kind)) is not None and found != kind.high:
         return found
     bound = kind.high if edge > inside else kind.low
     return _between(edge, bound, kind, by_ratio=False) if math.isfinite(bound) and bound != edge else None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.axes import Distribution
-from engine.catalogue import HYPERPARAMETERS, LEARNING_RATE, Word
+from engine.catalogue import HYPERPARAMETERS, LEARNING_RATE, OPTIMIZERS, Word
 from engine.cli import main
 from engine.errors import UsageError
 from engine.refinement import Trial, refine
@@ -92,6 +92,12 @@ def test_a_range_whose_end_was_the_best_moves_on() -> None:
     found = refine("hidden_units", trials, HYPERPARAMETERS["hidden_units"][0], 0.01, Distribution(8, 64, integer=True))
     assert found.proposed == [{"low": 30, "high": 98, "int": True}]
     assert "border" in found.why
+
+
+def test_beyond_the_border_is_nothing_that_cannot_learn() -> None:
+    trials = [Trial(value, value, value == 0.9) for value in (0.8, 0.9)]
+    found = refine("optimizer__momentum", trials, OPTIMIZERS["sgd"].arguments["momentum"][0], 0.01, None)
+    assert found.proposed == [0.85, 0.9, 0.95]
 
 
 def test_good_words_stay() -> None:
