@@ -283,6 +283,9 @@ def resume(
             found.request(request_of(Deadline.read(deadline)))
         console.say(f"{identifier}: asked its engine to go on")
         return 0
+    if str(found.state().status) == "completed" and not retry and not as_json:
+        console.say(f"{identifier} is complete: nothing is left to run; its results: foldwatch show {identifier}")
+        return 0
     if detach:
         arguments = ["resume", identifier]
         arguments += ["--take-over", take_over] if take_over else []
