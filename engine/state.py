@@ -212,12 +212,13 @@ class TrainingState:
 
 @dataclass(slots=True)
 class WorkerState:
-    """A worker process; `training` is what it holds."""
+    """A worker process; `training` is what it holds, `has_trained` whether it ever held one."""
 
     worker: int
     pid: int
     device: str
     training: int | None = None
+    has_trained: bool = False
     alive: bool = True
 
 
@@ -516,7 +517,8 @@ class SearchState:
             epoch=event.start,
         )
         if event.worker in self.workers:
-            self.workers[event.worker].training = event.training
+            worker = self.workers[event.worker]
+            worker.training, worker.has_trained = event.training, True
 
     def _on_epoch_ended(self, event: events.EpochEnded) -> None:
         training = self.trainings.get(event.training)

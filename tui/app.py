@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from tui.follow import WatchedSession
+    from tui.row_order import Arrangement
 
 
 class FoldwatchApp(OrderedKeysApp):
@@ -61,6 +62,7 @@ class FoldwatchApp(OrderedKeysApp):
         self.now = now
         self._session = session
         self._demo = demo
+        self._arrangements: dict[Path, Arrangement] = {}
         for known in THEMES:
             self.register_theme(known)
         wanted = theme or os.environ.get("FOLDWATCH_THEME", "dark")
@@ -102,7 +104,15 @@ class FoldwatchApp(OrderedKeysApp):
         from tui.screens.live import LiveScreen
 
         watched = open_session(session, self.sessions) if isinstance(session, str) else session
-        self.push_screen(LiveScreen(watched, read_only=self.read_only, low_bandwidth=self.low_bandwidth, now=self.now))
+        self.push_screen(
+            LiveScreen(
+                watched,
+                read_only=self.read_only,
+                low_bandwidth=self.low_bandwidth,
+                now=self.now,
+                arrangements=self._arrangements,
+            )
+        )
 
     def start_demo(self) -> None:
         """Run the built-in sample search and watch it."""

@@ -13,11 +13,13 @@ from engine.state import CombinationStatus
 from engine.strategy import strategy_in_words
 from tui.form import form_of
 from tui.notes import read_note
-from tui.results_model import in_few_words
+from tui.results_model import in_few_words, short_titles
 
 if TYPE_CHECKING:
     from engine.session import SearchRecord, SessionSummary
     from engine.state import CombinationState, SearchState
+
+_MOST_LISTED = 8  # values of a hyperparameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class Side:
     id: str
     summary: SessionSummary
     facts: tuple[tuple[str, str], ...]
+    values: tuple[tuple[str, str], ...]  # of each hyperparameter that varies in either search, the same ones on both
     best: str
+    best_values: str
     note: str
     combinations: int
     only_here: int
@@ -72,6 +76,7 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
     pairs = [(by_params[0][key], by_params[1][key]) for key in both]
     finished = [pair for pair in pairs if all(c.status is CombinationStatus.COMPLETE for c in pair)]
     names = _varying([a.params for a, _ in finished])
+    everywhere = sorted({name for state in states for name in _varying([c.params for c in state.combinations])})
     shared = (
         []
         if metric is None
@@ -91,7 +96,9 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
             id=summary.id,
             summary=summary,
             facts=_facts(record, state),
+            values=_values(state, everywhere),
             best=_best(state),
+            best_values=in_few_words(state.best.params, everywhere) if state.best is not None else "",
             note=read_note(summary.folder),
             combinations=len(state.combinations),
             only_here=len(state.combinations) - len(both),
@@ -130,7 +137,22 @@ def _best(state: SearchState) -> str:
     if best is None:
         return ""
     mean, deviation = best.mean(state.scoring[0])
-    return f"{mean:.4f} ± {deviation:.4f}  #{best.index}: {in_short(best.params)}"
+    return f"{mean:.4f} ± {deviation:.4f}  #{best.index}"
+
+
+def _values(state: SearchState, names: list[str]) -> tuple[tuple[str, str], ...]:
+    """What each of the hyperparameters was tried with; the ends where that is much."""
+    titles, rows = short_titles(names), []
+    for name in names:
+        tried = {json.dumps(c.params[name]): c.params[name] for c in state.combinations if name in c.params}
+        numbers = [value for value in tried.values() if isinstance(value, int | float) and not isinstance(value, bool)]
+        if len(numbers) == len(tried) > _MOST_LISTED:
+            words = f"{show_value(min(numbers))} to {show_value(max(numbers))}, {len(numbers)} values"
+        else:
+            values = sorted(numbers) if len(numbers) == len(tried) else list(tried.values())
+            words = ", ".join(show_value(value) for value in values)
+        rows.append((titles[name], words or "none"))
+    return tuple(rows)
 
 
 def _facts(record: SearchRecord, state: SearchState) -> tuple[tuple[str, str], ...]:

@@ -35,19 +35,20 @@ def grouped(names: Sequence[str]) -> list[list[str]]:
 def shared_texts(head: str, combinations: Sequence[dict[str, Any]]) -> list[str]:
     """What a shared column says of each combination: the name, then the arguments that take several values."""
     names = sorted({name for params in combinations for name in params if name.startswith(f"{head}__")})
-    names.sort(key=lambda name: not name.endswith(_FIRST))
     differing = []
     for name in names:
         values = {show_value(params[name]) for params in combinations if name in params}
         if len(values) > 1:
             differing.append(name)
-    texts: list[str] = []
-    for params in combinations:
-        value = params.get(head)
-        if value is None:
-            texts.append("default")
-            continue
-        parts = [_SHORT.get(value, value) if isinstance(value, str) else show_value(value)]
-        parts += [show_value(params[name]) for name in differing if name in params]
-        texts.append(clean(" ".join(parts), longest=200))
-    return texts
+    return [in_one(head, differing, params) for params in combinations]
+
+
+def in_one(head: str, arguments: Sequence[str], params: dict[str, Any]) -> str:
+    """An optimizer or a schedule with these of its arguments: `Exp 0.1 0.96`."""
+    value = params.get(head)
+    if value is None:
+        return "default"
+    parts = [_SHORT.get(value, value) if isinstance(value, str) else show_value(value)]
+    first_of_all = sorted(arguments, key=lambda name: not name.endswith(_FIRST))
+    parts += [show_value(params[name]) for name in first_of_all if name in params]
+    return clean(" ".join(parts), longest=200)

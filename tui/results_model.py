@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.narration import show_value
 from engine.state import CombinationStatus, FitStatus
-from tui.parameter_columns import grouped, shared_texts
+from tui.parameter_columns import grouped, in_one, shared_texts
 from tui.safe_text import clean
 
 if TYPE_CHECKING:
@@ -222,13 +222,18 @@ def varying(combinations: list[CombinationState]) -> list[str]:
 
 
 def in_few_words(params: dict[str, Any], names: list[str]) -> str:
-    """The named parameters that a combination has: `batch 128, epochs 20, adam`."""
+    """The named parameters that a combination has: `batch 128, epochs 20, Exp 0.1 0.96, adam`."""
     titles = _short_titles(tuple(names))
     parts: list[str] = []
-    for name in names:
-        if name in params:
-            shown = clean(show_value(params[name]), longest=60)
-            parts.append(shown if name in _SPEAK_FOR_THEMSELVES else f"{titles[name]} {shown}")
+    for group in grouped(names):
+        head, *arguments = group
+        if arguments and isinstance(params.get(head), str):
+            parts.append(in_one(head, arguments, params))
+            continue
+        for name in group:
+            if name in params:
+                shown = clean(show_value(params[name]), longest=60)
+                parts.append(shown if name in _SPEAK_FOR_THEMSELVES else f"{titles[name]} {shown}")
     return ", ".join(parts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tui.row_filter import FilterError, compile_filter
@@ -18,19 +19,33 @@ _MOST_MOVED = 100  # rows; of more, sorting all of them anew is cheaper than put
 _RANKED, _PARTIAL, _ACTIVE, _WAITING, _LAST = range(5)
 
 
+@dataclass(frozen=True)
+class Arrangement:
+    """What somebody chose of an order; it outlives the rows that it was chosen for."""
+
+    sort_key: str = "mean"
+    descending: bool = True
+    pinned: frozenset[int] = frozenset()
+    filter_text: str = ""
+
+
 class RowOrder:
     """The permutation; `rows[place]` is the row shown there."""
 
-    def __init__(self, model: ResultsModel) -> None:
+    def __init__(self, model: ResultsModel, chosen: Arrangement = Arrangement()) -> None:
         self.model = model
-        self.sort_key = "mean"
-        self.descending = True
-        self.pinned: set[int] = set()
+        self.sort_key, self.descending = chosen.sort_key, chosen.descending
+        self.pinned = set(chosen.pinned)
         self.frozen = False
-        self.filter_text = ""
+        self.filter_text = chosen.filter_text
         self.problem = ""  # why the filter cannot be applied to what is there
         self.rows: list[int] = []
         self._keeps: Predicate | None = None
+
+    @property
+    def chosen(self) -> Arrangement:
+        """Sort, pins and filter, for another order of the same search."""
+        return Arrangement(self.sort_key, self.descending, frozenset(self.pinned), self.filter_text)
 
     def sort_by(self, key: str, *, descending: bool | None = None) -> None:
         """Sort by a column; the same column again turns the direction round."""

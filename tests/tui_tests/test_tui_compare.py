@@ -159,3 +159,19 @@ async def test_hostile_text_is_harmless(tmp_path: Path) -> None:
     (tmp_path / "first-01" / "note.txt").write_text(HOSTILE)
     async with comparing(tmp_path) as (_, screen):
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(shown(screen.app))
+
+
+def test_values_tried_are_named_where_they_vary(tmp_path: Path) -> None:
+    first, second = compare(*two(tmp_path)).sides
+    assert dict(first.values) == dict(second.values)
+    assert dict(first.values)["epochs"] == "5, 10, 20"
+    assert "epochs" in first.best_values
+
+
+def test_many_numbers_are_told_by_their_ends(tmp_path: Path) -> None:
+    script = Script()
+    for number, params in enumerate(script.params):
+        params["dropout"] = number / 100
+    found = compare(*two(tmp_path, made=script.everything()))
+    assert dict(found.sides[1].values)["dropout"] == "0 to 0.23, 24 values"
+    assert dict(found.sides[0].values)["dropout"] == "none"

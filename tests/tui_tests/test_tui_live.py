@@ -17,6 +17,7 @@ from tests.tui_tests.scripted_search import Script, ScriptedSession, half_way_se
 from tui.screens.detail import DetailScreen
 from tui.screens.dialogs import ChoiceScreen, PathScreen, TextScreen
 from tui.screens.keys import KeysScreen
+from tui.screens.live import LiveScreen
 from tui.screens.new_search import NewSearchScreen
 from tui.screens.trends import TrendsScreen
 from tui.widgets.control_panel import ControlPanel
@@ -656,3 +657,45 @@ async def test_zoom_opens_the_form_of_a_finer_search() -> None:
         await pilot.press("escape")
         assert isinstance(pilot.app.screen, NewSearchScreen)
         assert "foldwatch zoom reuters-01" in said(screen)
+
+
+async def test_footer_names_what_enter_does_in_the_pane_with_the_focus() -> None:
+    async with watching() as (pilot, screen):
+        assert "↵ detail" in shown(pilot.app)
+        screen.query_one(LogPane).focus()
+        await until(pilot, lambda: "↵ open" in shown(pilot.app))
+        assert "↵ detail" not in shown(pilot.app)
+        screen.query_one(LearningRatePlot).focus()
+        await until(pilot, lambda: "u epochs, steps" in shown(pilot.app))
+        assert "↵" not in shown(pilot.app)
+
+
+async def test_sort_pins_and_filter_are_there_again_when_the_view_is_opened_again() -> None:
+    session = half_way_session()
+    async with watching(session) as (pilot, screen):
+        table = screen.query_one(ResultsTable)
+        await pilot.press("j", "m", "less_than_sign")
+        table.order.filter_by("epochs=5")
+        left = table.order.chosen
+        assert (len(left.pinned), left.filter_text) == (1, "epochs=5")
+        assert left.sort_key != "mean"
+        await pilot.app.pop_screen()
+        app: Any = pilot.app
+        app.open_live(session)
+        await until(pilot, lambda: isinstance(app.screen, LiveScreen) and app.screen is not screen)
+        again = app.screen.query_one(ResultsTable)
+        await until(pilot, lambda: again.order.rows)
+        assert again.order.chosen == left
+        assert again.order.rows[0] in left.pinned
+        assert 1 < len(again.order.rows) < 24
+
+
+async def test_a_worker_that_has_trained_nothing_yet_is_starting() -> None:
+    script = Script()
+    session = ScriptedSession(script.start(), script.curves)
+    async with watching(session) as (pilot, _):
+        assert "starting" in shown(pilot.app)
+        assert "idle" not in shown(pilot.app)
+        for fold in range(3):
+            session.script_events.extend(script.fit(0, fold))
+        await until(pilot, lambda: "idle" in shown(pilot.app))

@@ -531,3 +531,27 @@ def test_the_screen_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_quitting_asks_where_something_was_typed(tmp_path: Path) -> None:
+    async with form_open(tmp_path) as (pilot, screen):
+        await pilot.press("1", "escape", "q")
+        await until(pilot, lambda: isinstance(pilot.app.screen, ChoiceScreen))
+        await pilot.press("escape")
+        assert pilot.app.screen is screen
+        await pilot.press("q", "w")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
+        await pilot.press("escape", "q", "y")
+        await until(pilot, lambda: pilot.app._exit)
+    async with form_open(tmp_path / "other") as (pilot, _):
+        await pilot.press("escape", "q")
+        await until(pilot, lambda: pilot.app._exit)
+
+
+async def test_the_field_with_the_cursor_stays_in_view_on_a_smaller_terminal(tmp_path: Path) -> None:
+    async with form_open(tmp_path, size=(120, 50)) as (pilot, screen):
+        await pilot.press("up", "up")
+        field = focus_of(screen)
+        assert field is not None
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: screen.query_one("#form").region.contains_region(field.region))

@@ -20,6 +20,7 @@ from tui.brushes import Brushes
 from tui.follow import Changed, Follow, WatchedSession
 from tui.live_model import LiveModel
 from tui.row_filter import FilterError
+from tui.row_order import Arrangement
 from tui.safe_text import safe_content, safe_text
 from tui.screens.live_actions import LiveActions
 from tui.screens.watching import Watching
@@ -35,6 +36,7 @@ from tui.widgets.workers import WorkersPane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -59,7 +61,10 @@ PANES = {
 
 
 class LiveScreen(LiveActions, Screen[None]):
-    """One session. `read_only` refuses whatever changes it; `low_bandwidth` repaints every few seconds."""
+    """One session. `read_only` refuses whatever changes it; `low_bandwidth` repaints every few seconds.
+
+    `arrangements`: how the table of each session's folder was left, to open and to leave this one so.
+    """
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares them as the instance's
         (0, "-narrow"),
@@ -90,9 +95,11 @@ class LiveScreen(LiveActions, Screen[None]):
         read_only: bool = False,
         low_bandwidth: bool = False,
         now: Callable[[], float] = time.time,
+        arrangements: dict[Path, Arrangement] | None = None,
     ) -> None:
         super().__init__()
         self.session = session
+        self._arrangements = {} if arrangements is None else arrangements
         self._now = now
         self.read_only = read_only
         self._slowness = LOW_BANDWIDTH if low_bandwidth else 1
@@ -118,7 +125,7 @@ class LiveScreen(LiveActions, Screen[None]):
                     compact=True,
                     select_on_focus=False,
                 )
-                yield ResultsTable(id="results")
+                yield ResultsTable(self._arrangements.get(self.session.folder, Arrangement()), id="results")
                 yield TrendsPane(id="matters")
                 yield WorkersPane(id="workers")
             with Vertical(id="right", classes="column"):
@@ -141,8 +148,9 @@ class LiveScreen(LiveActions, Screen[None]):
         self.set_interval(1.0 * self._slowness, self._tick)
 
     def on_unmount(self) -> None:
-        """Stop following; the search does not notice."""
+        """Stop following; the search does not notice. Sort, pins and filter are kept for the next time."""
         self.follow.stop()
+        self._arrangements[self.session.folder] = self._table.order.chosen
         app: Any = self.app
         app.entitle("")
 
@@ -348,9 +356,10 @@ class LiveScreen(LiveActions, Screen[None]):
         self.query_one(f"#{name}").focus()
 
     def on_descendant_focus(self, event: Any) -> None:
-        """A click into a pane is a choice too."""
+        """A click into a pane is a choice too; other keys mean something in it."""
         if event.widget.id in PANES and event.widget.id != self._shown_pane:
             self._show_pane(event.widget.id)
+        self._panel.show_keys(self.keys_now())
 
     def action_maximise(self) -> None:
         """The pane alone between header and keys, and back."""

@@ -23,6 +23,7 @@ from tui.widgets.control_panel import ControlPanel
 if TYPE_CHECKING:
     from textual.app import App
     from textual.binding import BindingType
+    from textual.widget import Widget
 
     from engine.control import Request
     from tui.follow import Follow, WatchedSession
@@ -41,6 +42,7 @@ class LiveActions:
         read_only: bool
         _table: ResultsTable
         _panel: ControlPanel
+        focused: Widget | None
 
         def _draw_frame(self) -> None: ...
 
@@ -87,7 +89,7 @@ class LiveActions:
             ("f", "filter", "screen.filter"),
             ("m", "mark", "screen.mark"),
             ("t", "trends", "screen.trends"),
-            ("↵", "detail", "screen.detail"),
+            *_keys_of_pane(self.focused.id if self.focused is not None else None),
             ("q", "quit", "app.quit"),
             ("o", "maximise", "screen.maximise"),
             ("z", "freeze", "screen.freeze"),
@@ -95,10 +97,6 @@ class LiveActions:
             ("y", "copy command", "screen.copy"),
             ("?", "keys", "app.keys"),
         ]
-
-    def action_detail(self) -> None:
-        """The combination under the cursor."""
-        self._table.action_choose()
 
     def action_start(self) -> None:
         """Go on after a pause, or start an engine for a session that has none."""
@@ -346,3 +344,16 @@ class LiveActions:
         self.follow.run_command(command)
         redirected = f" > {output}" if output else ""
         self._panel.say(f"{arguments[0]} …", f"{self._shown(arguments)}{redirected}")
+
+
+def _keys_of_pane(pane: str | None) -> list[tuple[str, str, str]]:
+    """Keys that mean something in the pane that has the focus alone."""
+    match pane:
+        case "results":
+            return [("↵", "detail", "focused.choose")]
+        case "log":
+            return [("↵", "open", "focused.open")]
+        case "rates":
+            return [("u", "epochs, steps", "screen.units"), ("l", "logarithm", "screen.logarithm")]
+        case _:
+            return []

@@ -18,7 +18,7 @@ from tui.form import Form, field_of_space, read
 from tui.form_study import Study, study
 from tui.keys import Key
 from tui.safe_text import clean
-from tui.screens.dialogs import TextScreen
+from tui.screens.dialogs import Choice, ChoiceScreen, TextScreen
 from tui.screens.new_search_actions import NewSearchActions
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.data_pane import DataPane
@@ -67,7 +67,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         Binding("i", "edit", "Back into the form", show=False),
         Binding("escape", "back", "Out of the field, then back", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
-        Binding("q", "app.quit", "Quit", show=False),
+        Binding("q", "leave", "Quit", show=False),
     ]
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Anywhere": [
@@ -114,7 +114,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             Key("i", "back into the form"),
             Key("R", "start over with a new form (asked once)"),
             Key("?", "these keys; type to search"),
-            Key("q", "quit"),
+            Key("q", "quit (asked once where something was typed)"),
         ],
     }
 
@@ -352,6 +352,29 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             self.set_focus(None)
         else:
             self.dismiss(self.form)
+
+    def action_leave(self) -> None:
+        """Quit; asked where something was typed, which only this app knows."""
+        if self.form == Form():
+            self.app.exit()
+            return
+        choices = [
+            Choice("y", "quit", "what was typed is lost; escape keeps it, for as long as foldwatch runs"),
+            Choice("w", "write it as TOML first", "foldwatch goes on"),
+        ]
+
+        def chosen(key: str | None) -> None:
+            if key == "y":
+                self.app.exit()
+            elif key == "w":
+                self.action_save()
+
+        self.app.push_screen(ChoiceScreen("Quit, and lose the form?", choices), chosen)
+
+    def on_resize(self) -> None:
+        """The field in which somebody types stays in view."""
+        if self.focused is not None:
+            self.call_after_refresh(self.focused.scroll_visible, animate=False)
 
     def next_space(self, step: int = 1) -> None:
         """Another space in the fields."""

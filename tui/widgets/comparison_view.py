@@ -15,7 +15,7 @@ from tui.widgets.boxed_pane import BoxedPane
 if TYPE_CHECKING:
     from tui.comparison import Comparison, Shared, Side
 
-_LABEL = 13
+_LABEL = 17
 _BAR_FROM = 100  # columns; on less the combination's name needs the room
 
 _MOST_OF_SCREEN = 60  # percent of its height
@@ -51,9 +51,12 @@ class SidesPane(BoxedPane, can_focus=False):
         first, second = self._comparison.sides
         rows = [("", first.id, second.id)]
         rows += [("state", _state(first), _state(second)), ("best", first.best or "none", second.best or "none")]
+        if first.best_values or second.best_values:
+            rows.append(("its values", first.best_values, second.best_values))
         rows.append(("took", took(first.summary.seconds), took(second.summary.seconds)))
         rows += [(name, one, two) for (name, one), (_, two) in zip(first.facts, second.facts, strict=True)]
         rows.append(("combinations", _count(first), _count(second)))
+        rows += [(name, one, two) for (name, one), (_, two) in zip(first.values, second.values, strict=True)]
         rows.append(("note", first.note.strip() or "no note", second.note.strip() or "no note"))
         return rows
 
@@ -68,7 +71,7 @@ class SidesPane(BoxedPane, can_focus=False):
             rows = _differing(rows)
         lines = []
         for label, one, two in rows:
-            line = Text(label.ljust(_LABEL), style="dim", end="")
+            line = Text(shortened(label, _LABEL - 1).ljust(_LABEL), style="dim", end="")
             differs = one != two
             for number, text in enumerate((one, two)):
                 cell = Text(
@@ -77,7 +80,8 @@ class SidesPane(BoxedPane, can_focus=False):
                 cell.truncate(column, overflow="ellipsis", pad=True)
                 line = Text.assemble(line, "  " if number else "", cell)
             lines.append(line)
-        lines += [Text(f"▲ {caveat}", style=self.style("warning")) for caveat in self._comparison.caveats]
+        caveats = [Text(f"▲ {caveat}", style=self.style("warning")) for caveat in self._comparison.caveats]
+        lines = [*lines[: max(0, height - len(caveats))], *caveats]
         for line in lines:
             line.truncate(width, overflow="ellipsis")
         return Text("\n", no_wrap=True, end="").join(lines[:height])

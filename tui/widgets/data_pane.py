@@ -65,10 +65,13 @@ class DataPane(BoxedPane, can_focus=False):
                 Text("".join(character * wide for character in line), style=self.style("primary")) for line in chart
             ]
         if below:
-            caption = f"{sizes.names[0]} {sizes.sizes[0]:,} … {sizes.names[-1]} {sizes.sizes[-1]:,} rows"
-            line = Text(caption, style="dim")
+            line = Text()
             if sizes.thin:
-                line.append(f" · {sizes.thin} classes have fewer rows than folds", style=self.style("warning"))
+                few = f"{sizes.thin} of {view.facts.classes} classes have fewer rows than folds"
+                line.append(few, style=self.style("warning")).append("  ")
+            last = sizes.sizes[-1]
+            ends = f"{sizes.names[0]} {sizes.sizes[0]:,} … {sizes.names[-1]} {last:,} row{'' if last == 1 else 's'}"
+            line.append(ends, style="dim")
             lines.append(line)
         for line in lines:
             line.truncate(width, overflow="ellipsis")

@@ -108,8 +108,9 @@ class ParallelPane(Pane):
         columns = self._columns(self.size.width)
         self.chosen = min(range(len(columns)), key=lambda number: abs(columns[number] - offset.x))
         self.changed()
-        if offset.y > 0 and self.axis is not None:
-            place = 1 - (offset.y - 1) / max(1, self.size.height - 2)
+        above = self._heading_lines(columns, self.size.width)
+        if offset.y >= above and self.axis is not None:
+            place = 1 - (offset.y - above) / max(1, self.size.height - above - 1)
             ends = self.axis.ends
             level = min(range(len(ends)), key=lambda number: abs(sum(ends[number]) / 2 - place))
             self.post_message(self.Brushed(self.axis, Brush(level, level)))
@@ -121,24 +122,39 @@ class ParallelPane(Pane):
         if height < 4 or width < _NARROWEST * len(self.axes):
             return Text(f"needs {_NARROWEST * len(self.axes)} columns; o gives it the whole screen", style="dim")
         columns = self._columns(width)
-        canvas = BrailleCanvas(width, height - 1)
+        above = self._heading_lines(columns, width)
+        canvas = BrailleCanvas(width, height - above)
         self._draw_lines(canvas, columns)
         cells = canvas.rows()
         for number, (axis, column) in enumerate(zip(self.axes, columns, strict=True)):
             room = (columns[number + 1] if number + 1 < len(columns) else width) - column - 2
             self._draw_axis(cells, axis, column, room, is_chosen=number == self.chosen)
-        text = Text(no_wrap=True, end="")
-        for number, (title, column) in enumerate(zip(self._titles_of, columns, strict=True)):
-            room = (columns[number + 1] if number + 1 < len(columns) else width) - column - 1
-            style = (
-                "bold reverse" if number == self.chosen and self.has_focus else "bold" if number == self.chosen else ""
-            )
-            text.append(" " * (column - text.cell_len)).append(title[:room], style=style)
+        text = Text("\n", no_wrap=True, end="").join(
+            self._headings(columns, width, start, above) for start in range(above)
+        )
         for line in cells:
             text.append("\n")
             for character, style in line:
                 text.append(character, style=style)
         return text
+
+    def _heading_lines(self, columns: Sequence[int], width: int) -> int:
+        """Two where one has no room for the titles: every other title then stands a line lower."""
+        return 1 if all(self._room(columns, width, n, 1) >= len(t) for n, t in enumerate(self._titles_of)) else 2
+
+    def _headings(self, columns: Sequence[int], width: int, start: int, step: int) -> Text:
+        text = Text()
+        for number in range(start, len(columns), step):
+            is_chosen = number == self.chosen
+            style = "bold reverse" if is_chosen and self.has_focus else "bold" if is_chosen else ""
+            title = self._titles_of[number][: self._room(columns, width, number, step)]
+            text.append(" " * (columns[number] - text.cell_len)).append(title, style=style)
+        return text
+
+    @staticmethod
+    def _room(columns: Sequence[int], width: int, number: int, step: int) -> int:
+        following = number + step
+        return (columns[following] if following < len(columns) else width) - columns[number] - 1
 
     def on_focus(self) -> None:
         """The chosen axis is strong."""

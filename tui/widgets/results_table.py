@@ -15,7 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.results_model import ResultsModel
-from tui.row_order import RowOrder
+from tui.row_order import Arrangement, RowOrder
 from tui.widgets.cursor_line import styled
 from tui.widgets.result_cells import STYLES, Cells
 
@@ -65,10 +65,10 @@ class ResultsTable(ScrollView, can_focus=True):
     class Arranged(Message):
         """Sort, filter, pins or frozen order changed by hand."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
+    def __init__(self, chosen: Arrangement, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.model = ResultsModel()
-        self.order = RowOrder(self.model)
+        self.order = RowOrder(self.model, chosen)
         self.cursor: int | None = None
         self._follows_first = True  # until somebody moves: then the cursor stays where it was put
         self._cells = Cells(self.model, self.order)
@@ -84,11 +84,8 @@ class ResultsTable(ScrollView, can_focus=True):
 
     def reset(self) -> None:
         """Forget all rows, for a record that was read anew; order and pins stay as somebody chose them."""
-        kept = self.order
         self.model = ResultsModel()
-        self.order = RowOrder(self.model)
-        self.order.sort_key, self.order.descending = kept.sort_key, kept.descending
-        self.order.pinned, self.order.filter_text = kept.pinned, kept.filter_text
+        self.order = RowOrder(self.model, self.order.chosen)
         self._cells = Cells(self.model, self.order)
         self._everything()
 

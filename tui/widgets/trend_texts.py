@@ -66,8 +66,10 @@ def values_text(effects: list[MainEffect], fixed: dict[str, Any], width: int, co
     has_room = width >= label + 45
     room = max(8, width - label - (32 if has_room else 16))
     for effect in effects:
-        text.append(shown_name(effect.name), style="bold underline")
-        text.append(f"   span {effect.span:.4f}, explains {effect.share:.0%}\n", style="dim")
+        name, explains = shown_name(effect.name), f"  explains {effect.share:.0%}"
+        span = f", span {effect.span:.4f}"
+        text.append(name, style="bold underline").append(explains, style="dim")
+        text.append(f"{span if len(name + explains + span) <= width else ''}\n", style="dim")
         best = max(one.mean for one in effect.levels)
         for one in effect.levels:
             strong = "bold" if one.mean == best else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from engine.state import SearchStatus
 from tui import numbers
 from tui.safe_text import clean
 from tui.widgets.pane import Pane, style_of
@@ -76,8 +77,7 @@ class WorkersPane(Pane):
         if not worker.alive:
             return line.append("gone", style=self._style("error"))
         if training is None:
-            doing = "saving" if state.started is not None and state.started.only_save else "idle"
-            line.append(doing.ljust(16), style="dim").append(" " * 20)
+            line.append(_without_training(state, worker).ljust(16), style="dim").append(" " * 20)
         else:
             served = sorted(fit.combination for fit in training.fits)
             also = f"+{len(served) - 1}" if len(served) > 1 else ""
@@ -98,3 +98,10 @@ class WorkersPane(Pane):
 
     def _style(self, variable: str) -> str:
         return style_of(self.app, variable)
+
+
+def _without_training(state: SearchState, worker: WorkerState) -> str:
+    if state.started is not None and state.started.only_save:
+        return "saving"
+    # Imports, data and the first compilation come before the first training.
+    return "idle" if worker.has_trained or state.status is not SearchStatus.RUNNING else "starting"
