@@ -176,12 +176,13 @@ def main() -> None:
         engine_pid = os.fork()
         if not engine_pid:
             try:
+                # Said by itself: its parent might come to it only after the first event.
+                os.write(1, json.dumps({"pid": os.getpid()}).encode() + b"\n")
                 _be_an_engine(Path(sessions), fatal, space, {**options, "workers": workers})
             except BaseException as error:
                 sys.stderr.write(f"{error!r}\n")
                 os._exit(1)
             os._exit(0)
-        os.write(1, json.dumps({"pid": engine_pid}).encode() + b"\n")
         _, status = os.waitpid(engine_pid, 0)
         left = _orphans_left() if sys.platform == "linux" else []
         os.write(1, json.dumps({"status": status, "left": left}).encode() + b"\n")
