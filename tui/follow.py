@@ -209,6 +209,7 @@ class Follow(threading.Thread):
         reader = MachineReader()
         liveness_due = machine_due = 0.0
         liveness: Liveness | None = None
+        reading: MachineReading | None = None
         quiet_polls = 0
         while not self._stopping.is_set():
             found = Feed()
@@ -244,7 +245,9 @@ class Follow(threading.Thread):
                     found.liveness = liveness if liveness != before else None
                 if self._clock() >= machine_due:
                     machine_due = self._clock() + self._machine_seconds
-                    found.machine = reader.read(self._pids)
+                    read_before, reading = reading, reader.read(self._pids)
+                    # Without workers the same is read again and again.
+                    found.machine = reading if reading.workers or reading != read_before else None
             except (FoldwatchError, OSError) as error:
                 self._report(found, error)
             if self._hand_over(found):

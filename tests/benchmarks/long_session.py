@@ -6,10 +6,12 @@ how many fits were finished and when, in seconds of `time.monotonic`)
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import itertools
 import random
 import select
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,7 +26,7 @@ from engine.session import DataRecord, SearchRecord, Session, open_session
 from engine.state import FitStatus, SearchState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 IDENTIFIER = "long-01"
 FOLDS = 5
@@ -99,8 +101,8 @@ class Engine:
         self.recorder.emit(event)
         self.recorder.flush_if_due()
 
-    def begin(self) -> None:
-        """The search, its combinations if it has none, and workers."""
+    def begin(self, workers: Sequence[int] = range(4_000_000, 4_000_000 + WORKERS)) -> None:
+        """The search, its combinations if it has none, and workers by pid: those that are gone again, or live ones."""
         self.emit(
             events.SearchStarted(
                 time=time.time(),
@@ -131,8 +133,8 @@ class Engine:
                 for index, values in enumerate(grid)
             ]
             self.emit(events.CombinationsAdded(time=time.time(), combinations=planned))
-        for worker in range(WORKERS):
-            self.emit(events.WorkerStarted(time=time.time(), worker=worker, pid=4_000_000 + worker, device="cpu"))
+        for worker, pid in enumerate(workers):
+            self.emit(events.WorkerStarted(time=time.time(), worker=worker, pid=pid, device="cpu"))
 
     def fit(self, combination: int, fold: int, worker: int, *, watched: bool) -> Iterator[events.Event]:
         """One fit from its start to its score; `watched`: with the epochs in between, which are not in the record."""
@@ -208,11 +210,25 @@ def _complain(said: str) -> None:
     sys.stderr.write(f"{said}\n")
 
 
-def go_on(folder: Path, rate: float) -> None:
+@contextlib.contextmanager
+def idle_processes() -> Iterator[list[int]]:
+    """Processes to read the memory and the processor of, which wait for their input to end."""
+    processes = [
+        subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+        for _ in range(WORKERS)
+    ]
+    try:
+        yield [process.pid for process in processes]
+    finally:
+        for process in processes:
+            process.communicate()
+
+
+def go_on(folder: Path, rate: float, workers: Sequence[int]) -> None:
     """Be the engine of a session at so many events a second, until stdin ends; none at all for 0."""
     session = open_session(folder.name, folder.parent)
     engine = Engine(session, session.state())
-    engine.begin()
+    engine.begin(workers)
     coming = engine.goes_on()
     due = time.monotonic()
     while True:
@@ -236,4 +252,5 @@ def go_on(folder: Path, rate: float) -> None:
 
 
 if __name__ == "__main__":
-    go_on(Path(sys.argv[1]), float(sys.argv[2]))
+    with idle_processes() as pids:
+        go_on(Path(sys.argv[1]), float(sys.argv[2]), pids)
