@@ -101,12 +101,19 @@ def test_a_full_disk_holds_the_search_until_there_is_room(
 
 
 def test_a_read_only_folder_is_looked_at_and_not_worked_on(
-    small_disk: Path, surroundings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    small_disk: Path,
+    surroundings: Path,
+    gate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("engine.search.Search", FakeSearch)
     Path("spec.toml").write_text(SPEC)
     there = ["--sessions", str(small_disk / "sessions")]
-    assert main(["run", "spec.toml", "--name", "a", *there]) == 0
+    search = fake_search(small_disk / "sessions", SPACE, name="a")
+    for event in search.run():
+        if isinstance(event, SearchStarted):
+            search.stop(at_once=True)
     subprocess.run([*_TOOL, "mount", "-o", "remount,ro", str(small_disk)], check=True)
     capsys.readouterr()
     for command in (["show", "a"], ["list"], ["logs", "a"], ["export", "a"]):
