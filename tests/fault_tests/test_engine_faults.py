@@ -19,7 +19,7 @@ from engine.control import Pause, write_request
 from engine.events import AnyEvent, FitScored, SearchStarted, WorkerStarted, from_json
 from engine.search import Search
 from engine.session import open_session
-from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, same_results, told
+from tests.fakes import FAKE_WORKER, SMALL, Fault, same_results, told
 from tests.marks import first_of
 
 if TYPE_CHECKING:
@@ -27,16 +27,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SPACE: dict[str, Any] = {"epochs": [2, 5], "hidden_units": [8, 16], "batch_size": [32, 64]}
-
-
-@pytest.fixture(scope="session")
-def undisturbed(parsed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """`cv_results_` of the space when nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FOLDWATCH_CACHE", str(parsed_data))
-        search = fake_search(tmp_path_factory.mktemp("undisturbed") / "sessions", SPACE)
-        list(search.run())
-    return search.cv_results_
 
 
 @pytest.fixture

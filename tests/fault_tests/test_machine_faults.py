@@ -37,16 +37,6 @@ DAY = 86_400.0
 _TOOL = ("/usr/bin/env",)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(parsed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """`cv_results_` of the space when nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FOLDWATCH_CACHE", str(parsed_data))
-        search = fake_search(tmp_path_factory.mktemp("undisturbed") / "sessions", SPACE)
-        list(search.run())
-    return search.cv_results_
-
-
 @pytest.fixture
 def gate(surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A pipe at which every training waits until its other end was opened and closed."""

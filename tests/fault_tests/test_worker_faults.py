@@ -56,16 +56,6 @@ def _of(happened: list[Event], kind: type[Any]) -> list[Any]:
     return [event for event in happened if isinstance(event, kind)]
 
 
-@pytest.fixture(scope="session")
-def undisturbed(parsed_data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """`cv_results_` of the space when nothing goes wrong."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FOLDWATCH_CACHE", str(parsed_data))
-        search = fake_search(tmp_path_factory.mktemp("undisturbed") / "sessions", SPACE)
-        list(search.run())
-    return search.cv_results_
-
-
 @pytest.mark.parametrize(
     ("kind", "how"),
     first_of(
