@@ -217,8 +217,7 @@ def run(
     if name is not None:
         session.check_identifier(name)
         if (folder / name).exists():
-            message = f"session {name!r} exists; continue it with: foldwatch resume {name}"
-            raise UsageError(message)
+            raise UsageError(session.taken(folder / name))
     if detach:
         chosen = name or session.new_identifier(folder, read.dataset)
         arguments = ["run", str(spec.absolute()), "--name", chosen]
@@ -284,7 +283,7 @@ def resume(
         console.say(f"{identifier}: asked its engine to go on")
         return 0
     if str(found.state().status) == "completed" and not retry and not as_json:
-        console.say(f"{identifier} is complete: nothing is left to run; its results: foldwatch show {identifier}")
+        console.say(f"{identifier} is complete: nothing is left to run; its results: {found.command('show')}")
         return 0
     if detach:
         arguments = ["resume", identifier]
@@ -390,12 +389,13 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     state = search.state
     identifier = search.session.id if search.session else ""
     if code:
-        go_on = f"go on with: foldwatch resume {identifier}" if identifier else "nothing has been recorded yet"
+        go_on = f"go on with: {search.session.command('resume')}" if search.session else "nothing has been recorded yet"
         console.say(f"interrupted; {go_on}")
         return code
     if not as_json and state.combinations:
         print_text(results_table(state, terminal_width(), most=None if len(state.combinations) <= 50 else 20))
-        save = f"save the best with: foldwatch save {identifier} --to best.keras"
+        assert search.session is not None
+        save = f"save the best with: {search.session.command('save', '--to', 'best.keras')}"
         console.say(f"recorded as {identifier}; {save if state.best else 'no combination is complete on every fold'}")
     if notify:
         notify_user(notify, identifier, str(outcome))

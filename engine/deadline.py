@@ -2,8 +2,8 @@
 
 A named time ("18:00", an ISO date and time) is a moment of the wall clock: whoever moves the clock moves it too. A
 span ("20m") is counted by the engine's monotonic clock from when the engine is told, so that no clock that jumps by a
-day can end a search or keep it going; it stands still while the machine sleeps, and a pause does not stop it. A
-deadline is its engine's: one that goes on later is given its own.
+day can end a search or keep it going; it stands still while the machine sleeps, and a pause does not stop it. An
+engine that goes on later keeps to the moment that the one before it announced, while that is to come.
 """
 
 from __future__ import annotations

@@ -1,20 +1,46 @@
-"""Where a model may be saved: the description beside it replaces nothing that is not such a description."""
+"""Where a model may be saved: known before a refit, which may take minutes, is made for it."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.errors import UsageError
+from engine.errors import CannotCreateError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def check_record_place(path: Path) -> None:
-    """Raises UsageError where the description beside a model would replace a file that is none of ours."""
-    place = path.with_suffix(".json")
+def check_model_place(path: Path) -> None:
+    """Refuse a path that no model can be saved to.
+
+    Raises UsageError for a name that does not end in `.keras`, or where the description beside the model would replace
+    a file that is none of ours; CannotCreateError for a directory, for a folder that does not exist and for one that
+    may not be written to.
+    """
+    if path.suffix != ".keras":
+        message = f"{path}: a Keras model is saved to a name that ends in .keras"
+        raise UsageError(message)
+    if path.is_dir():
+        message = f"{path}: is a directory; name the file to save to"
+        raise CannotCreateError(message)
+    check_folder(path)
+    _check_description(path.with_suffix(".json"))
+
+
+def check_folder(path: Path) -> None:
+    """Raises CannotCreateError where no file can be made: there is no such folder, or it may not be written to."""
+    if not path.parent.is_dir():
+        message = f"{path}: there is no folder {path.parent}"
+        raise CannotCreateError(message)
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        message = f"{path}: the folder {path.parent} may not be written to"
+        raise CannotCreateError(message)
+
+
+def _check_description(place: Path) -> None:
     try:
         described = msgspec.json.decode(place.read_bytes())
     except FileNotFoundError:

@@ -68,8 +68,8 @@ def forecast(state: SearchState, now: float) -> Forecast | None:
         squares += sum(to_come.values()) ** 2 / (state.combinations_to_come * state.splits)
     few = not to_come and len(workload) <= _DEALT_OUT
     waiting = [fit.seconds(one) for one in workload.waiting()] if few else fit.seconds(parts)
-    alive = sum(worker.alive for worker in state.workers.values())
-    workers = max(len(running), alive or state.started.workers)
+    # One that has died is started again at once: those alive at this moment would be too few.
+    workers = max(len(running), state.started.workers)
     estimate = _spread_over(begun, waiting, workers)
     for training, left in zip(running, begun, strict=True):
         whole = _parts_up_to(state, training, training.epochs)

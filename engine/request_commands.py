@@ -51,7 +51,7 @@ def retry(identifier: Identifier, combination: Combinations, sessions: Sessions 
     found = open_session(identifier, sessions_folder(sessions))
     check_retries(found, combination)
     if not found.liveness().alive:
-        command = " ".join(["foldwatch resume", identifier, *(f"--retry {number}" for number in combination)])
+        command = found.command("resume", *(part for number in combination for part in ("--retry", str(number))))
         message = f"{identifier}: no engine works on this session; start one that finishes them with: {command}"
         raise UsageError(message)
     for number in combination:

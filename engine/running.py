@@ -20,6 +20,7 @@ from engine.course import Course
 from engine.deadline import Deadline, DeadlineWatch, request_of
 from engine.errors import FoldwatchError, InputOutputError, UsageError, cannot_work
 from engine.inbox import Inbox
+from engine.model_place import check_model_place
 from engine.model_record import model_record, refit_epochs
 from engine.pool import Died, Pool, Said
 from engine.preparing import changed_versions
@@ -65,7 +66,8 @@ class RunningSearch:
 
     `pool` has a worker started, by `start_worker`, for each of `devices`; it is closed at the end. `publish` gets every
     event once it lasts (scores: once they are synced); `warn` is told what cannot be recorded. `known`: fits to take
-    over, by combination and fold. `after`: the session's newest segment when nobody worked on it.
+    over, by combination and fold. `keeps_deadline`: one that the engine before was told counts on while it is to come.
+    `after`: the session's newest segment when nobody worked on it.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class RunningSearch:
         requests: Sequence[control.AnyRequest] = (),
         only_save: bool = False,
         deadline: Deadline | None = None,
+        keeps_deadline: bool = False,
         after: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -112,6 +115,9 @@ class RunningSearch:
         self._memory_of: dict[int, int] = {}
         self._last_of: dict[int, Training] = {}
         self._deadline = DeadlineWatch(self.state, clock)
+        told_before = self.state.deadline
+        if keeps_deadline and told_before is not None and told_before > clock():
+            deadline = Deadline(at=told_before)
         if deadline is not None:
             self._inbox.put(request_of(deadline))
         for request in requests:
@@ -246,7 +252,7 @@ class RunningSearch:
     @property
     def _how_to_go_on(self) -> str:
         left = self.state.fits_total - self.state.fits_finished
-        return f"go on with the {left} fits that are left: foldwatch resume {self.session.id}"
+        return f"go on with the {left} fits that are left: {self.session.command('resume')}"
 
     def _patience(self) -> float:
         wait = self._requests_at + _REQUEST_SECONDS - time.monotonic()
@@ -439,7 +445,7 @@ class RunningSearch:
                     time=self._clock(),
                     combination=refit.combination,
                     path=refit.path,
-                    error=f"the worker died: {how}; see: foldwatch logs {self.session.id}",
+                    error=f"the worker died: {how}; see: {self.session.command('logs')}",
                 )
             )
         self._deaths_in_vain += 1
@@ -454,7 +460,7 @@ class RunningSearch:
 
     def _fail(self, why: str) -> None:
         self._ending, self._at_once = "failed", True
-        self._message = f"{why}; see: foldwatch logs {self.session.id}"
+        self._message = f"{why}; see: {self.session.command('logs')}"
 
     def _try_again(self, work: Work, reason: str, *, alone: bool, traceback: str = "") -> None:
         """Once more, if it has not been tried before: `alone` where memory may have been short."""
@@ -590,9 +596,16 @@ class RunningSearch:
         best = self.state.best
         index = request.combination if request.combination is not None else best.index if best else -1
         combination = self.state.combinations[index] if index in range(len(self.state.combinations)) else None
+        error = ""
         if combination is None or combination.status.value != "complete":
             which = "no combination is" if index < 0 else f"combination {index} is not"
             error = f"{which} complete on every fold"
+        else:
+            try:
+                check_model_place(Path(request.path))
+            except FoldwatchError as refused:
+                error = str(refused)
+        if combination is None or error:
             self._emit(events.SaveFailed(time=self._clock(), combination=index, path=request.path, error=error))
             return
         self._refits.append(_Refit(combination.index, request.path))

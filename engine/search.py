@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine import control, events, machine, results, steering
 from engine.deadline import Deadline, request_of
 from engine.errors import UsageError, cannot_work
-from engine.model_place import check_record_place
+from engine.model_place import check_model_place
 from engine.model_record import steps_kept
 from engine.plan import make_plan
 from engine.pool import WORKER_COMMAND, Pool
@@ -50,7 +50,8 @@ class Search:
     `["gpu:0", "gpu:1"]` (None: GPUs where they are of use, else the CPU); `name`: the session's name (None: the data
     set's with a number); `sessions`: folder of sessions; `data_dir`: folder with `reuters.npz` or `imdb.npz`;
     `group_readable`: the user's group may read the session;
-    `deadline`: when to end, such as "20m" or "18:00", as `engine.deadline` has it.
+    `deadline`: when to end, such as "20m" or "18:00", as `engine.deadline` has it; None keeps what an earlier engine
+    was told, if that is still to come.
 
     Raises SpecError for a spec that cannot be run. Nothing runs, and nothing is written, before `start` or `run`.
     """
@@ -82,6 +83,7 @@ class Search:
         self._fresh, self._group_readable = fresh, group_readable
         self._take_over, self._accept_versions = take_over, accept_versions
         self._deadline = Deadline.read(deadline) if deadline is not None else None
+        self._keeps_deadline = deadline is None
         self._retries: list[control.Retry] = []
         self._sessions = sessions_folder(Path(sessions) if sessions is not None else None)
         self._data_dir = Path(data_dir) if data_dir is not None else None
@@ -277,6 +279,7 @@ class Search:
                 requests=requests,
                 only_save=only_save,
                 deadline=None if only_save else self._deadline,
+                keeps_deadline=self._keeps_deadline and not only_save,
                 after=self._free_after,
             )
         except BaseException:
@@ -320,7 +323,7 @@ class Search:
         if changed and not self._accept_versions and not only_save:
             message = (
                 f"{self.session.id}: began with other versions, so its scores would differ in their last digits: "
-                f"{'; '.join(changed)}; to go on all the same: foldwatch resume {self.session.id} --accept-versions"
+                f"{'; '.join(changed)}; to go on all the same: {self.session.command('resume', '--accept-versions')}"
             )
             raise UsageError(message)
         prepared = prepare_again(self.session, self._data_dir, self._progress)
@@ -423,13 +426,7 @@ class Search:
             message = f"combination {combination} is {state.combinations[combination].status}, not complete"
             raise UsageError(message)
         target = Path(path).absolute()
-        if target.suffix != ".keras":
-            message = f"{path}: a model is saved as .keras; name a file that ends so"
-            raise UsageError(message)
-        if not target.parent.is_dir():
-            message = f"{path}: there is no folder {target.parent}"
-            raise UsageError(message)
-        check_record_place(target)
+        check_model_place(target)
         return control.Save(path=str(target), combination=combination)
 
     # Results

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import re
+import shlex
 import shutil
 import stat
 import time
@@ -199,11 +200,17 @@ class Session:
         """What a scored fit predicted for its validation rows; None if that is gone or damaged."""
         return predictions.read_predictions(self.folder, place)
 
+    def command(self, word: str, *options: str) -> str:
+        """What somebody would type to do this with the session."""
+        return command_of(self.folder.parent, word, self.id, *options)
+
     def request(self, request: control.Request) -> None:
         """Ask something of its engine. Raises UsageError if none works on it, or if it is somebody else's."""
         self.check_mine()
         if not self.liveness().alive:
-            message = f"{self.id}: no engine works on this session; start one with: foldwatch resume {self.id}"
+            is_complete = self.state().status is SearchStatus.COMPLETED
+            go_on = "the search is complete" if is_complete else f"start one with: {self.command('resume')}"
+            message = f"{self.id}: no engine works on this session; {go_on}"
             raise UsageError(message)
         control.write_request(self.folder, request)
 
@@ -212,7 +219,7 @@ class Session:
         self.check_mine()
         now = self.liveness()
         if now.alive:
-            message = f"{self.id}: {now.owner} works on this session; first: foldwatch stop {self.id}"
+            message = f"{self.id}: {now.owner} works on this session; first: {self.command('stop')}"
             raise SessionHeldError(message)
         doomed = self.folder.with_name(f"{_DELETED}{self.id}.{process_mark()}")
         try:
@@ -235,13 +242,12 @@ def check_free(session: Session, take_over: str = "") -> int:
     if now.certain and not now.alive:
         return newest
     if now.certain:
-        message = f"{session.id}: {now.owner} works on this session; watch it with: foldwatch attach {session.id}"
+        message = f"{session.id}: {now.owner} works on this session; watch it with: {session.command('attach')}"
         raise SessionHeldError(message)
     if take_over != now.host:
         has = "works on this session" if now.alive else "worked on this session and has not said that it ended"
-        message = (
-            f"{session.id}: {now.owner} {has}; if it is dead: foldwatch resume {session.id} --take-over {now.host}"
-        )
+        command = session.command("resume", "--take-over", now.host)
+        message = f"{session.id}: {now.owner} {has}; if it is dead: {command}"
         raise SessionHeldError(message)
     return newest
 
@@ -255,7 +261,7 @@ class SessionDraft:
         self._target = sessions / identifier
         self.folder = sessions / f"{_NEW}{identifier}.{process_mark()}"
         if self._target.exists():
-            raise UsageError(_taken(identifier))
+            raise UsageError(taken(self._target))
         self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
         try:
             make_private_folder(sessions, group_readable=group_readable)
@@ -283,7 +289,7 @@ class SessionDraft:
             journal.sync_folder(self._target.parent)
         except OSError as error:
             if error.errno in _NOT_FREE:
-                raise UsageError(_taken(record.id)) from None
+                raise UsageError(taken(self._target)) from None
             raise self._cannot_create(error) from error
         return Session(self._target, record)
 
@@ -302,8 +308,9 @@ def _status(status: SearchStatus, *, alive: bool) -> str:
     return str(status) if alive or status.is_finished or status is SearchStatus.NEW else "crashed"
 
 
-def _taken(identifier: str) -> str:
-    return f"session {identifier!r} exists; continue it with: foldwatch resume {identifier}"
+def taken(place: Path) -> str:
+    """What is said where a session is to be made and one lies already."""
+    return f"session {place.name!r} exists; continue it with: {command_of(place.parent, 'resume', place.name)}"
 
 
 def check_identifier(identifier: str) -> str:
@@ -357,13 +364,19 @@ def sessions_folder(explicit: Path | None = None) -> Path:
     return Path(platformdirs.user_data_dir("foldwatch", appauthor=False)) / "sessions"
 
 
+def command_of(sessions: Path, *words: str) -> str:
+    """What somebody would type: `foldwatch WORDS`, and where the sessions lie if that is not the usual folder."""
+    unusual = [] if sessions == sessions_folder() else ["--sessions", str(sessions)]
+    return shlex.join(["foldwatch", *words, *unusual])
+
+
 def open_session(identifier: str, folder: Path) -> Session:
     """A session of a folder. Raises UsageError if there is none, SessionUnreadableError if it cannot be read."""
     place = folder / check_identifier(identifier)
     try:
         mode = place.lstat().st_mode
     except OSError:
-        message = f"no session {identifier!r} in {folder}; see: foldwatch list"
+        message = f"no session {identifier!r} in {folder}; see: {command_of(folder, 'list')}"
         raise UsageError(message) from None
     _check_place(place, mode)
     return Session(place, _read_record(place))

@@ -26,14 +26,18 @@ _ABSENT = object()  # of a hyperparameter that a combination does not have
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column as it is drawn: `key` names its values, `title` is what stands above them."""
+    """A column as it is drawn: `key` names its values, `title` is what stands above them.
+
+    `stays`: however far the others are scrolled.
+    """
 
     key: str
     title: str
     width: int
-    kind: str  # rank, stage, param, fold, mean, seconds, status
+    kind: str  # rank, number, stage, param, fold, mean, seconds, status
     right: bool = True
     fold: int = -1
+    stays: bool = False
 
 
 class ResultsModel:
@@ -125,7 +129,12 @@ class ResultsModel:
 
     def _layout(self, folds: list[str], combinations: list[CombinationState]) -> list[Column]:
         titles = short_titles(self.params)
-        columns = [Column("rank", "rank", max(5, len(str(self.rows)) + 3), "rank")]
+        # What ranks, by what, and how far the rest is, must not need a wide terminal.
+        columns = [
+            Column("rank", "rank", max(5, len(str(self.rows)) + 3), "rank", stays=True),
+            Column("combination", "#", len(str(max(0, self.rows - 1))), "number", stays=True),
+            Column("mean", "mean ± std", 14, "mean", stays=True),
+        ]
         if any(self.stages):
             columns.append(Column("stage", "stage", 5, "stage"))
         self.shared = {}
@@ -141,8 +150,6 @@ class ResultsModel:
             width = max(min(widest, _LONGEST_VALUE), len(title))
             columns.append(Column(key, title, width, "param", right=numeric))
         least = len(".7312@10") if any(one.epochs_allowed or one.rungs for one in combinations) else len("0.7312")
-        # Before the folds: what ranks, and how far the rest is, must not need a wide terminal.
-        columns.append(Column("mean", "mean ± std", 14, "mean"))
         columns += [Column(key, key, max(least, len(key)), "fold", fold=number) for number, key in enumerate(folds)]
         columns.append(Column("seconds", "seconds", 7, "seconds"))
         columns.append(Column("status", "status", 8, "status", right=False))

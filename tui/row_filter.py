@@ -2,8 +2,8 @@
 
 `optimizer=adam mean>0.8 batch_size>=128 status=running wide` keeps the rows for which every term holds:
 `=` and `!=` compare, `<` `<=` `>` `>=` order numbers, `~` and bare words look for text. `a,b` is either, `5..10` is
-a range, quotes hold spaces and commas together, "" is what a combination lacks. A column may be named by any part of
-its name that is clear: `decay_rate`.
+a range, quotes hold spaces and commas together, "" is what a combination lacks, `#17` a combination by its number. A
+column may be named by any part of its name that is clear: `decay_rate`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _TERM = re.compile(r'\s*(?:([\w .@-]*?)\s*(!=|>=|<=|=|>|<|~))?\s*((?:"[^"]*"|[^\s"])+)')
 _UNFINISHED = re.compile(r"\s*(?:[\w .@-]*?\s)?([\w.@-]*)\s*(!=|>=|<=|[=<>~!])")
+_OPEN = re.compile(r'\s*(?:[\w .@-]*?\s)?([\w.@-]*(?:!=|>=|<=|[=<>~])?(?:"[^"]*"|[^\s"])*"[^"]*)')
+_NUMBER = re.compile(r"#(\d+)")
 _OPTION = re.compile(r'"([^"]*)"|([^",]+)')
 _RANGE = re.compile(r"(-?[\d.]+(?:e-?\d+)?)\.\.(-?[\d.]+(?:e-?\d+)?)", re.IGNORECASE)
 _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
@@ -50,6 +52,9 @@ def compile_filter(text: str, columns: Mapping[str, Sequence[Any]]) -> Predicate
     while position < len(text):
         if unfinished := _UNFINISHED.fullmatch(text, position):
             raise FilterError(_wanted(unfinished[1], unfinished[2], columns), unfinished.start(1))
+        if unfinished := _OPEN.fullmatch(text, position):
+            message = 'a second " is missing'
+            raise FilterError(message, unfinished.start(1))
         term = _TERM.match(text, position)
         if term is None:
             message = f"cannot read {text[position : position + 20]!r}; as in: optimizer=adam mean>0.8"
@@ -67,6 +72,8 @@ def compile_filter(text: str, columns: Mapping[str, Sequence[Any]]) -> Predicate
 def _predicates(term: re.Match[str], columns: Mapping[str, Sequence[Any]], *, is_last: bool) -> list[Predicate]:
     name, order, value = term.groups()
     if order is None:
+        if combination := _NUMBER.fullmatch(value):
+            return [_comparison(columns[find_column("combination", columns)], "=", combination[1])]
         if is_last and any(column.startswith(value.lower()) for column in columns):
             return []
         return [_anywhere(value.strip('"'), columns)]

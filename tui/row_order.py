@@ -62,6 +62,15 @@ class RowOrder:
         self._keeps = compile_filter(text, self.model.values)
         self.filter_text, self.problem = text.strip(), ""
 
+    def filter_as_typed(self, text: str) -> str:
+        """Filter by the terms that can be read so far; what is wrong with the next one, nothing if all is well."""
+        try:
+            self.filter_by(text)
+        except FilterError as error:
+            self.filter_as_typed(text[: error.position])
+            return str(error)
+        return ""
+
     def keeps(self, row: int) -> bool:
         """Whether the filter holds for a row, pinned or not."""
         return self._keeps is None or self._keeps(row)

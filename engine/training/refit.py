@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.errors import TrainingRefusedError
 from engine.journal import as_json, write_whole
-from engine.model_place import check_record_place
+from engine.model_place import check_model_place
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
 
@@ -52,11 +52,10 @@ def refit(
     """
     # Importing Keras takes seconds; what cannot be saved is refused before.
     from engine.training.keras_batches import predict
-    from engine.training.saving import check_target, save_model
+    from engine.training.saving import save_model
     from engine.training.scoring import scores
 
-    check_target(path)
-    check_record_place(path)
+    check_model_place(path)
     rows = dataset.training
     request = training_request(
         params,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
-from engine.errors import CannotCreateError, TrainingRefusedError, UsageError, cannot_write
+from engine.errors import TrainingRefusedError, cannot_write
+from engine.model_place import check_model_place
 from engine.training.keras_batches import Evaluation, predict_exactly, trained_model
 from engine.training.keras_network import build_optimizer
 from engine.unfinished import unfinished_path
@@ -24,26 +25,6 @@ if TYPE_CHECKING:
     from engine.training.interface import NetworkDescription
 
 TOLERANCE = 1e-5  # between the probabilities of the trainer and those of the saved model
-
-
-def check_target(path: Path) -> None:
-    """Refuse a path that no model can be saved to, before the work of a refit is done for it.
-
-    Raises `UsageError` for a name that does not end in `.keras`, `CannotCreateError` for a directory, for a folder
-    that does not exist and for one that may not be written to.
-    """
-    if path.suffix != ".keras":
-        message = f"{path}: a Keras model is saved to a name that ends in .keras"
-        raise UsageError(message)
-    if path.is_dir():
-        message = f"{path}: is a directory; name the file to save to"
-        raise CannotCreateError(message)
-    if not path.parent.is_dir():
-        message = f"{path}: there is no folder {path.parent}"
-        raise CannotCreateError(message)
-    if not os.access(path.parent, os.W_OK | os.X_OK):
-        message = f"{path}: the folder {path.parent} may not be written to"
-        raise CannotCreateError(message)
 
 
 def save_model(
@@ -67,10 +48,10 @@ def save_model(
     Its predictions for `rows` must equal `expected_probabilities` (rows, classes) to `TOLERANCE`, or where float32
     rounds by more than that, those in float64 must equal `exact_probabilities()`; and the file's must equal its own.
 
-    Raises `TrainingRefusedError` if they do not, `UsageError` and `CannotCreateError` as `check_target` does, and
+    Raises `TrainingRefusedError` if they do not, `UsageError` and `CannotCreateError` as `check_model_place` does, and
     `InputOutputError` if writing fails underway. The target then is what it was before.
     """
-    check_target(path)
+    check_model_place(path)
     model = trained_model(network, weights, build_optimizer(optimizer, optimizer_arguments or {}, learning_rate))
     probabilities, _ = Evaluation(model, network)(rows)
     # Outputs that a long training has made large are rounded by more than that in float32, by Keras as by us.

@@ -245,7 +245,7 @@ def test_requests_to_nobody_are_refused(searched: str, command: list[str], capsy
     out, err = _told(capsys, command[0], searched, *command[1:], code=2)
     assert out == ""
     assert "no engine works on this session" in err
-    assert "foldwatch resume done" in err
+    assert "the search is complete" in err
     assert err.count("\n") == 1
 
 

@@ -206,7 +206,7 @@ def test_a_search_ends_by_its_deadline_and_is_completed_later(tmp_path: Path, mo
     assert [type(event).__name__ for event in said].count("DeadlineSet") == 1
     state = open_session("late", sessions).state()
     assert state.message.startswith("the deadline, ")
-    assert state.message.endswith("foldwatch resume late")
+    assert f"foldwatch resume late --sessions {sessions}" in state.message
     assert state.fits_finished < state.fits_total
     monkeypatch.delenv(FAULT_VARIABLE)
     again = Search.of_session("late", sessions=sessions, worker_command=FAKE_WORKER)
@@ -214,6 +214,28 @@ def test_a_search_ends_by_its_deadline_and_is_completed_later(tmp_path: Path, mo
         pass
     assert again.outcome == "completed"
     assert again.state.deadline is None
+
+
+@pytest.mark.parametrize(("given", "kept"), [(None, True), ("none", False)])
+def test_a_deadline_outlives_its_engine(
+    given: str | None, kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    for name, value in told(Fault("gate", path=str(gate))).items():
+        monkeypatch.setenv(name, value)
+    sessions = tmp_path / "sessions"
+    search = fake_search(sessions, {"epochs": [1]}, workers=1, deadline="1h", name="a")
+    for event in search.run():
+        if isinstance(event, events.DeadlineSet):
+            search.stop(at_once=True)
+    first = search.state.deadline
+    assert first is not None
+    monkeypatch.delenv(FAULT_VARIABLE)
+    again = Search.of_session("a", sessions=sessions, worker_command=FAKE_WORKER, deadline=given)
+    list(again.run())
+    assert again.outcome == "completed"
+    assert again.state.deadline == (pytest.approx(first, abs=0.01) if kept else None)
 
 
 def test_a_running_search_is_told_of_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

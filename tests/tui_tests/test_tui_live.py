@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -183,16 +184,24 @@ async def test_the_header_says_by_when() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("key", "combination"), [("b", None), ("B", 10)])
-async def test_save_asks_where(key: str, combination: int | None) -> None:
+async def test_save_asks_where(key: str, combination: int | None, tmp_path: Path) -> None:
     session = half_way_session()
     async with watching(session) as (pilot, screen):
         await pilot.press("j", key)
         await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
         assert "foldwatch save reuters-01" in shown(pilot.app)
+        # A folder that is not there is refused before anybody trains.
+        await pilot.press("enter")
+        await until(pilot, lambda: "there is no folder" in shown(pilot.app))
+        path = str(tmp_path / "a.keras")
+        Path(path).touch()
+        field = pilot.app.screen.query_one(Input)
+        field.value = path
+        await pilot.press("enter")
+        await until(pilot, lambda: "would be replaced" in shown(pilot.app))
+        assert not session.requests
         await pilot.press("enter")
         await until(pilot, lambda: session.requests)
-        name = "best" if combination is None else "combination-10"
-        path = f"/nowhere/sessions/reuters-01/{name}.keras"
         assert session.requests == [control.Save(path=path, combination=combination)]
         session.script_events.append(events.RefitStarted(time=1.0, combination=8, epochs=20, path=path))
         await until(pilot, lambda: "refitting #8 on all training rows: epoch 0/20" in shown(pilot.app))
@@ -288,11 +297,11 @@ async def test_sorting_by_keys_and_by_the_mouse() -> None:
     async with watching() as (pilot, screen):
         table = screen.query_one(ResultsTable)
         await pilot.press("greater_than_sign")
-        assert table.order.sort_key == "fold 0"
+        assert table.order.sort_key == "batch_size"
         await pilot.press("v")
-        assert not table.order.descending
+        assert table.order.descending
         await pilot.press("less_than_sign", "less_than_sign")
-        assert table.order.sort_key == [column.key for column in table.model.columns if column.kind == "param"][-1]
+        assert table.order.sort_key == "combination"
         await pilot.click(ResultsTable, offset=(3, 1))
         assert table.order.sort_key == "rank"
         await pilot.click(ResultsTable, offset=(3, 4))
@@ -307,8 +316,18 @@ async def test_the_column_to_sort_by_comes_into_view_whole() -> None:
             await pilot.press("greater_than_sign")
         await until(pilot, lambda: "status" in shown(pilot.app))
         assert "seconds" in shown(pilot.app)
-        await pilot.press("greater_than_sign", "greater_than_sign")
+        while table.order.sort_key != "batch_size":
+            await pilot.press("greater_than_sign")
         assert table.scroll_offset.x == 0
+
+
+@pytest.mark.parametrize("size", first_of([((60, 16),), ((100, 30),), ((120, 40),)]))
+async def test_the_score_is_in_view_however_narrow_the_table(size: tuple[int, int]) -> None:
+    async with watching(size=size) as (pilot, screen):
+        assert "mean ± std" in shown(pilot.app)
+        await pilot.press("right", "right", "right")
+        assert screen.query_one(ResultsTable).scroll_offset.x > 0
+        assert "mean ± std" in shown(pilot.app)
 
 
 async def test_moving_by_arrows_pages_and_edges() -> None:
@@ -334,9 +353,11 @@ async def test_filtering_while_typing() -> None:
         table = screen.query_one(ResultsTable)
         await pilot.press("f", *"epochs", "equals_sign", "2", "0")
         await until(pilot, lambda: len(table.order.rows) == 8)
-        assert "8 shown" in shown(pilot.app)
+        assert "8 of 24 · filter epochs=20" in shown(pilot.app)
+        assert "↵ keep the filter" in shown(pilot.app)
         await pilot.press("enter")
         assert table.has_focus
+        assert "f filter" in shown(pilot.app)
         await pilot.press("f", *" nonsense", "equals_sign", "1")
         await until(pilot, lambda: "no column" in said(screen))
         await pilot.press("escape")
@@ -344,19 +365,31 @@ async def test_filtering_while_typing() -> None:
 
 
 @pytest.mark.parametrize("size", first_of((size,) for size in SIZES))
-@pytest.mark.parametrize("typed", first_of([("lr=",), ("foo>",), ("mean>",), ("mean>high",), ("optim",)]))
+@pytest.mark.parametrize(
+    "typed", first_of([("lr=",), ("foo>",), ("mean>",), ("mean>high",), ('optimizer="',), ("optim",)])
+)
 async def test_a_filter_that_is_not_valid_yet_keeps_the_rows(typed: str, size: tuple[int, int]) -> None:
     async with watching(size=size) as (pilot, screen):
         table = screen.query_one(ResultsTable)
         await pilot.press("f", *f"epochs=20 {typed}")
         assert len(table.order.rows) == 8
-        assert "8 shown" in str(table.border_subtitle)
+        assert "8 of 24 · filter epochs=20" in str(table.border_title)
         problem = screen.query_one(ControlPanel).said
         assert bool(problem) == (typed != "optim")
         assert problem in shown(pilot.app), "uncut"
         if typed == "optim":
             await pilot.press(*"izer=adam")
             assert len(table.order.rows) == 4
+
+
+@pytest.mark.parametrize("size", first_of((size,) for size in SIZES))
+async def test_a_filter_that_nothing_passes_says_so(size: tuple[int, int]) -> None:
+    async with watching(size=size) as (pilot, screen):
+        await pilot.press("f", *"#7", "enter")
+        await until(pilot, lambda: screen.query_one(ResultsTable).order.rows == [7])
+        await pilot.press("f", *" mean>1", "enter")
+        await until(pilot, lambda: "none passes the filter" in shown(pilot.app))
+        assert "0 of 24 · filter #7 mean>1" in shown(pilot.app)
 
 
 async def test_marks_bring_schedules_into_the_plot() -> None:
@@ -423,7 +456,7 @@ async def test_a_pane_is_maximised_between_header_and_keys(name: str, size: tupl
         assert "foldwatch pause reuters-01" in shown(pilot.app)
         await pilot.press("f", *"epochs=20")
         await until(pilot, lambda: "epochs=20" in shown(pilot.app).splitlines()[2], "the filter over the table")
-        assert "8 shown" in shown(pilot.app)
+        assert "8 of 24" in shown(pilot.app)
         await pilot.press("escape", "escape")
         await until(pilot, lambda: screen.query_one(ControlPanel).region and screen.query_one("#rates").region)
 
@@ -568,6 +601,10 @@ async def test_export_and_copy_show_their_command(monkeypatch: pytest.MonkeyPatc
         await pilot.press("e")
         await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
         assert "foldwatch export reuters-01 --format csv" in shown(pilot.app)
+        for wrong, why in (("a.xlsx", "ends in .csv or .json"), ("/nowhere/a.csv", "there is no folder /nowhere")):
+            pilot.app.screen.query_one(Input).value = wrong
+            await pilot.press("enter")
+            await until(pilot, lambda why=why: why in shown(pilot.app))  # type: ignore[misc]
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         await pilot.press("y")

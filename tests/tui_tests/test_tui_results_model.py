@@ -47,7 +47,8 @@ def model(state: SearchState) -> ResultsModel:
 def test_only_hyperparameters_that_vary_are_columns(model: ResultsModel) -> None:
     assert model.params == ["batch_size", "epochs", "hidden_units", "optimizer"]
     assert model.fixed["learning_rate__decay_rate"] == 0.8
-    assert [column.title for column in model.columns][:5] == ["rank", "batch", "epochs", "units", "optimizer"]
+    assert [column.title for column in model.columns][3:7] == ["batch", "epochs", "units", "optimizer"]
+    assert [column.title for column in model.columns if column.stays] == ["rank", "#", "mean ± std"]
 
 
 def test_ranks_are_those_of_scikit_learn(model: ResultsModel, state: SearchState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
     from textual.binding import BindingType
+
+
+def whole_path(typed: str) -> Path:
+    """The path that somebody means; one of a user who does not exist stays as it was typed."""
+    try:
+        return Path(typed).expanduser().absolute()
+    except RuntimeError:
+        return Path(typed).absolute()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,7 @@ class PathScreen(ModalScreen[str | None]):
     """Asks for a path, or another line; shows the command that does the same. Returns None for escape.
 
     `refused` says why a line cannot be taken, nothing if it can: then the question stays, with what was typed.
+    `warned` says what it would undo: that is taken when it is entered twice.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", show=False)]
@@ -85,8 +95,10 @@ class PathScreen(ModalScreen[str | None]):
         suggested: str,
         command: Callable[[str], str],
         refused: Callable[[str], str] = lambda line: "",
+        warned: Callable[[str], str] = lambda line: "",
     ) -> None:
         super().__init__()
+        self._warned, self._warned_of = warned, ""
         self._question = question
         self._suggested = suggested
         self._command = command
@@ -114,6 +126,9 @@ class PathScreen(ModalScreen[str | None]):
         why = self._refused(line) if line else ""
         if why:
             self._say(f"✗ {why}")
+        elif line and line != self._warned_of and (warning := self._warned(line)):
+            self._warned_of = line
+            self._say(f"▲ {warning}; enter once more goes on")
         else:
             self.dismiss(line or None)
 

@@ -262,13 +262,18 @@ class LiveScreen(LiveActions, Screen[None]):
         self._panel.show_keys(self.keys_now())
         order, model = table.order, table.model
         arrow = "▾" if order.descending else "▴"
-        title = f"combinations {model.rows} · sort {order.sort_key} {arrow}"
+        count = (
+            f"{len(order.rows)} of {model.rows} · filter {order.filter_text}" if order.filter_text else f"{model.rows}"
+        )
+        title = f"combinations {count} · sort {order.sort_key} {arrow}"
         if self.live.state.rounds:
             title += f" · {self.live.state.rounds[-1].words}"
-        filtered = f"filter {order.filter_text} ({len(order.rows)} shown)" if order.filter_text else ""
         hidden = table.hidden_columns
         more = f"{hidden} more column{'s' if hidden > 1 else ''} ← →" if hidden else ""
-        self._entitle(title, " · ".join(part for part in (filtered, more) if part))
+        if self.has_class("-narrow") and more:
+            # Panes have no lower border there.
+            title, more = f"{title} · {more}", ""
+        self._entitle(title, more)
         self._fit_columns()
 
     def _entitle(self, title: str, subtitle: str) -> None:
@@ -398,13 +403,8 @@ class LiveScreen(LiveActions, Screen[None]):
     def _when_filter_typed(self, event: Input.Changed) -> None:
         if not event.input.display:
             return
-        try:
-            self._table.order.filter_by(event.value)
-            self._panel.say("")
-        except FilterError as error:
-            # The terms before it hold, and nothing that it was on the way here: `lr`, which no row has.
-            self._table.order.filter_by(event.value[: error.position])
-            self._panel.say(str(error), problem=True)
+        problem = self._table.order.filter_as_typed(event.value)
+        self._panel.say(problem, problem=bool(problem))
         self._rearranged()
 
     @on(Input.Submitted, "#filter")

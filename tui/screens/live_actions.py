@@ -10,6 +10,7 @@ from textual.binding import Binding
 from engine.control import Pause, Resume, Retry, Save, Skip, Stop
 from engine.deadline import Deadline, request_of
 from engine.errors import FoldwatchError, UsageError
+from engine.model_place import check_folder, check_model_place
 from engine.state import CombinationStatus
 from engine.steering import check_retry
 from engine.steering_words import Change, read_change
@@ -17,10 +18,12 @@ from tui.clipboard import copy
 from tui.engine_process import EngineCommand, shown_command
 from tui.results_model import LAST
 from tui.screens.change import ChangeScreen, meaning
-from tui.screens.dialogs import Choice, ChoiceScreen, PathScreen
+from tui.screens.dialogs import Choice, ChoiceScreen, PathScreen, whole_path
 from tui.widgets.control_panel import ControlPanel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.app import App
     from textual.binding import BindingType
     from textual.widget import Widget
@@ -67,6 +70,10 @@ class LiveActions:
         """Keys that mean something where the search stands: (key, word, action)."""
         live = self.live
         standing = live.standing
+        focused = self.focused.id if self.focused is not None else None
+        if focused == "filter":
+            # Plain keys are letters there.
+            return [("↵", "keep the filter", "focused.submit"), ("esc", "clear it", "screen.back")]
         keys: list[tuple[str, str, str]] = []
         if not self.read_only:
             if standing in ("paused", "pausing"):
@@ -89,7 +96,7 @@ class LiveActions:
             ("f", "filter", "screen.filter"),
             ("m", "mark", "screen.mark"),
             ("t", "trends", "screen.trends"),
-            *_keys_of_pane(self.focused.id if self.focused is not None else None),
+            *_keys_of_pane(focused),
             ("q", "quit", "app.quit"),
             ("o", "maximise", "screen.maximise"),
             ("z", "freeze", "screen.freeze"),
@@ -191,7 +198,7 @@ class LiveActions:
         def chosen(path: str | None) -> None:
             if not path:
                 return
-            whole = str(Path(path).expanduser().absolute())
+            whole = str(whole_path(path))
             if self.live.is_alive:
                 request = Save(path=whole, combination=None if is_best else combination)
                 self._ask([request], "save", f"saving #{combination} was asked for", *which, "--to", whole)
@@ -200,7 +207,10 @@ class LiveActions:
 
         title = f"Save #{combination}{', the best' if is_best else ''}: refit on all training rows, test set scored"
         suggested = str(self.session.folder / name)
-        self.app.push_screen(PathScreen(title, suggested, lambda path: self._shown(command(path))), chosen)
+        asking = PathScreen(
+            title, suggested, lambda path: self._shown(command(path)), _refusal(check_model_place), _is_there
+        )
+        self.app.push_screen(asking, chosen)
 
     def action_skip(self) -> None:
         """Do not run what is still missing of the selected combination."""
@@ -285,7 +295,7 @@ class LiveActions:
 
         def chosen(path: str | None) -> None:
             if path:
-                whole = Path(path).expanduser().absolute()
+                whole = whole_path(path)
                 self._run(command(path), f"results are in {whole}", output=whole)
 
         suggested = str(Path.cwd() / f"{self.session.id}.csv")
@@ -294,6 +304,8 @@ class LiveActions:
                 "Export all results; a name that ends in .json makes JSON",
                 suggested,
                 lambda path: f"{self._shown(command(path))} > {path}",
+                _refusal(_check_export),
+                _is_there,
             ),
             chosen,
         )
@@ -357,3 +369,28 @@ def _keys_of_pane(pane: str | None) -> list[tuple[str, str, str]]:
             return [("u", "epochs, steps", "screen.units"), ("l", "logarithm", "screen.logarithm")]
         case _:
             return []
+
+
+def _refusal(check: Callable[[Path], None]) -> Callable[[str], str]:
+    """Why a check refuses the path that somebody typed; nothing if it does not."""
+
+    def why(typed: str) -> str:
+        try:
+            check(whole_path(typed))
+        except FoldwatchError as error:
+            return str(error)
+        return ""
+
+    return why
+
+
+def _check_export(path: Path) -> None:
+    if path.suffix not in (".csv", ".json") or path.is_dir():
+        message = f"{path}: results are exported to a file whose name ends in .csv or .json"
+        raise UsageError(message)
+    check_folder(path)
+
+
+def _is_there(typed: str) -> str:
+    path = whole_path(typed)
+    return f"{path} is there already and would be replaced" if path.exists() else ""

@@ -14,7 +14,7 @@ from tui.clipboard import copy
 from tui.engine_process import shown_command
 from tui.form import Form, form_of, read
 from tui.launch import keep_spec, run_arguments, specs_folder, write_spec
-from tui.screens.dialogs import Choice, ChoiceScreen, PathScreen
+from tui.screens.dialogs import Choice, ChoiceScreen, PathScreen, whole_path
 
 if TYPE_CHECKING:
     from textual.binding import BindingType
@@ -150,7 +150,7 @@ class NewSearchActions:
         def chosen(answer: str | None) -> None:
             if not answer:
                 return
-            path = _whole(answer)
+            path = whole_path(answer)
             if not path.exists():
                 write(path)
                 return
@@ -181,7 +181,7 @@ class NewSearchActions:
         def chosen(answer: str | None) -> None:
             if not answer:
                 return
-            path = _whole(answer)
+            path = whole_path(answer)
             try:
                 spec = SearchSpec.read(path)
             except FoldwatchError as error:  # it was another file a moment ago
@@ -243,13 +243,9 @@ class NewSearchActions:
             self.app.push_screen(ChoiceScreen("Start over with a new form?", choices), answered)
 
 
-def _whole(path: str) -> Path:
-    return Path(path).expanduser().absolute()
-
-
 def _why_not_written(path: str) -> str:
     """What can be known before it is tried."""
-    whole = _whole(path)
+    whole = whole_path(path)
     if whole.is_dir():
         return f"{whole}: the spec cannot be written: it is a folder"
     return "" if whole.parent.is_dir() else f"{whole}: the spec cannot be written: there is no such folder"
@@ -257,7 +253,7 @@ def _why_not_written(path: str) -> str:
 
 def _why_not_read(path: str) -> str:
     try:
-        SearchSpec.read(_whole(path))
+        SearchSpec.read(whole_path(path))
     except FoldwatchError as error:
         return str(error)
     return ""

@@ -50,7 +50,7 @@ class Cells:
     @property
     def frozen(self) -> int:
         """Width of what stays when columns scroll."""
-        return self.model.columns[0].width + self.gap if self.model.columns else 0
+        return sum(column.width + self.gap for column in self.model.columns if column.stays)
 
     def fit(self, width: int) -> None:
         """Columns stand closer where that saves scrolling."""
@@ -73,7 +73,7 @@ class Cells:
     def column_edge(self, left: int, step: int) -> int:
         """The next place at which a column begins behind the frozen one."""
         edges, edge = [0], 0
-        for column in self.model.columns[1:]:
+        for _, column in self._places():
             edge += column.width + self.gap
             edges.append(edge)
         if step > 0:
@@ -97,9 +97,10 @@ class Cells:
     def _places(self) -> Iterator[tuple[int, Column]]:
         """Where each column begins that scrolls, and the column."""
         begin = self.frozen
-        for column in self.model.columns[1:]:
-            yield begin, column
-            begin += column.width + self.gap
+        for column in self.model.columns:
+            if not column.stays:
+                yield begin, column
+                begin += column.width + self.gap
 
     def _is_whole(self, begin: int, column: Column, width: int, left: int) -> bool:
         return begin - left >= self.frozen and begin - left + column.width <= width
@@ -147,6 +148,8 @@ class Cells:
                 segments.append(Segment("◆" if pinned else " ", styles["pin"]))
                 number = "" if rank is None else str(rank)
                 segments.append(Segment(f"{number.rjust(width - 3)} {'★' if best else ' '}", plain))
+            elif kind == "number":
+                segments.append(Segment(str(row).rjust(width), plain or styles["dim"]))
             elif kind == "stage":
                 segments.append(Segment(str(model.stages[row] + 1).rjust(width), plain))
             elif kind == "param":
@@ -161,7 +164,7 @@ class Cells:
                     segments += [Segment("▪", styles["dim"]), Segment(" " * (self.gap - 1), None)]
                     continue
             elif kind == "mean":
-                # What has no mean to rank says here how far it is: the status column may be out of sight.
+                # What has no mean to rank says here how far it is: the status may be out of sight.
                 if status is CombinationStatus.COMPLETE:
                     text = numbers.with_deviation(model.values["mean"][row], model.values["std"][row])
                     segments.append(Segment(text.rjust(width), plain or styles["strong"]))

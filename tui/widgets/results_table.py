@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.segment import Segment
 from textual.binding import Binding
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -182,6 +183,8 @@ class ResultsTable(ScrollView, can_focus=True):
             if row == self.cursor:
                 style = "cursor" if self.has_focus else "cursor-away"
             segments, frozen = self._cells.row(row), self._cells.frozen
+        elif y == 1 and self.model.rows:
+            segments, frozen, style = [Segment("none passes the filter; escape clears it")], 0, "dim"
         else:
             return Strip.blank(width, self._cells.styles["row"])
         base = self._cells.styles["row"] + self._cells.styles[style]

@@ -219,21 +219,21 @@ def test_refuses_targets_that_cannot_be_saved_to(
 ) -> None:
     import os
 
-    from engine.training.saving import check_target
+    from engine.model_place import check_model_place
 
     (tmp_path / "folder.keras").mkdir()
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match=r"best\.h5: .* ends in .keras"):
-        check_target(tmp_path / "best.h5")
+        check_model_place(tmp_path / "best.h5")
     with pytest.raises(CannotCreateError, match="is a directory"):
-        check_target(tmp_path / "folder.keras")
+        check_model_place(tmp_path / "folder.keras")
     with pytest.raises(CannotCreateError, match="there is no folder"):
-        check_target(tmp_path / "nowhere" / "best.keras")
+        check_model_place(tmp_path / "nowhere" / "best.keras")
     with pytest.raises(CannotCreateError, match="there is no folder"):
         save(tmp_path / "file" / "best.keras")
     # Tests may run as root, who may write everywhere.
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(CannotCreateError, match="may not be written to"):
-        check_target(tmp_path / "best.keras")
+        check_model_place(tmp_path / "best.keras")
     check = tmp_path / "best.keras"
     assert not check.exists()
