@@ -84,7 +84,8 @@ def unknown(what: str, name: str, known: Sequence[str]) -> str:
     """What is accepted instead of an unknown name, the likeliest first."""
     from difflib import get_close_matches
 
-    close = get_close_matches(name, known, 1)
+    # `acc` begins accuracy, and is more like jaccard.
+    close = [one for one in known if len(name) > 1 and one.startswith(name)] or get_close_matches(name, known, 1)
     hint = f"{close[0]!r}? " if close else ""
     return f"{hint}{what} of {', '.join(known)}"
 
@@ -122,7 +123,8 @@ def _value(kind: Kind, value: object, place: str) -> Any:
     if value == NONE and isinstance(kind, Number) and kind.optional:
         return None
     if not kind.accepts(value):
-        raise SpecError(place, value, str(kind))
+        schedules = f", or a schedule with its arguments, one of {', '.join(SCHEDULES)}"
+        raise SpecError(place, value, f"{kind}{schedules if kind is LEARNING_RATE and isinstance(value, str) else ''}")
     if isinstance(kind, Word):
         return kind.canonical(str(value))
     return list(value) if isinstance(value, tuple) else value

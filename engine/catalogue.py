@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 NONE = "none"  # how specs write None, for which TOML has no word
+DEFAULT = "default"  # what results show of a hyperparameter that a combination does not name
 
 
 @dataclass(frozen=True)

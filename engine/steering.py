@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine import control
+from engine.catalogue import DEFAULT
 from engine.combination_space import combination_space
 from engine.errors import SpecError, UsageError
 from engine.space import grid
@@ -125,6 +126,8 @@ def _drop_values(parameter: str, value: object, state: SearchState) -> Step:
     """Whatever is not finished of the combinations that have this value."""
     having = [one for one in state.combinations if parameter in one.params]
     found = [one.index for one in having if one.params[parameter] == value]
+    if value == DEFAULT and having and "__" not in parameter:
+        found = [one.index for one in state.combinations if parameter not in one.params]
     if not found:
         there = _listed(sorted({_word(one.params[parameter]) for one in having}) if having else [])
         message = f"no combination has {parameter} = {_word(value)}; {parameter} is: {there or 'in none of them'}"

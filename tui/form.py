@@ -102,15 +102,21 @@ class Form:
 class Reading:
     """What a form says: a valid spec, or what is wrong with which field.
 
+    `rest`: what the fields say that are not wrong, if that is a spec.
     `workers` and `devices` None: what the machine allows.
     """
 
     values: dict[str, Any]
-    spec: SearchSpec | None
+    rest: SearchSpec | None
     problems: dict[str, str]
     workers: int | None = None
     devices: list[str] | None = None
     name: str | None = None
+
+    @property
+    def spec(self) -> SearchSpec | None:
+        """What the form means; None if anything is wrong."""
+        return None if self.problems else self.rest
 
 
 def field_of_space(space: int, hyperparameter: str) -> str:
@@ -132,7 +138,7 @@ def read(form: Form) -> Reading:
     values["space"] = spaces[0] if len(spaces) == 1 else spaces
     workers, devices, name = _workers(form, problems), _devices(form, problems), _name(form, problems)
     spec = _judge(form, values, problems)
-    return Reading(values, None if problems else spec, problems, workers, devices, name)
+    return Reading(values, spec, problems, workers, devices, name)
 
 
 def _judge(form: Form, values: Mapping[str, Any], problems: dict[str, str]) -> SearchSpec | None:
@@ -176,7 +182,7 @@ def message_of(error: SpecError) -> str:
     """The engine's own words, with the place only as far as the field does not say it."""
     where = re.search(r"\]\.([a-z_0-9]+)", error.place)
     inside = f"{where[1]}: " if where and where[1] not in HYPERPARAMETER_NAMES else ""
-    value = json.dumps(error.value, default=repr)
+    value = text_of(error.value) if isinstance(error.value, Mapping) else json.dumps(error.value, default=repr)
     shown = value if len(value) <= 60 else f"{value[:57]}..."
     # The engine names a strategy as TOML has it, the form as its field does.
     accepted = re.sub(r"strategy = \{ (\w+) = n \}", r"strategy \1 30", error.accepted)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Study:
-    """What came out: `hints` and `problems` by field; no meaning, lab and data where the form cannot be read."""
+    """What came out: `hints` and `problems` by field; no meaning where anything is wrong.
+
+    Lab and data are those of what is not wrong, if that is a spec.
+    """
 
     form: Form
     reading: Reading
@@ -49,14 +52,16 @@ def study(form: Form, batch_number: int, data_folder: Path | None) -> Study:
             check_devices(reading.devices)
         except UsageError as error:
             problems = {**problems, "devices": str(error).removeprefix("devices: ")}
-    spec = reading.spec
+    # What is wrong is no reason to say nothing of the rest.
+    spec = reading.rest
+    has_rates = not any(name.endswith(".learning_rate") for name in problems)
     return Study(
         form=form,
         reading=reading,
         problems=problems,
-        hints=_hints(spec) if spec is not None else {},
+        hints={name: hint for name, hint in _hints(spec).items() if name not in problems} if spec is not None else {},
         meaning=meaning,
-        lab=lab_of(spec, batch_number) if spec is not None and not problems else None,
+        lab=lab_of(spec, batch_number) if spec is not None and has_rates else None,
         data=_data(spec, data_folder) if spec is not None else None,
         machine=machine_in_words(),
     )

@@ -45,7 +45,7 @@ class LiveModel:
         self.liveness: Liveness | None = None
         self.machine: MachineReading | None = None
         self.has_opened = False
-        self.pause_asked = False
+        self.asked = ""  # `pausing` or `stopping`, until that has come to be
         self._stall = StallWatch()
         self._curves: OrderedDict[CurvePlace, Curve | None] = OrderedDict()
         self._plans: OrderedDict[int, PlannedRates | None] = OrderedDict()
@@ -64,7 +64,7 @@ class LiveModel:
             self.state.apply(event)
             self.history.take(event, self.state)
         if self.state.status is not SearchStatus.RUNNING:
-            self.pause_asked = False
+            self.asked = ""
         self.liveness = feed.liveness or self.liveness
         self.machine = feed.machine or self.machine
         for place, curve in feed.curves.items():
@@ -103,7 +103,7 @@ class LiveModel:
         started, refit = self.state.started, self.state.refit
         if self.is_alive and started is not None and started.only_save and refit is not None and refit.is_unfinished:
             return "saving"
-        return "pausing" if self.pause_asked and status is SearchStatus.RUNNING else str(status)
+        return self.asked or str(status)
 
     def quiet_seconds(self, now: float) -> float:
         """How long an engine that lives has brought nothing, where that is longer than it should be; else 0.0."""
@@ -128,7 +128,7 @@ class LiveModel:
             fits_total=state.fits_total,
             fits_failed=state.fits_failed,
             elapsed=state.elapsed(clock),
-            remaining=remaining_seconds(state, now) if self.is_alive else None,
+            remaining=remaining_seconds(state, now) if self.is_alive and not self.asked else None,
             deadline=moment_in_words(state.deadline) if self.is_alive and state.deadline is not None else "",
             is_late=state.delay is not None,
             best=self._best(model),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.catalogue import DEFAULT
 from engine.narration import show_value
 from tui.safe_text import clean
 
@@ -47,7 +48,7 @@ def in_one(head: str, arguments: Sequence[str], params: dict[str, Any]) -> str:
     """An optimizer or a schedule with these of its arguments: `Exp 0.1 0.96`."""
     value = params.get(head)
     if value is None:
-        return "default"
+        return DEFAULT
     parts = [_SHORT.get(value, value) if isinstance(value, str) else show_value(value)]
     first_of_all = sorted(arguments, key=lambda name: not name.endswith(_FIRST))
     parts += [show_value(params[name]) for name in first_of_all if name in params]

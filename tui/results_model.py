@@ -218,14 +218,22 @@ def _all_numbers(values: list[Any]) -> bool:
 
 
 def varying(combinations: list[CombinationState]) -> list[str]:
-    """Names of the hyperparameters that not all combinations have in common, sorted."""
-    if not combinations:
-        return []
-    first = combinations[0].params
+    """Names of the hyperparameters that not all combinations have in common, sorted.
+
+    An argument that is the same wherever its optimizer or schedule is chosen tells nothing that its head does not.
+    """
     names = sorted({name for combination in combinations for name in combination.params})
-    return [
-        name for name in names if any(combination.params.get(name) != first.get(name) for combination in combinations)
-    ]
+    return [name for name in names if _varies(name, combinations)]
+
+
+def _varies(name: str, combinations: list[CombinationState]) -> bool:
+    head, _, argument = name.partition("__")
+    those = [combination.params for combination in combinations]
+    if argument:
+        chosen = {params.get(head) for params in those if name in params}
+        those = [params for params in those if params.get(head) in chosen]
+    first = those[0].get(name, _ABSENT)
+    return any(params.get(name, _ABSENT) != first for params in those)
 
 
 def in_few_words(params: dict[str, Any], names: list[str]) -> str:

@@ -2,8 +2,8 @@
 
 `optimizer=adam mean>0.8 batch_size>=128 status=running wide` keeps the rows for which every term holds:
 `=` and `!=` compare, `<` `<=` `>` `>=` order numbers, `~` and bare words look for text. `a,b` is either, `5..10` is
-a range, quotes hold spaces and commas together, "" is what a combination lacks, `#17` a combination by its number. A
-column may be named by any part of its name that is clear: `decay_rate`.
+a range, quotes hold spaces and commas together, "" or `default` is what a combination lacks, `#17` a combination by its
+number. A column may be named by any part of its name that is clear: `decay_rate`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import difflib
 import operator
 import re
 from typing import TYPE_CHECKING, Any
+
+from engine.catalogue import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -152,7 +154,7 @@ def _equals(option: str) -> Callable[[Any], bool]:
         number = _as_number(value)
         if limit is not None and number is not None:
             return number == limit or f"{number:.{_places(option)}f}" == option
-        return _shown(value) == wanted
+        return _shown(value) == wanted or (value is None and wanted == DEFAULT)
 
     return test
 

@@ -33,7 +33,8 @@ def open_zoom(
 
         if screen.is_current:  # somebody may have gone elsewhere meanwhile
             screen.app.push_screen(NewSearchScreen(form), left)
-            screen.app.push_screen(TextScreen(f"zoom into {session.id}: proposed, nothing runs yet", text))
+            title = f"zoom into {session.id}: proposed, nothing runs yet"
+            screen.app.push_screen(TextScreen(title, text, "escape goes on to the form"))
 
     def work() -> None:
         from engine.zoom import zoom
@@ -61,6 +62,6 @@ def _in_words(made: Zoom) -> str:
             "",
             f"{count} combinations, {scored} of them scored already: taken over on an equal machine",
             "",
-            "escape shows the form that holds it: change what you like, F5 starts it.",
+            "The form behind this holds it: change what you like, F5 starts it.",
         ]
     )

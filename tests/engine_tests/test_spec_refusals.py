@@ -117,6 +117,7 @@ WRONG = {
     "one fold": _sample("folds = 1", ("folds:", "1", "at least 2")),
     "more folds than rows of any class": _sample("folds = 900\nsubsample = 2000", ("folds:", "900")),
     "scoring of nothing": _sample("scoring = []", ("scoring:", "[]", "at least one")),
+    "name that begins a scorer": _sample('scoring = ["acc"]', ("scoring[0]:", "'acc'", "'accuracy'?")),
     "unknown scorer": _sample('scoring = ["acuracy"]', ("scoring[0]:", "'acuracy'", "'accuracy'?")),
     "a scorer twice": _sample('scoring = ["accuracy", "accuracy"]', ("scoring[1]:", "'accuracy'", "once")),
     "scoring for two classes": Wrong(

@@ -89,6 +89,19 @@ def test_dropped_values_do_not_run_and_undo_brings_them_back(held: Search, gate:
     assert statuses == {32: "complete", 64: "dropped"}
 
 
+def test_the_default_can_be_dropped_by_the_name_that_results_give_it(held: Search, gate: Path) -> None:
+    subscriber = held.subscribe()
+    held.add_values(learning_rate=[0.01])
+    added = len(_step(held, subscriber).added)
+    held.drop_values("learning_rate", "default")
+    dropped = _step(held, subscriber).dropped
+    assert dropped
+    assert not any("learning_rate" in held.state.combinations[index].params for index in dropped)
+    _end(held, gate)
+    complete = [one for one in held.state.combinations if str(one.status) == "complete"]
+    assert sum("learning_rate" in one.params for one in complete) == added
+
+
 def test_a_clone_is_one_combination_and_comes_first(held: Search, gate: Path) -> None:
     subscriber = held.subscribe()
     held.clone(0, optimizer={"name": "sgd", "momentum": 0.9})

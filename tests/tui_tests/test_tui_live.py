@@ -130,6 +130,8 @@ async def test_stop_asks_how(key: str, at_once: bool) -> None:
         await until(pilot, lambda: session.requests)
         assert session.requests == [control.Stop(at_once=at_once)]
         assert "foldwatch stop reuters-01" in said(screen)
+        await until(pilot, lambda: "STOPPING" in shown(pilot.app))
+        assert " left" not in shown(pilot.app).splitlines()[1]
 
 
 async def test_stop_can_be_left() -> None:

@@ -239,5 +239,13 @@ def test_a_study_says_everything_or_what_is_wrong() -> None:
     assert found.data is not None
     assert found.hints["space.0.epochs"] == "3 values"
     wrong = study(Form().with_text("folds", "1"), 0, None)
-    assert (wrong.spec, wrong.meaning, wrong.lab) == (None, None, None)
+    assert (wrong.spec, wrong.meaning) == (None, None)
     assert list(wrong.problems) == ["folds"]
+    # What is not wrong is drawn all the same.
+    assert (wrong.lab, wrong.data) == (found.lab, found.data)
+    no_rate = study(Form().with_text("space.0.learning_rate", "ExponentialDecay"), 0, None)
+    assert no_rate.lab is None
+    assert no_rate.data == found.data
+    assert "a schedule with its arguments, one of ExponentialDecay" in no_rate.problems["space.0.learning_rate"]
+    half = study(Form().with_text("space.0.learning_rate", "ExponentialDecay(decay_rate=0.9)"), 0, None)
+    assert half.problems["space.0.learning_rate"].startswith("ExponentialDecay(decay_rate=0.9) is not accepted")

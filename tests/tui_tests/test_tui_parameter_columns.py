@@ -8,7 +8,7 @@ from engine.combination_space import combination_space
 from engine.state import SearchState
 from tests.tui_tests.scripted_search import Script
 from tui.parameter_columns import grouped, shared_texts
-from tui.results_model import ResultsModel
+from tui.results_model import ResultsModel, in_few_words
 from tui.snippet import python_snippet, rerun_command
 
 
@@ -65,3 +65,14 @@ def test_a_combination_is_written_as_a_spec_of_one() -> None:
     assert "'early_stopping = { patience = 3, stop = false }'" in rerun_command(spec, params)
     assert "seed" not in python_snippet(spec, params)
     assert rerun_command({"dataset": "it's"}, params).endswith("foldwatch run one.toml")
+
+
+def test_an_argument_that_tells_no_more_than_its_head_is_no_column() -> None:
+    decay = {"learning_rate": "ExponentialDecay", "learning_rate__decay_epochs": 1}
+    rates = [{**decay, "learning_rate__decay_rate": rate} for rate in (0.8, 0.9)]
+    names = model_of([{"learning_rate": 0.1}, *rates]).params
+    assert names == ["learning_rate", "learning_rate__decay_rate"]
+    assert in_few_words(rates[0], names) == "Exp 0.8"
+    assert model_of([{"optimizer": "sgd"}, {"optimizer": "sgd", "optimizer__nesterov": True}]).params == [
+        "optimizer__nesterov"
+    ]

@@ -95,3 +95,9 @@ def test_a_filter_sees_values_that_change() -> None:
     assert not keeps(0)
     columns["mean"][0] = 0.9
     assert keeps(0)
+
+
+def test_what_a_combination_does_not_name_is_found_as_the_table_calls_it() -> None:
+    keeps = compile_filter("learning_rate=default", {"learning_rate": [None, 0.1]})
+    assert keeps is not None
+    assert [keeps(0), keeps(1)] == [True, False]

@@ -151,16 +151,17 @@ class TextScreen(ModalScreen[None]):
         Binding("k", "scroll(-1)", "Up", show=False),
     ]
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, leave: str = "escape goes back") -> None:
         super().__init__()
         self._title = title
         self._text = text
+        self._leave = leave
 
     def compose(self) -> ComposeResult:
         """The text in a box that scrolls."""
         with VerticalScroll(classes="dialog reading") as box:
             box.border_title = safe_content(self._title)
-            box.border_subtitle = safe_content("escape goes back")
+            box.border_subtitle = safe_content(self._leave)
             yield Static(safe_text(self._text, lines=True))
 
     def on_mount(self) -> None:

@@ -124,7 +124,7 @@ class LiveActions:
         """Halt at the next epoch's end."""
         if not self._may("pause", alive=True):
             return
-        self.live.pause_asked = True
+        self.live.asked = "pausing"
         self._ask([Pause()], "pause", "a pause was asked for: trainings halt at their next epoch's end")
 
     def action_stop(self) -> None:
@@ -140,6 +140,7 @@ class LiveActions:
         def chosen(key: str | None) -> None:
             if key is not None:
                 at_once = key == "a"
+                self.live.asked = "stopping"
                 how = "stopping at once was asked for" if at_once else "stopping was asked for; running fits finish"
                 self._ask([Stop(at_once=at_once)], "stop", how, *(["--at-once"] if at_once else []))
 
@@ -218,12 +219,13 @@ class LiveActions:
         if selected is None or not self._may("skip", alive=True):
             return
         if self._table.model.statuses[selected].is_finished:
-            self._panel.say(f"#{selected} is finished; there is nothing to skip", problem=True)
+            status = self._table.model.statuses[selected]
+            self._panel.say(f"#{selected} is {status}; there is nothing to skip", problem=True)
             return
         self._ask(
             [Skip(combination=selected)],
             "skip",
-            f"skipping #{selected} was asked for",
+            f"skipping #{selected} was asked for; r takes it back",
             "--combination",
             str(selected),
         )

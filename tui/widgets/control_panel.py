@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
     from textual import events
     from textual.app import RenderResult
+    from textual.timer import Timer
+
+
+_SAID_SECONDS = 30.0  # what was said a while ago is no news, and is soon not so
 
 
 class ControlPanel(Widget):
@@ -26,6 +30,7 @@ class ControlPanel(Widget):
         self.said = ""
         self.command = ""
         self._is_problem = False
+        self._forgetting: Timer | None = None
         self._places: list[tuple[int, int, str]] = []
 
     def show_keys(self, keys: Sequence[tuple[str, str, str]]) -> None:
@@ -37,10 +42,13 @@ class ControlPanel(Widget):
     def say(self, text: str, command: str = "", *, problem: bool = False) -> None:
         """What was done or went wrong; the command stays until another one takes its place."""
         self.said, self.command, self._is_problem = text, command or self.command, problem
+        if self._forgetting is not None:
+            self._forgetting.stop()
+        self._forgetting = self.set_timer(_SAID_SECONDS, self.forget) if text else None
         self.refresh()
 
     def forget(self) -> None:
-        """What was said is not so any more; its command still does what it did."""
+        """What was said is over, or not so any more; its command still does what it did."""
         if self.said:
             self.said, self._is_problem = "", False
             self.refresh()

@@ -48,7 +48,7 @@ class MeaningPane(BoxedPane, can_focus=False):
         self._is_working = False
         self._meaning, self._problems, self._machine = meaning or self._meaning, problems, machine
         wrong = f"{problems} field{'s' if problems != 1 else ''} to mend" if problems else ""
-        self.entitle("what it means", wrong)
+        self.entitle("what it meant before" if wrong and self._meaning else "what it means", wrong)
         self._fit()
         self.changed()
 
@@ -80,7 +80,8 @@ class MeaningPane(BoxedPane, can_focus=False):
     def _text(self, width: int) -> Text:
         meaning = self._meaning
         if meaning is None:
-            return Text("what the form says is worked out …" if not self._problems else "", style="dim")
+            said = "stands here once that is mended" if self._problems else "what the form says is worked out …"
+            return Text(said, style="dim")
         about = "" if meaning.is_exact else "about "
         strong, faint = "bold", "dim"
         if self._problems:
