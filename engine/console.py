@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING, TextIO
 
@@ -29,7 +31,11 @@ class Console:
     def say(self, text: str) -> None:
         """A line of text."""
         self._erase()
-        self._write(f"{clean(text)}\n")
+        line = clean(text)
+        # A terminal breaks lines inside words; what holds a command is left to it, so that it can be copied.
+        if self._live and "foldwatch " not in line:
+            line = textwrap.fill(line, shutil.get_terminal_size().columns, break_on_hyphens=False)
+        self._write(f"{line}\n")
 
     def tell(self, event: events.Event, state: SearchState) -> None:
         """An event, where it is worth a line: all of them in a log, what went wrong or is new on a terminal."""

@@ -93,7 +93,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         try:
             values = tomllib.loads(content.decode())
         except _NOT_TOML as error:
-            raise SpecError(str(path), str(error), "a TOML document") from error
+            message = f"{path}: is no TOML document: {error}"
+            raise UsageError(message) from error
         for override in overrides:
             _override(values, override)
         return cls.from_values(values)
@@ -222,7 +223,8 @@ def _override(values: dict[str, Any], override: str) -> None:
     for parent in parents:
         table = table.setdefault(parent, {})
         if not isinstance(table, dict):
-            raise SpecError("--set", override, f"a path of tables; {parent} is not one")
+            what = "a list of them, to be given whole" if isinstance(table, list) else "none"
+            raise SpecError("--set", override, f"a path of tables; {parent} is {what}")
     table[last] = value
 
 

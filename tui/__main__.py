@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not wants_app(given):
         from engine.cli import main as headless
 
-        return int(headless(given))
+        return int(headless(command_first(given)))
     options = _parser().parse_args(given)
     is_served = "TEXTUAL_DRIVER" in os.environ  # a browser takes the terminal's place: tui.serve
     if not is_served and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
@@ -48,25 +48,32 @@ def wants_app(arguments: list[str]) -> bool:
     """Whether the arguments ask for the app: no command but options of the app, `attach`, or a demo to look at."""
     if "--help" in arguments or "-h" in arguments:
         return "attach" in arguments
-    command = _command(arguments)
-    if command is None:
+    place = _command_at(arguments)
+    if place is None:
         return not any(argument in ("--version", "--install-completion") for argument in arguments)
+    command = arguments[place]
     return command == "attach" or (command == "demo" and "--headless" not in arguments)
+
+
+def command_first(arguments: list[str]) -> list[str]:
+    """What stands before a command belongs to it, as it does to the app: `--sessions D list`."""
+    place = _command_at(arguments) or 0
+    return [*arguments[place:], *arguments[:place]]
 
 
 _WITH_VALUE = ("--sessions", "--data-dir", "--theme")
 
 
-def _command(arguments: list[str]) -> str | None:
-    """The first word that is neither an option nor an option's value."""
+def _command_at(arguments: list[str]) -> int | None:
+    """Where the first word stands that is neither an option nor an option's value."""
     skip = False
-    for argument in arguments:
+    for place, argument in enumerate(arguments):
         if skip:
             skip = False
         elif argument in _WITH_VALUE:
             skip = True
         elif not argument.startswith("-"):
-            return argument
+            return place
     return None
 
 

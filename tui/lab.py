@@ -12,6 +12,7 @@ from engine.narration import show_value
 from engine.planned_rates import PlannedRates
 from engine.schedules import depends_on_epochs, in_steps, rate_of, steps_per_epoch
 from engine.settings import settings_of
+from tui.parameter_columns import FIRST, SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -186,12 +187,13 @@ def _without_distributions(option: dict[str, Any]) -> list[tuple[str, dict[str, 
 
 
 def _label(params: Mapping[str, Any]) -> str:
-    """`ExponentialDecay 0.1, decay_rate 0.8, each 1 epochs`."""
+    """`Exp 0.1, decay rate 0.8, per epoch`: what tells curves apart comes first, since a narrow pane cuts the end."""
     rate = params["learning_rate"]
     if not isinstance(rate, str):
         return show_value(rate)
     words = []
-    for name, value in sorted(params.items(), key=lambda pair: not pair[0].endswith("initial_learning_rate")):
+    per = ("learning_rate__decay_epochs", "learning_rate__decay_steps")
+    for name, value in sorted(params.items(), key=lambda pair: (pair[0] in per, not pair[0].endswith(FIRST))):
         argument = name.removeprefix("learning_rate__")
         if argument == "learning_rate":
             continue
@@ -203,4 +205,4 @@ def _label(params: Mapping[str, Any]) -> str:
             words.append(shown)
         else:
             words.append(f"{argument.replace('_', ' ')} {shown}")
-    return f"{rate} {', '.join(words)}"
+    return f"{SHORT[rate]} {', '.join(words)}"

@@ -14,7 +14,7 @@ from tui.safe_text import clean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SHORT = {
+SHORT = {
     "ExponentialDecay": "Exp",
     "PiecewiseConstantDecay": "Steps",
     "PolynomialDecay": "Poly",
@@ -22,7 +22,7 @@ _SHORT = {
     "CosineDecay": "Cosine",
     "CosineDecayRestarts": "Restarts",
 }
-_FIRST = "initial_learning_rate"  # what a schedule starts from is said before what it does
+FIRST = "initial_learning_rate"  # what a schedule starts from is said before what it does
 
 
 def grouped(names: Sequence[str]) -> list[list[str]]:
@@ -49,7 +49,7 @@ def in_one(head: str, arguments: Sequence[str], params: dict[str, Any]) -> str:
     value = params.get(head)
     if value is None:
         return DEFAULT
-    parts = [_SHORT.get(value, value) if isinstance(value, str) else show_value(value)]
-    first_of_all = sorted(arguments, key=lambda name: not name.endswith(_FIRST))
+    parts = [SHORT.get(value, value) if isinstance(value, str) else show_value(value)]
+    first_of_all = sorted(arguments, key=lambda name: not name.endswith(FIRST))
     parts += [show_value(params[name]) for name in first_of_all if name in params]
     return clean(" ".join(parts), longest=200)

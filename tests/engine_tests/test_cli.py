@@ -278,12 +278,12 @@ def test_a_folder_that_cannot_be_made(spec: Path, capsys: pytest.CaptureFixture[
 
 
 def test_save_refuses_what_it_cannot_save(searched: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments, said in (
-        (["--to", "best.h5"], ".keras"),
-        (["--to", "nowhere/best.keras"], "no folder"),
-        (["--to", "best.keras", "--combination", "99"], "accepted: 0 to 8"),
+    for arguments, said, code in (
+        (["--to", "best.h5"], ".keras", 2),
+        (["--to", "nowhere/best.keras"], "no folder", 73),
+        (["--to", "best.keras", "--combination", "99"], "accepted: 0 to 8", 2),
     ):
-        out, err = _told(capsys, "save", searched, *arguments, code=2)
+        out, err = _told(capsys, "save", searched, *arguments, code=code)
         assert out == ""
         assert said in err
     assert not list(Path().glob("best*"))

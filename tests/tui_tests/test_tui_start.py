@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tests.tui_tests.pseudo_terminal import REPOSITORY, PseudoTerminal, play
-from tui.__main__ import main, wants_app
+from tui.__main__ import command_first, main, wants_app
 
 HEAVY = ("keras", "tensorflow", "sklearn", "scipy", "pandas")
 
@@ -34,6 +34,12 @@ HEAVY = ("keras", "tensorflow", "sklearn", "scipy", "pandas")
 )
 def test_who_answers(arguments: list[str], app: bool) -> None:
     assert wants_app(arguments) is app
+
+
+def test_options_before_a_command_are_the_commands() -> None:
+    assert command_first(["--sessions", "d", "list", "--json"]) == ["list", "--json", "--sessions", "d"]
+    assert command_first(["list", "--sessions", "d"]) == ["list", "--sessions", "d"]
+    assert command_first(["--version"]) == ["--version"]
 
 
 def test_without_a_terminal_it_says_so(capsys: pytest.CaptureFixture[str]) -> None:
