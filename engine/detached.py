@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError, UsageError
-from engine.journal import segment_numbers
+from engine.journal import read_header, segment_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,8 @@ def start_detached(
 
     Raises UsageError, or an error with the same exit code, with what it said if it ends before.
     """
-    before = _segments(sessions / identifier)
+    folder = sessions / identifier
+    before = _segments(folder)
     command = [sys.executable, "-P", "-m", "engine", *arguments, "--sessions", str(sessions)]
     command += ["--workers", str(workers)] if workers else []
     command += ["--devices", ",".join(devices)] if devices else []
@@ -78,7 +79,7 @@ def start_detached(
         process = subprocess.Popen(
             outliving(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
         )
-        while _segments(sessions / identifier) == before:
+        while not _has_begun(process.pid, folder, before):
             if process.poll() is not None:
                 said.seek(0)
                 lines = said.read().decode(errors="replace").strip().splitlines()
@@ -89,6 +90,12 @@ def start_detached(
 
 def _segments(folder: Path) -> list[int]:
     return segment_numbers(folder) if folder.is_dir() else []
+
+
+def _has_begun(pid: int, folder: Path, before: Sequence[int]) -> bool:
+    """Whether this process writes a segment: of two that start at once one only does."""
+    opened = [read_header(folder, number) for number in _segments(folder) if number not in before]
+    return any(header is not None and header.owner.pid == pid for header in opened)
 
 
 def _failure(code: int, said: str) -> FoldwatchError:

@@ -14,6 +14,7 @@ import pytest
 
 from engine.detached import ends_at_logout, outliving
 from engine.journal import read_header
+from engine.search import Search
 
 ENGINE = ["python", "-m", "engine", "resume", "a"]
 SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]
@@ -89,3 +90,22 @@ def test_a_detached_search_runs_in_a_scope(machine: Path, surroundings: Path) ->
         engine = psutil.Process(header.owner.pid)
         engine.terminate()
         engine.wait(30)
+
+
+@pytest.mark.slow
+def test_of_two_that_are_started_at_once_one_says_that_it_is_not(surroundings: Path) -> None:
+    space = {"epochs": 2000, "hidden_units": 512}
+    stopped = Search(dataset="sample", num_words=1000, space=space, name="a", sessions=surroundings, workers=1)
+    stopped.start()
+    stopped.stop(at_once=True)
+    assert stopped.wait(60) == "stopped"
+    command = [sys.executable, "-P", "-m", "engine", "resume", "a", "--detach", "--sessions", str(surroundings)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=60)[1] for process in started]
+    header = read_header(surroundings / "a", 2)
+    assert header is not None
+    engine = psutil.Process(header.owner.pid)
+    engine.terminate()
+    engine.wait(30)
+    assert sorted(process.returncode for process in started) == [0, 75], said
+    assert "on this session" in "".join(said)
