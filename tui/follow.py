@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 QUEUE_EVENTS = 20_000
 BATCH_EVENTS = 2_000
-_QUIET_POLLS = 10  # in a row that brought nothing; then half as many are enough to be seen in time
+# Polls in a row that brought nothing, and how many times as long it is then to the next one: an event is still on the
+# screen within half a second of the record, and a search that nobody works on has none.
+_QUIET = ((25, 4), (10, 3))
+_NO_ENGINE = 10
 
 
 class FollowedEvents(Protocol):
@@ -111,7 +114,7 @@ class Follow(threading.Thread):
         session: WatchedSession,
         changed: Callable[[], None],
         *,
-        poll_seconds: float = 0.15,
+        poll_seconds: float = 0.1,
         liveness_seconds: float = 2.0,
         machine_seconds: float = 2.0,
         clock: Callable[[], float] = time.monotonic,
@@ -146,7 +149,8 @@ class Follow(threading.Thread):
                 again = False
         if again:
             self._changed()
-        self._wake.set()
+        if self._backlog:
+            self._wake.set()  # there is room for more
         return feed
 
     def want_curves(self, places: list[CurvePlace]) -> None:
@@ -243,8 +247,9 @@ class Follow(threading.Thread):
                     liveness_due = self._clock() + self._liveness_seconds
                     before, liveness = liveness, self._session.liveness()
                     found.liveness = liveness if liveness != before else None
-                if self._clock() >= machine_due:
-                    machine_due = self._clock() + self._machine_seconds
+                if self._clock() >= machine_due and (self._pids or reading is None or reading.gpus or reading.workers):
+                    is_quiet = quiet_polls > _QUIET[0][0]
+                    machine_due = self._clock() + self._machine_seconds * (2 if is_quiet else 1)
                     read_before, reading = reading, reader.read(self._pids)
                     # Without workers the same is read again and again.
                     found.machine = reading if reading.workers or reading != read_before else None
@@ -252,7 +257,8 @@ class Follow(threading.Thread):
                 self._report(found, error)
             if self._hand_over(found):
                 self._changed()
-            self._wake.wait(self._poll_seconds * (2 if quiet_polls > _QUIET_POLLS else 1))
+            is_worked_on = liveness is None or liveness.alive or bool(self._commands)
+            self._wake.wait(self._poll_seconds * _times_as_long(quiet_polls, is_worked_on=is_worked_on))
             self._wake.clear()
 
     def _ask(self, work: Callable[[Feed], None]) -> None:
@@ -291,6 +297,13 @@ class Follow(threading.Thread):
             or found.answers
             or found.problems
         )
+
+
+def _times_as_long(quiet_polls: int, *, is_worked_on: bool) -> int:
+    """How many times the least pause there is before the next poll."""
+    if not is_worked_on and quiet_polls > _QUIET[-1][0]:
+        return _NO_ENGINE
+    return next((times for polls, times in _QUIET if quiet_polls > polls), 1)
 
 
 @contextlib.contextmanager

@@ -80,7 +80,7 @@ def make(sessions: Path) -> Session:
         for event in engine.fit(combination, fold, worker=(combination * FOLDS + fold) % WORKERS, watched=False):
             engine.emit(event)
     engine.recorder.flush_all(patient=False)
-    engine.recorder.beat()
+    engine.recorder.beat(ended=True)
     engine.recorder.journal.close()
     return session
 

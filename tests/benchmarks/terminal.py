@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 _FIRST_ROW = re.compile(r"│\s+1 ★.*\d\.\d{4}")
 _PROGRESS = re.compile(r"(\d+)/(\d+) ")
 _SETTLE_SECONDS = 2.0
+_QUIET_SECONDS = 8.0  # an idle search: nothing has come for a while
 _TABLE_COLUMN = 4  # a place inside the table, by whose background the cursor is found
 _HEADING = 3
 
@@ -222,7 +223,7 @@ def main() -> None:
         share, kilobytes, arrived = watching(sessions, 50, options.seconds)
         slow_share, slow_kilobytes, _ = watching(sessions, 50, 2 * options.seconds, "--low-bandwidth")
         with engine_at(sessions, 0), opened(sessions) as terminal:
-            terminal.watch(_SETTLE_SECONDS)
+            terminal.watch(_QUIET_SECONDS)
             waiting_share, _ = share_of_a_core(terminal, options.seconds)
         with opened(sessions) as terminal:
             terminal.watch(_SETTLE_SECONDS)

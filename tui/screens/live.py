@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
 REPAINT_SECONDS = 0.3
 PLOT_SECONDS = 2.0
+QUIET_SECONDS = 5.0  # without an event; then the clock in the header goes on by two seconds
 LOW_BANDWIDTH = 15  # so many times more rarely
 _SELECT_SECONDS = 0.08  # a held key moves on before plots are drawn
 
@@ -108,6 +109,8 @@ class LiveScreen(LiveActions, Screen[None]):
         self._brushes = Brushes()
         self._is_stalled = False
         self._drawn_at = 0.0
+        self._framed_at = 0.0
+        self._heard_at = time.monotonic()
         self._plots_drawn_at = 0.0
         self._machine_drawn: MachineReading | None = None
         self._drain_timer: Timer | None = None
@@ -145,7 +148,7 @@ class LiveScreen(LiveActions, Screen[None]):
         self._table.focus()
         self._draw_frame()
         self.follow.start()
-        self.set_interval(1.0 * self._slowness, self._tick)
+        self._ticker = self.set_interval(1.0 * self._slowness, self._tick, pause=True)
 
     def on_unmount(self) -> None:
         """Stop following; the search does not notice. Sort, pins and filter are kept for the next time."""
@@ -180,6 +183,8 @@ class LiveScreen(LiveActions, Screen[None]):
         """Draw what a feed brought."""
         live = self.live
         before = live.standing
+        if feed.events:
+            self._heard_at = time.monotonic()
         if live.take(feed, self._now()):
             self._table.reset()
         with self.app.batch_update():
@@ -194,6 +199,10 @@ class LiveScreen(LiveActions, Screen[None]):
                 self._draw_plots()
             elif feed.events or feed.state is not None:
                 self._plots_when_due()
+        if live.is_alive:
+            self._ticker.resume()
+        else:
+            self._ticker.pause()
         if live.standing != before:
             self._panel.forget()  # what was asked for has come to be, or cannot any more
         for answer in feed.answers:
@@ -226,9 +235,10 @@ class LiveScreen(LiveActions, Screen[None]):
 
     def _tick(self) -> None:
         """Elapsed and remaining time go on while nothing else happens; where nothing does for too long, say so."""
-        if not self.live.is_alive:
-            return
-        self._draw_frame()
+        now = time.monotonic()
+        is_quiet = now - self._heard_at > QUIET_SECONDS
+        if now - self._framed_at > (2.0 if is_quiet else 1.0) * self._slowness - 0.1:
+            self._draw_frame()
         quiet = self.live.quiet_seconds(self._now())
         if quiet and not self._is_stalled:
             self.app.bell()
@@ -255,6 +265,7 @@ class LiveScreen(LiveActions, Screen[None]):
         marks = " ".join(
             word for word, holds in (("read-only", self.read_only), ("frozen", table.order.frozen)) if holds
         )
+        self._framed_at = time.monotonic()
         facts = self.live.header(table.model, self._now(), marks)
         self.query_one(SearchHeader).show(facts)
         app: Any = self.app
