@@ -63,9 +63,9 @@ class LiveModel:
         for event in feed.events:
             self.state.apply(event)
             self.history.take(event, self.state)
-        if self.state.status is not SearchStatus.RUNNING:
-            self.asked = ""
         self.liveness = feed.liveness or self.liveness
+        if self.state.status is not SearchStatus.RUNNING or not self.is_alive:
+            self.asked = ""
         self.machine = feed.machine or self.machine
         for place, curve in feed.curves.items():
             self._curves[place] = curve

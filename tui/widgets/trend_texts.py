@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 _SHADES = "░▒▓█"
 _LONGEST = 18
+_SHORT_TITLE = 8  # values need their room, titles are known from the table
 _BESIDE = 22  # columns of rank, mark and mean, and the gap before the number
-_LEAST_LINE = 10  # of dots and bar
+_LEAST_LINE = 8  # of dots and bar
 
 
 def shown_name(name: str) -> str:
@@ -120,14 +121,17 @@ def fitting_columns(
 ) -> tuple[list[Column], int]:
     """The results table's columns of hyperparameters that fit whole beside the scores, and how many do not.
 
-    `names`: hyperparameters, those that matter most first; columns stay in the table's order.
+    `names`: hyperparameters, those that matter most first; what all of the top have in common comes after them.
+    Columns stay in the table's order.
     """
     place = {name: number for number, name in enumerate(names)}
 
-    def telling(column: Column) -> int:
+    def telling(column: Column) -> tuple[bool, int]:
+        texts = model.texts[column.key]
+        is_shared = len({texts[one.index] for one in top}) == 1
         head = column.key.removesuffix(" …")
         mine = [place[name] for name in names if name == head or (head != column.key and name.startswith(f"{head}__"))]
-        return min(mine, default=len(names))
+        return is_shared, min(mine, default=len(names))
 
     columns = [column for column in model.columns if column.kind == "param"]
     room, fitting = width - _BESIDE - _LEAST_LINE - _number_width(top), set[str]()
@@ -142,7 +146,7 @@ def fitting_columns(
 
 def _width(column: Column, model: ResultsModel, top: list[TopCombination]) -> int:
     longest = max((len(model.texts[column.key][one.index]) for one in top), default=0)
-    return max(len(column.title), min(_LONGEST, longest))
+    return max(min(len(column.title), _SHORT_TITLE), min(_LONGEST, longest))
 
 
 def _number_width(top: list[TopCombination]) -> int:
@@ -167,7 +171,7 @@ def top_text(
     widths = [_width(column, model, top) for column in columns]
     number = _number_width(top)
     room = max(_LEAST_LINE, min(30, width - _BESIDE - number - sum(widths) - 2 * len(widths)))
-    about = "".join(f"  {column.title:>{wide}}" for column, wide in zip(columns, widths, strict=True))
+    about = "".join(f"  {_cut(column.title, wide):>{wide}}" for column, wide in zip(columns, widths, strict=True))
     key = "folds •  mean ┃" if room >= len("folds •  mean ┃") else "• fold ┃"
     text.append(f"{'mean ± std':>20} {key:<{room}} {'#':>{number}}{about}\n", style="dim")
     for combination in top:
