@@ -243,8 +243,8 @@ async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -
         assert lab.lab is not None
         assert [curve.label for curve in lab.lab.curves] == [
             "0.001",
-            "ExponentialDecay 0.1, per epoch, decay rate 0.8",
-            "ExponentialDecay 0.5, per epoch, decay rate 0.8",
+            "Exp 0.1, decay rate 0.8, per epoch",
+            "Exp 0.5, decay rate 0.8, per epoch",
         ]
         await pilot.press("f6")
         assert lab.has_focus

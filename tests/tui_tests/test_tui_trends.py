@@ -73,7 +73,7 @@ async def test_a_brush_is_the_filter_of_everything(tmp_path: Path) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is live)
         assert len(order.rows) == 8
-        assert "filter epochs=10,20 batch_size=128 (8 shown)" in shown(pilot.app)
+        assert "8 of 24 · filter epochs=10,20 batch_size=128" in shown(pilot.app)
         assert live.query_one(ResultsTable).cursor in order.rows
         screen = await opened(pilot)
         assert "8 of 24 selected" in shown(pilot.app)
