@@ -62,6 +62,14 @@ def grid_size(spaces: Sequence[tuple[Axis, ...]]) -> int:
     return sum(math.prod(len(axis.options) for axis in axes) for axes in spaces)
 
 
+def most_different(spaces: Sequence[tuple[Axis, ...]], wanted: int | None) -> int:
+    """How many different combinations there can be where so many are wanted, or all that there are."""
+    if wanted is not None and any(axis.has_distribution for axes in spaces for axis in axes):
+        return wanted
+    size = grid_size(spaces)
+    return size if wanted is None else min(wanted, size)
+
+
 def parse_space(raw: object, place: str) -> tuple[Axis, ...]:
     """The axes of one space, sorted by name. Raises SpecError at the first thing that is not accepted."""
     if not isinstance(raw, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from engine import control, request_commands, session, session_commands, steering_commands
+from engine.axes import most_different
 from engine.console import Console
 from engine.deadline_command import deadline
 from engine.errors import FoldwatchError, UsageError
@@ -54,6 +56,8 @@ _CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code."""
+    if sys.stdout is None:  # closed by whoever started this
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
     try:
         result = app(args=arguments, standalone_mode=False)
         sys.stdout.flush()  # here whoever went away is noticed in time
@@ -71,6 +75,12 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return 141
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+            raise
+        _forget_stdout()
+        _complain(f"standard output cannot be written: {error.strerror}")
+        return 74
     return result if isinstance(result, int) else 0
 
 
@@ -135,8 +145,8 @@ def plan(
     to_come = len(strategy.to_come(first))
     total = first + to_come
     asked = read.choice.count
-    if asked is not None and total < asked:
-        notes.append(f"{asked} combinations were asked for; the space has {total} that differ")
+    if asked is not None and (different := min(total, most_different(read.spaces, asked))) < asked:
+        notes.append(f"{asked} combinations were asked for; the space has {different} that differ")
     uses_keras = any(training.trainer == "keras" for training in made.trainings)
     count = workers or machine.default_workers(len(made.trainings), uses_keras=uses_keras)
     wanted = Deadline.read(deadline) if deadline is not None else None
@@ -401,7 +411,7 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
         notify_user(notify, identifier, str(outcome))
     if outcome == "failed":
         return 1
-    return 3 if state.fits_failed else 0
+    return 3 if state.fits_failed or (state.best is None and outcome == "completed") else 0
 
 
 @app.command()

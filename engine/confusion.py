@@ -130,10 +130,12 @@ def _predictions(
     session: Session, state: SearchState, index: int, classes: int
 ) -> list[tuple[NDArray[np.intp], Predictions]]:
     """The rows and the predictions of each split that has any."""
-    folds = session.folds()
+    combination, folds = state.combinations[index], session.folds()
+    count = int(folds.max()) + 1
     found = []
-    for split, place in enumerate(state.combinations[index].predictions):
-        repeat, fold = divmod(split, int(folds.max()) + 1)
+    for split, place in enumerate(combination.predictions):
+        # Each stage has its own rows, repeat after repeat.
+        repeat, fold = divmod(combination.stage * state.splits + split, count)
         rows = np.flatnonzero(folds[repeat] == fold)
         one = session.predictions(place) if place else None
         if one is not None and len(one) == len(rows) and max(one.labels.max(), one.classes.max()) < classes:

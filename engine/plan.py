@@ -78,9 +78,9 @@ def make_plan(
     """
     rows = tuple(fold_rows) or expected_fold_rows(spec)
     settings = [settings_of(params) for params in combinations]
-    for params, one in zip(combinations, settings, strict=True):
+    for one in settings:
         if one.batch_size > min(rows):
-            raise SpecError("batch_size", params["batch_size"], f"at most {min(rows)}, the training rows of a fold")
+            raise SpecError("batch_size", one.batch_size, f"at most {min(rows)}, the training rows of a fold")
     first_of: dict[tuple[int, Settings], int] = {}
     planned: list[PlannedCombination] = []
     groups: dict[tuple[int, Settings], list[int]] = defaultdict(list)

@@ -39,7 +39,7 @@ def cv_results(state: SearchState) -> dict[str, Any]:
         results[f"mean_test_{label}"], results[f"std_test_{label}"] = means, deviations
         results[f"rank_test_{label}"] = np.array(ranks(list(means), [c.stage for c in combinations]), np.int32)
     if any(combination.stage for combination in combinations):
-        results["stage"] = np.array([combination.stage for combination in combinations], np.int32)
+        results["stage"] = np.array([combination.stage + 1 for combination in combinations], np.int32)
     return results
 
 
@@ -145,7 +145,7 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
         "trainer": combination.trainer,
         "trainer_reason": combination.trainer_reason,
         "same_as": combination.same_as,
-        "stage": combination.stage,
+        "stage": combination.stage + 1,
         "rungs": {str(epochs): scores for epochs, scores in sorted(combination.rungs.items())},
         "dropped": combination.dropped or None,
         "evidence": combination.evidence or None,

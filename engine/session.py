@@ -370,8 +370,12 @@ def command_of(sessions: Path, *words: str) -> str:
     return shlex.join(["foldwatch", *words, *unusual])
 
 
-def open_session(identifier: str, folder: Path) -> Session:
-    """A session of a folder. Raises UsageError if there is none, SessionUnreadableError if it cannot be read."""
+def open_session(identifier: str, folder: str | Path | None = None) -> Session:
+    """A session of a folder, by default the usual one.
+
+    Raises UsageError if there is none, SessionUnreadableError if it cannot be read.
+    """
+    folder = sessions_folder(None if folder is None else Path(folder))
     place = folder / check_identifier(identifier)
     try:
         mode = place.lstat().st_mode
@@ -439,11 +443,15 @@ def list_names(folder: Path) -> list[str]:
         names = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
     except FileNotFoundError:
         return []
+    except OSError as error:
+        message = f"{folder}: sessions cannot be listed: {error.strerror}"
+        raise InputOutputError(message) from error
     return [name for name in names if _IDENTIFIER.fullmatch(name)]
 
 
-def list_sessions(folder: Path) -> list[SessionSummary]:
-    """All sessions of a folder, newest first; those that cannot be read say why."""
+def list_sessions(folder: str | Path | None = None) -> list[SessionSummary]:
+    """All sessions of a folder, by default the usual one, newest first; those that cannot be read say why."""
+    folder = sessions_folder(None if folder is None else Path(folder))
     summaries = [summarise(folder / name) for name in list_names(folder)]
     return sorted(summaries, key=lambda summary: (-summary.created, summary.id))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from engine.axes import Axis, Distribution, grid_size, parse_space, unknown
+from engine.axes import Axis, Distribution, most_different, parse_space, unknown
 from engine.catalogue import HYPERPARAMETERS, NONE, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.early_stopping import EarlyStopping
@@ -136,7 +136,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The stages of the search, first looks first: one, unless more were asked for."""
         choice = self.choice
         if choice.name == "halving" and choice.options["over"] == "rows":
-            return stages_of_halving(choice, grid_size(self.spaces), self.dataset, self.subsample, self.folds)
+            candidates = most_different(self.spaces, choice.count)
+            return stages_of_halving(choice, candidates, self.dataset, self.subsample, self.folds)
         return parse_stages(self.stage, self.dataset) if self.stage else [Stage(self.subsample, None)]
 
     @property

@@ -55,13 +55,13 @@ def parse_stages(raw: list[Any], dataset: str) -> list[Stage]:
     return stages
 
 
-def stages_of_halving(choice: Choice, grid: int, dataset: str, subsample: float | int, folds: int) -> list[Stage]:
+def stages_of_halving(choice: Choice, candidates: int, dataset: str, subsample: float | int, folds: int) -> list[Stage]:
     """Successive halving over rows: each stage has `factor` times the rows, and 1/`factor` of the combinations, of the
     one before; the last has all rows that `subsample` allows.
 
     The first has at least `least` rows, by default two for each class and fold, as scikit-learn's halving searches.
     """
-    factor, candidates = choice.options["factor"], choice.count or grid
+    factor = choice.options["factor"]
     most = rows_in(dataset, subsample)
     least = choice.options["least"] or 2 * folds * len(DATASETS[dataset].label_names)
     if least > most:

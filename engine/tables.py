@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from engine.catalogue import DEFAULT
 from engine.narration import show_value
 from engine.remaining import in_words
 from engine.safe_text import clean
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from engine.session import SessionSummary
     from engine.state import CombinationState, SearchState
 
+_ABSENT = object()  # of a parameter that a combination does not name
 _SHORT = {
     "batch_size": "batch",
     "hidden_layers": "layers",
@@ -67,12 +69,21 @@ def _folded(pieces: Sequence[str], width: int) -> list[str]:
 
 
 def varying(combinations: Sequence[CombinationState]) -> list[str]:
-    """The parameters that have more than one value among the combinations that have them, in order of their names."""
-    values: dict[str, set[str]] = {}
-    for combination in combinations:
-        for name, value in combination.params.items():
-            values.setdefault(name, set()).add(show_value(value))
-    return sorted(name for name, found in values.items() if len(found) > 1)
+    """The parameters that not all combinations have in common, in order of their names.
+
+    An argument that is the same wherever its optimizer or schedule is chosen tells nothing that its head does not.
+    """
+    everywhere = [combination.params for combination in combinations]
+    return [name for name in sorted({name for params in everywhere for name in params}) if _varies(name, everywhere)]
+
+
+def _varies(name: str, everywhere: Sequence[Mapping[str, Any]]) -> bool:
+    head, _, argument = name.partition("__")
+    if argument:
+        chosen = {params.get(head) for params in everywhere if name in params}
+        everywhere = [params for params in everywhere if params.get(head) in chosen]
+    first = everywhere[0].get(name, _ABSENT)
+    return any(params.get(name, _ABSENT) != first for params in everywhere)
 
 
 def results_table(state: SearchState, width: int, most: int | None = None) -> str:
@@ -129,8 +140,15 @@ def _row(rank: int | None, combination: CombinationState, names: Sequence[str], 
         # A combination without a mean says instead why it has none: a column of its own would say "complete" mostly.
         _no_mean(combination) if math.isnan(mean) else f"{mean:.4f} ± {deviation:.4f}",
         f"{combination.total_seconds:.1f}",
-        *(show_value(combination.params[name]) if name in combination.params else "" for name in names),
+        *(shown_parameter(name, combination.params) for name in names),
     ]
+
+
+def shown_parameter(name: str, params: Mapping[str, Any]) -> str:
+    """A value as results show it; nothing for the argument of an optimizer or a schedule that is another one."""
+    if name in params:
+        return show_value(params[name])
+    return "" if "__" in name else DEFAULT
 
 
 def _no_mean(combination: CombinationState) -> str:

@@ -200,7 +200,8 @@ class Worker:
                     loss=finite(epoch.loss),
                     validation_loss=finite(epoch.validation_loss),
                     validation_score=finite(scored.get(first)),
-                    learning_rate=epoch.learning_rate,
+                    # Beyond float32 it is infinite, for which JSON has no word; what it does to the loss is told.
+                    learning_rate=min(epoch.learning_rate, sys.float_info.max),
                     diverged=diverged,
                 )
             )

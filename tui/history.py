@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine import events
 from engine.narration import describe
+from engine.tables import varying
 from tui import numbers
-from tui.results_model import in_few_words, varying
+from tui.results_model import in_few_words
 from tui.safe_text import clean
 
 if TYPE_CHECKING:

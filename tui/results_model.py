@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.narration import show_value
 from engine.state import CombinationStatus, FitStatus
+from engine.tables import shown_parameter, varying
 from tui.parameter_columns import grouped, in_one, shared_texts
 from tui.safe_text import clean
 
@@ -105,7 +106,7 @@ class ResultsModel:
             keys = [_identity(value) for value in column]
             shown = dict(zip(keys, column, strict=True))
             values = {key: _value(value) for key, value in shown.items()}
-            texts = {key: _text(value) for key, value in shown.items()}
+            texts = {key: _text(name, value) for key, value in shown.items()}
             self.values[name] = [values[key] for key in keys]
             self.texts[name] = [texts[key] for key in keys]
         folds = [f"fold {fold}" for fold in range(self.splits)]
@@ -208,32 +209,13 @@ def _value(value: Any) -> Any:
     return value if isinstance(value, bool | int | float) else clean(show_value(value))
 
 
-def _text(value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     """As drawn."""
-    return "" if value is _ABSENT else clean(show_value(value), longest=200)
+    return clean(shown_parameter(name, {} if value is _ABSENT else {name: value}), longest=200)
 
 
 def _all_numbers(values: list[Any]) -> bool:
     return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
-
-
-def varying(combinations: list[CombinationState]) -> list[str]:
-    """Names of the hyperparameters that not all combinations have in common, sorted.
-
-    An argument that is the same wherever its optimizer or schedule is chosen tells nothing that its head does not.
-    """
-    names = sorted({name for combination in combinations for name in combination.params})
-    return [name for name in names if _varies(name, combinations)]
-
-
-def _varies(name: str, combinations: list[CombinationState]) -> bool:
-    head, _, argument = name.partition("__")
-    those = [combination.params for combination in combinations]
-    if argument:
-        chosen = {params.get(head) for params in those if name in params}
-        those = [params for params in those if params.get(head) in chosen]
-    first = those[0].get(name, _ABSENT)
-    return any(params.get(name, _ABSENT) != first for params in those)
 
 
 def in_few_words(params: dict[str, Any], names: list[str]) -> str:

@@ -56,7 +56,8 @@ class Importance:
 
 @dataclass(frozen=True, slots=True)
 class Importances:
-    """The most important first; `explained` is the forest's out-of-bag R², None where there is no forest.
+    """The most important first; `explained` is the out-of-bag R² of the forest, None where there is none, or one that is
+    no better than the mean.
 
     `warning` says why the importances are of little or no worth, and is empty where they are of some.
     """
@@ -74,6 +75,8 @@ def importances(complete: CompleteCombinations) -> Importances:
     if not names or max(complete.means) == min(complete.means):
         return Importances(None, [], "all complete combinations have the same hyperparameters or the same score")
     forest = _Forest(complete)
+    if forest.explained <= 0:
+        return Importances(None, [], f"the forest explains nothing of the scores (R² {forest.explained:.2f})")
     found = [forest.importance_of(name) for name in names]
     found.sort(key=lambda one: (-one.importance, one.name))
     warning = ""

@@ -161,7 +161,7 @@ def test_a_stage_takes_the_best_of_the_one_before_and_only_the_last_can_win(surr
         assert [one.params for one in after] == [one.params for one in best]
     assert state.best in stages[2]
     results = search.cv_results_
-    assert results["stage"].tolist() == [0] * 12 + [1] * 4 + [2] * 2
+    assert results["stage"].tolist() == [1] * 12 + [2] * 4 + [3] * 2
     assert sorted(results["rank_test_score"][16:]) == [1, 2]
     assert [rank for rank, one in state.ranked() if one.stage == 2] == [1, 2]
 
@@ -177,10 +177,19 @@ def test_rungs_and_brackets() -> None:
 
 
 def test_rows_grow_by_the_factor_up_to_all() -> None:
-    values = {"dataset": "reuters", "space": {"batch_size": [32, 64]}}
+    values = {"dataset": "reuters", "space": {"batch_size": {"low": 16, "high": 256, "int": True}}}
     spec = SearchSpec.from_values({**values, "strategy": {"halving": 27, "over": "rows", "least": 900}})
     assert spec.stages == [Stage(998, 9), Stage(2994, 3), Stage(1.0, None)]
     assert spec.rows == 8982
+    # Of no more combinations than there are.
+    small = SearchSpec.from_values(
+        {
+            **values,
+            "space": {"batch_size": [32, 64, 128]},
+            "strategy": {"halving": 27, "over": "rows", "least": 900},
+        }
+    )
+    assert small.stages == [Stage(2994, 1), Stage(1.0, None)]
 
 
 @pytest.mark.parametrize(

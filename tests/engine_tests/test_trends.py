@@ -234,9 +234,13 @@ def test_importance_finds_what_scores_depend_on() -> None:
     assert importances(complete(*_grid())) == found
 
 
-def test_importance_of_noise_is_warned_of() -> None:
-    params, _ = _grid()
-    found = importances(complete(params, [[(number * 37 % 23) / 23] for number in range(len(params))]))
+def test_importance_of_noise_is_none_or_warned_of() -> None:
+    params, scores = _grid()
+    noise = [(number * 37 % 23) / 23 for number in range(len(params))]
+    found = importances(complete(params, [[one] for one in noise]))
+    assert (found.explained, found.hyperparameters) == (None, [])
+    assert "explains nothing of the scores" in found.warning
+    found = importances(complete(params, [[one + 5 * part[0]] for one, part in zip(noise, scores, strict=True)]))
     assert found.explained is not None
     assert found.explained < 0.5
     assert "do not rely on this" in found.warning
