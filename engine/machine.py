@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DEVICE = re.compile(r"cpu|gpu:[0-9]{1,4}")
+MOST_WORKERS = 512  # each is a process: more than any machine has use for
 KERNEL_WORKER_BYTES = 350 << 20
 KERAS_WORKER_BYTES = 1200 << 20
 

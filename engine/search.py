@@ -75,8 +75,8 @@ class Search:
         **values: Any,
     ) -> None:
         self.spec = spec or SearchSpec.from_values(values)
-        if workers is not None and workers < 1:
-            message = f"workers: {workers} is not accepted; accepted: a whole number of at least 1"
+        if workers is not None and (not isinstance(workers, int) or not 1 <= workers <= machine.MOST_WORKERS):
+            message = f"workers: {workers!r} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
             raise UsageError(message)
         self._devices = None if devices is None else machine.parse_devices(",".join(devices))
         self._workers, self._progress, self._worker_command = workers, progress, worker_command

@@ -39,7 +39,7 @@ FORMAT = 1
 _RECORD_NAME = re.compile(
     r"search\.json|folds\.npy|control|heartbeat|(journal|curves)\.[0-9]+\.jsonl|predictions\.[0-9]+\.bin"
 )
-_IDENTIFIER = re.compile(r"[a-z0-9-]{1,64}")
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
 _NEW, _DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
 _ABANDONED_SECONDS = 24 * 3600.0
 _NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
@@ -316,7 +316,7 @@ def taken(place: Path) -> str:
 def check_identifier(identifier: str) -> str:
     """The name itself. Raises UsageError if a session cannot be called so."""
     if not _IDENTIFIER.fullmatch(identifier):
-        message = f"session name {identifier[:80]!r} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -"
+        message = f"session name {identifier[:80]!r} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -, not first"
         raise UsageError(message)
     return identifier
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
 from engine.errors import SpecError, UsageError
-from engine.machine import parse_devices
+from engine.machine import MOST_WORKERS, parse_devices
 from engine.session import check_identifier
 from engine.spec import SearchSpec
 from engine.strategy import strategy_in_words
@@ -307,8 +307,9 @@ def _workers(form: Form, problems: dict[str, str]) -> int | None:
     text = form.text("workers").strip()
     if not text or text == "auto":
         return None
-    if not re.fullmatch(r"\d{1,4}", text) or int(text) < 1:
-        problems["workers"] = f"{json.dumps(text)} is not accepted; accepted: a whole number of at least 1, or nothing"
+    if not re.fullmatch(r"\d{1,4}", text) or not 1 <= int(text) <= MOST_WORKERS:
+        accepted = f"a whole number from 1 to {MOST_WORKERS}, or nothing"
+        problems["workers"] = f"{json.dumps(text)} is not accepted; accepted: {accepted}"
         return None
     return int(text)
 

@@ -74,7 +74,12 @@ def refit(
         if last.number == epochs:
             break
     assert last is not None
-    weights = last.weights()
+    weights, test, test_scores = last.weights(), dataset.test, dict[str, float]()
+
+    def look_at_the_test_set() -> None:
+        test_scores.update(scores(scoring, test.labels, predict(request.network, weights, test), test.classes))
+
+    # Before the model takes its place: nothing lies between it and its description then but the writing of that.
     sha256 = save_model(
         request.network,
         weights,
@@ -85,9 +90,8 @@ def refit(
         optimizer=request.optimizer,
         optimizer_arguments=request.optimizer_arguments,
         learning_rate=last.learning_rate,
+        when_good=look_at_the_test_set,
     )
-    test = dataset.test
-    test_scores = scores(scoring, test.labels, predict(request.network, weights, test), test.classes)
     facts = {
         **record,
         "model": {"file": path.name, "sha256": sha256},

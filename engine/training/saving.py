@@ -38,6 +38,7 @@ def save_model(
     optimizer: str = "sgd",
     optimizer_arguments: Mapping[str, float | bool | None] | None = None,
     learning_rate: float = 0.01,
+    when_good: Callable[[], None] = lambda: None,
 ) -> str:
     """Save the network with these weights (kernel and bias of every dense layer) and return the file's SHA-256.
 
@@ -47,6 +48,8 @@ def save_model(
 
     Its predictions for `rows` must equal `expected_probabilities` (rows, classes) to `TOLERANCE`, or where float32
     rounds by more than that, those in float64 must equal `exact_probabilities()`; and the file's must equal its own.
+
+    `when_good` is called when all of that holds, before the file takes its place.
 
     Raises `TrainingRefusedError` if they do not, `UsageError` and `CannotCreateError` as `check_model_place` does, and
     `InputOutputError` if writing fails underway. The target then is what it was before.
@@ -65,6 +68,7 @@ def save_model(
         loaded = keras.saving.load_model(temporary, safe_mode=True)
         _refuse_others(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
         digest = _synced_digest(temporary)
+        when_good()
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:

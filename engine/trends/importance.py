@@ -56,8 +56,9 @@ class Importance:
 
 @dataclass(frozen=True, slots=True)
 class Importances:
-    """The most important first; `explained` is the out-of-bag R² of the forest, None where there is none, or one that is
-    no better than the mean.
+    """The most important first; `explained` is the forest's out-of-bag R².
+
+    None where there is no forest, or one that is no better than the mean.
 
     `warning` says why the importances are of little or no worth, and is empty where they are of some.
     """

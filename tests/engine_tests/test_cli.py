@@ -7,6 +7,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +289,16 @@ def test_save_refuses_what_it_cannot_save(searched: str, capsys: pytest.CaptureF
         assert out == ""
         assert said in err
     assert not list(Path().glob("best*"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_output_that_cannot_be_written_is_said_in_a_line(searched: str, surroundings: Path) -> None:
+    command = [sys.executable, "-m", "engine", "show", searched, "--sessions", str(surroundings)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
+    said = "foldwatch: standard output cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (74, said)
 
 
 def test_no_file_of_the_users_is_replaced_unasked(searched: str, capsys: pytest.CaptureFixture[str]) -> None:

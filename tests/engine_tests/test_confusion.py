@@ -92,6 +92,15 @@ def test_the_worst_rows_come_first_with_the_beginning_of_their_texts(search: Sea
         assert set(text) == set(training.indices[training.indptr[one.row] : training.indptr[one.row + 1]].tolist())
 
 
+def test_a_combination_of_a_later_stage_is_told_of_its_own_rows(surroundings: Path) -> None:
+    stages = [{"subsample": 100, "keep": 1}, {"subsample": 300}]
+    space = {"epochs": 1, "hidden_units": [8, 16], "batch_size": 16}
+    search = fake_search(surroundings, space, name="a", folds=2, subsample=1.0, stage=stages)
+    list(search.run())
+    assert search.best_index_ == 2
+    assert (search.errors(0).rows, search.errors(2).rows) == (100, 300)
+
+
 def test_repeats_of_a_row_are_counted_in_classes_and_named_once(surroundings: Path) -> None:
     search = fake_search(surroundings, {"epochs": 1}, name="a", folds=2, repeats=3)
     list(search.run())

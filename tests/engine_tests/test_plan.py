@@ -32,6 +32,12 @@ def test_epochs_share_one_training() -> None:
     assert plan.notes == ()
 
 
+def test_the_default_batch_size_is_refused_where_it_is_too_large_too() -> None:
+    spec = SearchSpec.from_values({"dataset": "reuters", "subsample": 50, "space": {"epochs": 2}})
+    with pytest.raises(SpecError, match="batch_size: 128 is not accepted; accepted: at most 33"):
+        make_plan(spec, combinations_of(spec))
+
+
 def test_only_epochs_are_shared() -> None:
     plan = _plan({"epochs": [5, 10], "batch_size": [64, 128], "dropout": [0.0, 0.5]})
     assert (plan.fits, len(plan.trainings), plan.epochs) == (24, 12, 120)

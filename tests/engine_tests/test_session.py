@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from engine import control, events
-from engine.errors import CannotCreateError, SessionHeldError, SessionUnreadableError, UsageError
+from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError, UsageError
 from engine.journal import JournalWriter, segment_path, write_whole
 from engine.liveness import Heartbeat, process_mark, this_process
 from engine.session import (
@@ -220,7 +220,7 @@ def test_what_fails_halfway_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "../a", "A", "a b", "a" * 65, ".a", "a\n", "ä", "a_b"])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "../a", "A", "a b", "a" * 65, ".a", "a\n", "ä", "a_b", "-a"])
 def test_names_that_could_lead_elsewhere_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a-z, 0-9 and -"):
         check_identifier(name)
@@ -257,6 +257,15 @@ def test_folds_that_are_not_those_of_the_start_are_refused(tmp_path: Path) -> No
     (session.folder / "folds.npy").write_bytes(b"\x80\x04 no array")
     with pytest.raises(SessionUnreadableError, match=r"folds\.npy: cannot be read"):
         session.folds()
+
+
+def test_a_list_of_what_is_no_folder_is_refused_and_one_by_its_name_is_not(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputOutputError, match="file: sessions cannot be listed: Not a directory"):
+        list_sessions(tmp_path / "file")
+    assert list_sessions(str(tmp_path)) == []
+    with pytest.raises(UsageError, match="no session 'a'"):
+        open_session("a", str(tmp_path))
 
 
 def test_a_list_shows_every_session_and_what_is_wrong_with_it(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_friendly_spellings(field: str, text: str, key: str, value: Any) -> None
         ("scoring", "", ""),
         ("strategy", "all", "grid"),
         ("strategy", "random 0", "at least 1"),
-        ("workers", "0", "at least 1"),
+        ("workers", "0", "from 1 to 512"),
         ("workers", "many", "whole number"),
         ("devices", "cpu, tpu", "'tpu' is not accepted; accepted: cpu, gpu:0"),
         ("time_limit", "0", "above 0, in seconds"),
