@@ -12,6 +12,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
+from engine.axes import parse_space
+from engine.combination_space import combination_space
 from engine.rows import Rows
 from engine.training.keras_batches import trained_model
 from engine.training.keras_network import build_optimizer
@@ -121,8 +123,11 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
             for name, value in self.get_params(deep=False).items()
             if name not in ("seed", "classes") and (name, value) != ("learning_rate", None)
         }
+        # scikit-learn's searches draw NumPy's numbers, which a space does not know.
+        plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
+        parse_space(combination_space(plain), "parameters")
         request = training_request(
-            values,
+            plain,
             training_rows=len(rows),
             width=rows.width,
             classes=classes,

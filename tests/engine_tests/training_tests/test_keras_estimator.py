@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS
+from engine.errors import SpecError
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
 from engine.training.scoring import scores
@@ -159,6 +160,10 @@ def test_refuses_rows_and_labels_that_mean_nothing(make_rows: Callable[..., Rows
         estimator.fit(matrix, np.eye(3, dtype=int)[rows.labels])
     with pytest.raises(ValueError, match="classes from 0 to 1; got 0 to 2"):
         classifier(classes=2).fit(matrix, rows.labels)
+    for wrong, said in (({"epochs": 0}, "epochs"), ({"optimizer": "foo"}, "optimizer"), ({"dropout": 1.0}, "dropout")):
+        with pytest.raises(SpecError, match=rf"parameters\.{said}\[0\]: .* is not accepted; accepted: "):
+            classifier(**wrong).fit(matrix, rows.labels)
+    classifier(epochs=np.int64(1), dropout=np.float64(0.5)).fit(matrix, rows.labels)
     with pytest.raises(ValueError, match="40 rows have 39 labels"):
         estimator.fit(matrix, rows.labels[:-1])
     estimator.fit(matrix, rows.labels)
