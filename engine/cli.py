@@ -217,7 +217,10 @@ def run(
     deadline: DeadlineText = None,
     as_json: AsJson = False,
 ) -> int:
-    """Run a search, showing scores as they land."""
+    """Run a search, showing scores as they land.
+
+    Exit code 0; 3 where a fit failed or no combination is complete; 1 where the search failed; 130 after ctrl-C.
+    """
     from engine.search import Search
     from engine.spec import SearchSpec
 
