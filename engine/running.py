@@ -556,11 +556,17 @@ class RunningSearch:
         for request in requests:
             self._note_refused(f"{request} came when the search had ended")
             if isinstance(request, control.Save):
-                self._refuse_save(request, "the search had ended")
+                self._refuse_save(request, "the search ended just then; ask once more")
 
     def _refuse_save(self, request: control.Save, error: str) -> None:
-        index = -1 if request.combination is None else request.combination
+        index = self._meant_by(request)
         self._emit(events.SaveFailed(time=self._clock(), combination=index, path=request.path, error=error))
+
+    def _meant_by(self, request: control.Save) -> int:
+        """The combination that is to be saved: the one that is named, else the best so far; -1 if there is none."""
+        if request.combination is not None:
+            return request.combination
+        return self.state.best.index if self.state.best is not None else -1
 
     def _steer(self, request: steering.Request) -> None:
         try:
@@ -593,8 +599,7 @@ class RunningSearch:
                 )
 
     def _ask_for_refit(self, request: control.Save) -> None:
-        best = self.state.best
-        index = request.combination if request.combination is not None else best.index if best else -1
+        index = self._meant_by(request)
         combination = self.state.combinations[index] if index in range(len(self.state.combinations)) else None
         error = ""
         if combination is None or combination.status.value != "complete":
@@ -606,6 +611,6 @@ class RunningSearch:
             except FoldwatchError as refused:
                 error = str(refused)
         if combination is None or error:
-            self._emit(events.SaveFailed(time=self._clock(), combination=index, path=request.path, error=error))
+            self._refuse_save(request, error)
             return
         self._refits.append(_Refit(combination.index, request.path))
