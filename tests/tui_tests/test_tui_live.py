@@ -30,6 +30,11 @@ from tui.widgets.results_table import ResultsTable
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
 
+def refusal(app: Any) -> str:
+    """What the question on the screen says against the line, however it is broken there."""
+    return str(app.screen.query_one("#refusal", Static).content)
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_size_shows_the_search(size: tuple[int, int]) -> None:
     async with watching(size=size) as (pilot, screen):
@@ -194,13 +199,14 @@ async def test_save_asks_where(key: str, combination: int | None, tmp_path: Path
         assert "foldwatch save reuters-01" in shown(pilot.app)
         # A folder that is not there is refused before anybody trains.
         await pilot.press("enter")
-        await until(pilot, lambda: "there is no folder" in shown(pilot.app))
+        await until(pilot, lambda: "there is no folder" in refusal(pilot.app))
         path = str(tmp_path / "a.keras")
         Path(path).touch()
         field = pilot.app.screen.query_one(Input)
         field.value = path
+        await pilot.pause()
         await pilot.press("enter")
-        await until(pilot, lambda: "would be replaced" in shown(pilot.app))
+        await until(pilot, lambda: "would be replaced" in refusal(pilot.app))
         assert not session.requests
         await pilot.press("enter")
         await until(pilot, lambda: session.requests)
@@ -605,8 +611,9 @@ async def test_export_and_copy_show_their_command(monkeypatch: pytest.MonkeyPatc
         assert "foldwatch export reuters-01 --format csv" in shown(pilot.app)
         for wrong, why in (("a.xlsx", "ends in .csv or .json"), ("/nowhere/a.csv", "there is no folder /nowhere")):
             pilot.app.screen.query_one(Input).value = wrong
+            await pilot.pause()
             await pilot.press("enter")
-            await until(pilot, lambda why=why: why in shown(pilot.app))  # type: ignore[misc]
+            await until(pilot, lambda why=why: why in refusal(pilot.app))  # type: ignore[misc]
         await pilot.press("escape")
         await until(pilot, lambda: pilot.app.screen is screen)
         await pilot.press("y")
