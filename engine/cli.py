@@ -49,6 +49,7 @@ app = typer.Typer(
 )
 
 _PATIENCE_SECONDS = 5.0  # for an interrupted search to end
+_POLL_SECONDS = 0.2  # between two looks at what another process records
 
 # The base of what the parser raises: click's, or that of the copy of click which newer Typers bring.
 _CommandLineError: Any = typer.BadParameter.__mro__[2]
@@ -287,7 +288,8 @@ def resume(
     found = session.open_session(identifier, folder)
     check_retries(found, retry or [])
     console = Console()
-    if found.liveness().alive and str(found.state().status) == "paused":
+    status = str(found.state().status)
+    if found.liveness().alive and status == "paused":
         found.request(control.Resume())
         for number in retry or []:
             found.request(control.Retry(combination=number))
@@ -295,7 +297,7 @@ def resume(
             found.request(request_of(Deadline.read(deadline)))
         console.say(f"{identifier}: asked its engine to go on")
         return 0
-    if str(found.state().status) == "completed" and not retry and not as_json:
+    if status == "completed" and not retry and not as_json:
         console.say(f"{identifier} is complete: nothing is left to run; its results: {found.command('show')}")
         return 0
     if detach:
@@ -513,7 +515,7 @@ def _ask_to_save(found: session.Session, request: control.Save, console: Console
         if not alive:
             message = f"{found.id}: its engine ended before the model was saved"
             raise UsageError(message)
-        time.sleep(0.2)
+        time.sleep(_POLL_SECONDS)
 
 
 @app.command()

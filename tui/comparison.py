@@ -11,6 +11,7 @@ from engine.narration import in_short, show_value
 from engine.session import open_session
 from engine.state import CombinationStatus
 from engine.strategy import strategy_in_words
+from engine.tables import varying
 from tui.form import form_of
 from tui.notes import read_note
 from tui.results_model import in_few_words, short_titles
@@ -45,7 +46,7 @@ class Side:
     id: str
     summary: SessionSummary
     facts: tuple[tuple[str, str], ...]
-    values: tuple[tuple[str, str], ...]  # of each hyperparameter that varies in either search, the same ones on both
+    values: tuple[tuple[str, str], ...]  # of each hyperparameter that varies in or between them, the same ones on both
     best: str
     best_values: str
     note: str
@@ -75,14 +76,14 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
     both = [key for key in by_params[0] if key in by_params[1]]
     pairs = [(by_params[0][key], by_params[1][key]) for key in both]
     finished = [pair for pair in pairs if all(c.status is CombinationStatus.COMPLETE for c in pair)]
-    names = _varying([a.params for a, _ in finished])
-    everywhere = sorted({name for state in states for name in _varying([c.params for c in state.combinations])})
+    names = varying([a for a, _ in finished])
+    everywhere = varying([combination for state in states for combination in state.combinations])
     shared = (
         []
         if metric is None
         else [
             Shared(
-                in_few_words(a.params, sorted(names)) or in_short(a.params),
+                in_few_words(a.params, names) or in_short(a.params),
                 a.index,
                 b.index,
                 a.mean(metric),
@@ -124,12 +125,6 @@ def ordered(shared: Sequence[Shared], *, by_difference: bool) -> list[Shared]:
 
 def _key(params: dict[str, Any]) -> str:
     return json.dumps(params, sort_keys=True)
-
-
-def _varying(params: list[dict[str, Any]]) -> set[str]:
-    """The parameters that set the combinations apart."""
-    names = {name for one in params for name in one}
-    return {name for name in names if len({json.dumps(one.get(name)) for one in params}) > 1}
 
 
 def _best(state: SearchState) -> str:

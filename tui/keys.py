@@ -42,12 +42,12 @@ LIVE: dict[str, list[Key]] = {
         Key("y", "copy the command shown last (over SSH and in tmux too)"),
     ],
     "Read the table": [
-        Key("f /", "filter: optimizer=adam mean>0.8 batch_size>=128 status=running wide"),
+        Key("f /", "filter: optimizer=adam mean>0.8 batch_size>=128 status=running #17 wide"),
         Key("< >", "sort by the column to the left or right; click a heading"),
         Key("v", "turn the sort order round"),
         Key("m", "mark: pin the row to the top and its schedule into the plot"),
         Key("z", "freeze the order while you read"),
-        Key("left right", "scroll the columns; rank stays"),
+        Key("left right", "scroll the columns; rank, number and mean stay"),
         Key("enter", "detail of the combination; a log line: what lies behind it"),
         Key(
             "t",

@@ -175,3 +175,11 @@ def test_many_numbers_are_told_by_their_ends(tmp_path: Path) -> None:
     found = compare(*two(tmp_path, made=script.everything()))
     assert dict(found.sides[1].values)["dropout"] == "0 to 0.23, 24 values"
     assert dict(found.sides[0].values)["dropout"] == "none"
+
+
+def test_a_value_that_either_has_to_itself_is_named(tmp_path: Path) -> None:
+    script = Script()
+    for params in script.params:
+        params["dropout"] = 0.5
+    first, second = compare(*two(tmp_path, made=script.everything())).sides
+    assert (dict(first.values)["dropout"], dict(second.values)["dropout"]) == ("none", "0.5")
