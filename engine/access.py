@@ -6,6 +6,8 @@ import os
 import stat
 from pathlib import Path
 
+from engine.regular_files import NotRegularError, kind_of
+
 
 def make_folder(folder: Path, *, group_readable: bool = False) -> None:
     """Create a folder, mode 0700 or 0750 whatever the umask. Raises OSError."""
@@ -20,12 +22,21 @@ def is_group_readable(folder: Path) -> bool:
 
 
 def create_file(path: str | os.PathLike[str], flags: int) -> int:
-    """Open a file for writing, created if need be, mode 0600 or 0640 as its folder has it. Raises OSError."""
+    """Open a file for writing, created if need be, mode 0600 or 0640 as its folder has it.
+
+    Raises OSError; NotRegularError where no regular file lies there. Links are not followed.
+    """
     mode = 0o640 if is_group_readable(Path(path).parent) else 0o600
-    descriptor = os.open(path, flags | os.O_CREAT, mode)
-    if mode == 0o640:
-        # The umask may have taken the group's right away. A file of somebody else's is left as it is.
+    # Without O_NONBLOCK, opening a FIFO waits for somebody who reads.
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    try:
         status = os.fstat(descriptor)
-        if status.st_uid == os.geteuid() and not status.st_mode & stat.S_IRGRP:
+        if not stat.S_ISREG(status.st_mode):
+            raise NotRegularError(path, kind_of(status.st_mode))
+        # The umask may have taken the group's right away. A file of somebody else's is left as it is.
+        if mode == 0o640 and status.st_uid == os.geteuid() and not status.st_mode & stat.S_IRGRP:
             os.fchmod(descriptor, mode)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from engine.errors import InputOutputError
+from engine.whole_files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -103,14 +104,8 @@ def write_request(folder: Path, request: Request) -> None:
     """Leave a request in a session's folder. Raises InputOutputError if that cannot be written."""
     control = folder / "control"
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
-    temporary = control / f".{name}.tmp"
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.encode(request))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(control / f"{name}.json")
+        write_whole(control / f"{name}.json", msgspec.json.encode(request), mode=0o600)
     except OSError as error:
         message = f"{control}: cannot leave a request for the engine: {error.strerror}"
         raise InputOutputError(message) from error

@@ -94,10 +94,18 @@ def cannot_work(where: Path, error: OSError) -> FoldwatchError:
     return kind(f"{place}: {error.strerror or error}{_ADVICE.get(error.errno or 0, '')}")
 
 
-_NO_SUCH_PLACE = {*_CANNOT_CREATE, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR}
+_NO_SUCH_PLACE = {
+    *_CANNOT_CREATE,
+    *(errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.ENOTDIR, errno.EINVAL, errno.ELOOP, errno.EILSEQ),
+}
 
 
-def cannot_write(path: Path, what: str, error: OSError) -> FoldwatchError:
-    """What to raise where a file that somebody asked for cannot be written: is the place wrong, or the disk?"""
+def cannot_write(path: Path, what: str, error: OSError | ValueError) -> FoldwatchError:
+    """What to raise where a file that somebody asked for cannot be written: is the place wrong, or the disk?
+
+    A ValueError is what Python raises for a name with a NUL or half a character in it.
+    """
+    if not isinstance(error, OSError):
+        return CannotCreateError(f"{path}: {what}: {error}")
     kind = CannotCreateError if error.errno in _NO_SUCH_PLACE else InputOutputError
     return kind(f"{path}: {what}: {error.strerror or error}")

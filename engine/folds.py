@@ -11,7 +11,6 @@ import importlib.metadata
 import io
 import json
 import os
-import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from engine.data.subsample import stratified_subsample
 from engine.errors import SpecError
-from engine.journal import write_whole
+from engine.whole_files import remove_leftovers, write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 # Raise with every change of what the same spec means; older files are then never looked at again.
 _FORMAT = 1
 _KEPT = 64  # files of one dataset, those read last: two bytes a row, repeat and stage
-_ABANDONED_SECONDS = 24 * 3600.0
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
@@ -113,11 +111,9 @@ def _keep(path: Path, folds: NDArray[np.int16]) -> None:
     content = io.BytesIO()
     np.save(content, folds, allow_pickle=False)
     write_whole(path, content.getvalue(), hashlib.sha256(content.getvalue()).digest(), lasting=False)
-    files = sorted(path.parent.glob("folds-*.npy"), key=_last_used)[:-_KEPT]
-    abandoned = time.time() - _ABANDONED_SECONDS
-    files += [file for file in path.parent.glob(".folds-*.tmp") if _last_used(file) < abandoned]
-    for file in files:
+    for file in sorted(path.parent.glob("folds-*.npy"), key=_last_used)[:-_KEPT]:
         file.unlink(missing_ok=True)
+    remove_leftovers(path.parent)
 
 
 def _last_used(file: Path) -> float:

@@ -17,13 +17,13 @@ import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from engine.access import create_file
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
 from engine.events import AnyEvent, CurvePlace, EpochEnded, Event, PredictionsPlace, from_json
+from engine.whole_files import sync_folder, temporary_path, write_all
 
 _LINE_BEGINS = re.compile(rb"[0-9a-f]{8} \[")
 _SEGMENT_NAME = re.compile(r"journal\.([1-9][0-9]{0,8})\.jsonl")
@@ -34,12 +34,16 @@ _TAIL_BYTES = 4 << 20  # how much of the newest curves file a new follower reads
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """The engine process that writes a segment, so that others can tell whether it still lives."""
+    """The engine process that writes a segment, so that others can tell whether it still lives.
+
+    `namespace`: in which of its machine's containers it has this number; see `process_namespace`.
+    """
 
     host: str
     boot: str
     pid: int
     process_started: float
+    namespace: str = ""
 
 
 class Seal(msgspec.Struct, frozen=True, kw_only=True):
@@ -250,10 +254,11 @@ class JournalWriter:
 
     def _create(self, first_line: bytes) -> int:
         """Create the segment with its header in it, or not at all; its descriptor."""
-        temporary = self.folder / f".segment.{os.getpid()}.tmp"
-        descriptor = create_file(temporary, os.O_WRONLY | os.O_TRUNC | os.O_APPEND)
+        # A name of its own for every attempt: two engines that wrote into one file would both take the segment.
+        temporary = temporary_path(self.folder, "segment")
+        descriptor = create_file(temporary, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
         try:
-            os.write(descriptor, first_line)
+            write_all(descriptor, first_line)
             os.fsync(descriptor)
             descriptor = self._claim(temporary, descriptor, first_line)
         except FileExistsError:
@@ -278,8 +283,8 @@ class JournalWriter:
         try:
             os.link(temporary, target)
         except FileExistsError:
-            # Over NFS the answer may be lost, and the question put again: two names say that it had worked.
-            if os.fstat(descriptor).st_nlink != 2:
+            # Over NFS the answer may be lost, and the question put again: it is our file then that has the name.
+            if not os.path.samestat(target.lstat(), os.fstat(descriptor)):
                 raise
         except OSError as error:
             if error.errno not in _NO_LINKS:
@@ -287,7 +292,7 @@ class JournalWriter:
             # Without links the name comes first. One that dies before its header leaves a segment that holds nothing.
             claimed = create_file(target, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
             try:
-                os.write(claimed, first_line)
+                write_all(claimed, first_line)
                 os.fsync(claimed)
             except OSError:
                 os.close(claimed)
@@ -510,39 +515,3 @@ def read_curve(folder: Path, place: CurvePlace) -> Curve | None:
         return None if payload is None else _curve_decoder.decode(payload)
     except (OSError, msgspec.MsgspecError):
         return None
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_whole(path: Path, *content: bytes | memoryview, mode: int | None = None, lasting: bool = True) -> None:
-    """Write a file so that readers see all of the old or of the new content; `lasting`: even after a power loss.
-
-    `mode`: None makes it readable for whoever its folder is.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    flags = os.O_WRONLY | os.O_TRUNC
-    descriptor = create_file(temporary, flags) if mode is None else os.open(temporary, flags | os.O_CREAT, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(content)
-            if lasting:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if lasting:
-        sync_folder(path.parent)
-
-
-def as_json(value: Any) -> bytes:
-    """Indented JSON for files that people read."""
-    return msgspec.json.format(_encode(value), indent=2) + b"\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.journal import Owner, read_header, segment_numbers
+from engine.process_marks import boot_id, process_namespace, process_started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,34 +54,6 @@ class Liveness:
     host: str = ""
 
 
-def boot_id() -> str:
-    """Something that differs from one boot of this machine to the next."""
-    with contextlib.suppress(OSError):
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    import psutil
-
-    return f"{psutil.boot_time():.0f}"
-
-
-def process_started(pid: int) -> float | None:
-    """When a process of this host began, in seconds; None if there is none (a zombie counts as none)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return None if fields[0] == "Z" else float(fields[19])  # field 22, in clock ticks since boot
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
-            return None
-    except ProcessLookupError:
-        return None
-    import psutil
-
-    try:
-        process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else float(process.create_time())
-    except psutil.NoSuchProcess:
-        return None
-
-
 def this_process() -> Owner:
     """This process, as the owner of a segment."""
     return Owner(
@@ -89,18 +61,8 @@ def this_process() -> Owner:
         boot=boot_id(),
         pid=os.getpid(),
         process_started=process_started(os.getpid()) or 0.0,
+        namespace=process_namespace(),
     )
-
-
-def process_mark() -> str:
-    """How this process signs what it writes under a temporary name, so that `wrote_and_died` knows it again."""
-    return f"{boot_id()[:8]}.{os.getpid()}"
-
-
-def wrote_and_died(mark: str) -> bool:
-    """Whether the process of this mark ran since this machine's boot and has ended; of any other nothing is known."""
-    boot, _, pid = mark.partition(".")
-    return boot == boot_id()[:8] and pid.isdigit() and process_started(int(pid)) is None
 
 
 def read_heartbeat(folder: Path) -> Heartbeat | None:
@@ -114,8 +76,8 @@ def read_heartbeat(folder: Path) -> Heartbeat | None:
 def liveness(folder: Path, now: Callable[[], float] = time.time) -> Liveness:
     """Whether the owner of the newest segment still lives.
 
-    On its own host: the same boot, and its pid began when the owner says. From another host: a heartbeat that is
-    not older than half a minute.
+    On its own host: the same boot and container, and its pid began when the owner says. From another host: a heartbeat
+    that is not older than half a minute; so also from another machine or container that has this host's name.
     """
     numbers = segment_numbers(folder)
     header = read_header(folder, numbers[-1]) if numbers else None
@@ -127,8 +89,12 @@ def liveness(folder: Path, now: Callable[[], float] = time.time) -> Liveness:
     if beat is not None and beat.ended and beat.segment == numbers[-1]:
         return Liveness(alive=False, owner=name, same_host=owner.host == socket.gethostname(), host=owner.host)
     if owner.host == socket.gethostname():
-        alive = owner.boot == boot_id() and process_started(owner.pid) == owner.process_started
-        return Liveness(alive=alive, owner=name, host=owner.host)
+        if owner.boot == boot_id() and owner.namespace in ("", process_namespace()):
+            alive = process_started(owner.pid) == owner.process_started
+            return Liveness(alive=alive, owner=name, host=owner.host)
+        # Of this machine's earlier boots there is no heartbeat after the present one began.
+        alive = beat is not None and beat.segment == numbers[-1] and _is_fresh(beat, now())
+        return Liveness(alive=alive, owner=name, certain=not alive, same_host=False, host=owner.host)
     try:
         # The age by the file server's clock, compared with a file touched there, would be better still; the
         # time written in the heartbeat is what both hosts can read without writing.
@@ -136,6 +102,12 @@ def liveness(folder: Path, now: Callable[[], float] = time.time) -> Liveness:
     except OSError:
         age = float("inf")
     return Liveness(alive=age < _SILENCE_SECONDS, owner=name, certain=False, same_host=False, host=owner.host)
+
+
+def _is_fresh(beat: Heartbeat, now: float) -> bool:
+    import psutil
+
+    return now - beat.time < _SILENCE_SECONDS and beat.time > psutil.boot_time()
 
 
 def segment_mtime(folder: Path, segment: int) -> float:

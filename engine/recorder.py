@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from engine import events, liveness
 from engine.errors import InputOutputError
-from engine.journal import JournalWriter, as_json, write_whole
+from engine.journal import JournalWriter
+from engine.whole_files import as_json, remove_leftovers, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from engine.session import Session
     from engine.state import SearchState
@@ -41,7 +41,8 @@ class Recorder:
         self._folder, self._state = session.folder, state
         self._publish, self._warn, self._clock = publish, warn, clock
         self.journal = JournalWriter(session.folder, liveness.this_process(), after=after)
-        _remove_leftovers(session.folder)
+        for folder in (session.folder, session.folder / "control", session.folder / "checkpoints"):
+            remove_leftovers(folder)
         self._unpublished: list[events.Event] = []
         self._synced_at = 0.0
         self._beat_at = -math.inf
@@ -135,11 +136,3 @@ class Recorder:
         # A list of sessions reads the record itself where the heartbeat is stale: no reason to end a search.
         with contextlib.suppress(OSError):
             write_whole(self._folder / "heartbeat", as_json(beat), lasting=False)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Files that a killed process of this host was writing; they are named `.<name>.<pid>.tmp`."""
-    for path in folder.glob(".*.tmp"):
-        pid = path.name.split(".")[-2]
-        if pid.isdigit() and liveness.process_started(int(pid)) is None:
-            path.unlink(missing_ok=True)

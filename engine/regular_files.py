@@ -12,6 +12,7 @@ import os
 import stat
 from typing import BinaryIO
 
+_GROWTH_BYTES = 64 << 10  # of a file that grows while it is read, or that has a size only when it is read
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -52,7 +53,7 @@ def open_regular(path: str | os.PathLike[str], *, follow_links: bool = False) ->
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise NotRegularError(path, _kind(mode))
+            raise NotRegularError(path, kind_of(mode))
         return open(path, "rb", opener=lambda *_: descriptor)  # so that it knows its name
     except BaseException:
         os.close(descriptor)
@@ -67,9 +68,11 @@ def read_regular(path: str | os.PathLike[str], largest: int, *, follow_links: bo
 
 def read_within(file: BinaryIO, largest: int) -> bytes:
     """What an opened file holds, at most `largest` bytes. Raises TooLargeError before more than that is in memory."""
-    content = file.read(largest + 1)
-    if len(content) > largest:
-        raise TooLargeError(file.name, os.fstat(file.fileno()).st_size, largest)
+    size = os.fstat(file.fileno()).st_size
+    # Python sets memory aside for as much as is asked for: no more is than the file has, or gets meanwhile.
+    content = file.read(min(size + _GROWTH_BYTES, largest) + 1) if size <= largest else b""
+    if max(size, len(content)) > largest:
+        raise TooLargeError(file.name, max(size, len(content)), largest)
     return content
 
 
@@ -83,7 +86,8 @@ def is_mine_alone(status: os.stat_result) -> bool:
     return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
 
 
-def _kind(mode: int) -> str:
+def kind_of(mode: int) -> str:
+    """What is no regular file, by its mode, in words."""
     for is_kind, name in (
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISFIFO, "a FIFO"),

@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.options import AsJson, Identifier, Sessions
 from engine.printing import terminal_width
 from engine.safe_text import clean
-from engine.user_files import write_for_user
+from engine.whole_files import write_for_user
 
 if TYPE_CHECKING:
     from engine.report.contents import Report

@@ -35,7 +35,7 @@ from engine.translation import (
     refit_event,
     training_started,
 )
-from engine.unfinished import remove_unfinished
+from engine.whole_files import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -96,7 +96,7 @@ class RunningSearch:
         self._record = Recorder(session, self.state, publish, warn, clock, after)
         refit = self.state.refit
         if refit is not None and refit.is_unfinished:
-            remove_unfinished(Path(refit.target))
+            remove_leftovers(Path(refit.target).parent)
         self._paused_since = 0.0
         self._held_for_room = False
         self._requests_at = 0.0

@@ -25,9 +25,11 @@ from engine.errors import (
     SessionUnreadableError,
     UsageError,
 )
-from engine.liveness import Liveness, liveness, process_mark, read_heartbeat, wrote_and_died
+from engine.liveness import Liveness, liveness, read_heartbeat
+from engine.process_marks import is_abandoned, new_mark
 from engine.state import SearchState, SearchStatus
 from engine.strategy import strategy_name
+from engine.whole_files import as_json, remove_tree, sync_folder, write_whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +43,6 @@ _RECORD_NAME = re.compile(
 )
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
 _NEW, _DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
-_ABANDONED_SECONDS = 24 * 3600.0
 _NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 
@@ -221,7 +222,7 @@ class Session:
         if now.alive:
             message = f"{self.id}: {now.owner} works on this session; first: {self.command('stop')}"
             raise SessionHeldError(message)
-        doomed = self.folder.with_name(f"{_DELETED}{self.id}.{process_mark()}")
+        doomed = self.folder.with_name(f"{_DELETED}{self.id}.{new_mark()}")
         try:
             self.folder.rename(doomed)
             shutil.rmtree(doomed)
@@ -259,7 +260,7 @@ class SessionDraft:
         """Raises UsageError if the name is taken, CannotCreateError if the place cannot be written."""
         check_identifier(identifier)
         self._target = sessions / identifier
-        self.folder = sessions / f"{_NEW}{identifier}.{process_mark()}"
+        self.folder = sessions / f"{_NEW}{identifier}.{new_mark()}"
         if self._target.exists():
             raise UsageError(taken(self._target))
         self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
@@ -280,13 +281,13 @@ class SessionDraft:
         import numpy as np
 
         try:
-            journal.write_whole(self.folder / "search.json", journal.as_json(record))
+            write_whole(self.folder / "search.json", as_json(record))
             content = io.BytesIO()
             np.save(content, folds, allow_pickle=False)
-            journal.write_whole(self.folder / "folds.npy", content.getvalue())
+            write_whole(self.folder / "folds.npy", content.getvalue())
             # Somebody may have taken the name meanwhile: a folder replaces no other that holds something.
             self.folder.rename(self._target)
-            journal.sync_folder(self._target.parent)
+            sync_folder(self._target.parent)
         except OSError as error:
             if error.errno in _NOT_FREE:
                 raise UsageError(taken(self._target)) from None
@@ -333,21 +334,12 @@ def make_private_folder(folder: Path, *, group_readable: bool = False) -> None:
 
 
 def _remove_left_behind(sessions: Path) -> None:
-    """Folders that were to become sessions, or were being deleted, when their process was killed.
-
-    Those of another host, or from before this machine's last boot, go after a day.
-    """
+    """Folders that were to become sessions, or were being deleted, when their process was killed."""
     for name in os.listdir(sessions):
         if name.startswith((_NEW, _DELETED)):
             place = sessions / name
-            if wrote_and_died(name.partition(".")[2].partition(".")[2]) or _is_old(place):
-                shutil.rmtree(place, ignore_errors=True)
-
-
-def _is_old(place: Path) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return time.time() - place.stat().st_mtime > _ABANDONED_SECONDS
-    return False
+            if is_abandoned(place, name.partition(".")[2].partition(".")[2]):
+                remove_tree(place)
 
 
 def sessions_folder(explicit: Path | None = None) -> Path:

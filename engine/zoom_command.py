@@ -12,7 +12,7 @@ from engine.errors import UsageError
 from engine.options import AsJson, Identifier, Sessions
 from engine.printing import print_json
 from engine.safe_text import clean
-from engine.user_files import write_for_user
+from engine.whole_files import write_for_user
 
 if TYPE_CHECKING:
     from engine.remaining import Forecast

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from engine.whole_files import write_whole
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -37,7 +39,7 @@ def _keep(text: str) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = folder / "copied.txt"
-        path.write_text(f"{text}\n", encoding="utf-8")
+        write_whole(path, f"{text}\n".encode(), mode=0o600, lasting=False)
     except OSError as error:
         return f"no file ({error.strerror})"
     return str(path)

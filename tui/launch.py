@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import CannotCreateError
 from engine.session import make_private_folder
-from engine.user_files import write_for_user
+from engine.whole_files import write_for_user
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.errors import InputOutputError, UsageError
-from engine.journal import write_whole
+from engine.whole_files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 
 from engine.early_stopping import Patience
-from engine.journal import frame, unframe, write_whole
+from engine.journal import frame, unframe
 from engine.training.interface import Checkpoint
+from engine.whole_files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path

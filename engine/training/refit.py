@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import TrainingRefusedError
-from engine.journal import as_json, write_whole
 from engine.model_place import check_model_place
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
+from engine.whole_files import as_json, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

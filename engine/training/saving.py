@@ -14,7 +14,7 @@ from engine.errors import TrainingRefusedError, cannot_write
 from engine.model_place import check_model_place
 from engine.training.keras_batches import Evaluation, predict_exactly, trained_model
 from engine.training.keras_network import build_optimizer
-from engine.unfinished import unfinished_path
+from engine.whole_files import sync_folder, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -62,19 +62,19 @@ def save_model(
         _refuse_others(probabilities, expected_probabilities, "the Keras model")
     else:
         _refuse_others(predict_exactly(network, weights, rows), exact_probabilities(), "the Keras model in float64")
-    temporary = unfinished_path(path)
     try:
-        model.save(temporary)
-        loaded = keras.saving.load_model(temporary, safe_mode=True)
-        _refuse_others(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
-        digest = _synced_digest(temporary)
-        when_good()
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        # Keras opens what it is named: in a folder that nobody else can enter, that is no link of somebody else's.
+        with temporary_folder(path.parent) as folder:
+            temporary = folder / "model.keras"
+            model.save(temporary)
+            loaded = keras.saving.load_model(temporary, safe_mode=True)
+            _refuse_others(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
+            digest = _synced_digest(temporary)
+            when_good()
+            temporary.replace(path)
+        sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, "cannot be saved", error) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return digest
 
 
@@ -96,11 +96,3 @@ def _synced_digest(path: Path) -> str:
     with path.open("rb") as file:
         os.fsync(file.fileno())
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

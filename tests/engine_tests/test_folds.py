@@ -18,6 +18,7 @@ from engine.data import open_cached
 from engine.errors import SpecError
 from engine.folds import _KEPT, assign_folds, fold_rows, folds_of
 from engine.spec import SearchSpec
+from engine.whole_files import temporary_path
 from tests.fakes import SMALL
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ def test_where_nothing_can_be_kept_they_are_worked_out(dataset: Dataset, tmp_pat
 def test_old_files_make_room(dataset: Dataset) -> None:
     read_again = folds_of(spec_of(seed=1), dataset)
     (used,) = files(dataset)
-    (abandoned := dataset.folder / ".folds-a.npy.1.tmp").write_bytes(b"")
-    (in_use := dataset.folder / ".folds-b.npy.2.tmp").write_bytes(b"")
+    (abandoned := dataset.folder / ".foldwatch-0123456789ab.1.ff.tmp").write_bytes(b"")
+    (in_use := temporary_path(dataset.folder)).write_bytes(b"")
     for file in (used, abandoned):
         os.utime(file, (0, 0))
     for number in range(_KEPT - 1):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import zlib
@@ -439,20 +438,6 @@ def test_a_checksum_that_fits_what_is_no_event_costs_only_that_line(tmp_path: Pa
     assert len(reader.damages) == 5
     assert EpochReader(tmp_path).poll() == []
     writer.close()
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    journal.write_whole(path, b"old")
-    assert path.stat().st_mode & 0o777 == 0o600
-    for call in ("fsync", "rename"):
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "fsync" if call == "fsync" else "replace", _full)
-            with contextlib.suppress(OSError):
-                journal.write_whole(path, b"new")
-        if call == "fsync":
-            assert path.read_bytes() == b"old"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
 def test_frames_hold_only_what_was_framed() -> None:

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 
 from engine import liveness as module
 from engine.journal import JournalWriter, Owner
-from engine.liveness import (
-    Heartbeat,
-    boot_id,
-    liveness,
-    process_mark,
-    process_started,
-    read_heartbeat,
-    this_process,
-    wrote_and_died,
-)
+from engine.liveness import Heartbeat, liveness, read_heartbeat, this_process
 from tests.fakes import Clock
 
 
@@ -65,8 +56,8 @@ def test_this_process_lives(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"process_started": 1.0}, {"boot": "another boot"}, {"pid": 2**22 + 1}],
-    ids=["its pid is another's by now", "the machine was booted since", "no such process"],
+    [{"process_started": 1.0}, {"pid": 2**22 + 1}],
+    ids=["its pid is another's by now", "no such process"],
 )
 def test_a_dead_owner_is_seen_whatever_its_heartbeat_says(tmp_path: Path, changes: dict[str, Any]) -> None:
     owner = _opened(tmp_path, **changes)
@@ -106,17 +97,6 @@ def test_the_heartbeat_of_an_earlier_engine_says_nothing_of_the_present_one(tmp_
     assert liveness(tmp_path, clock).host == "elsewhere"
 
 
-def test_what_a_dead_process_signed_is_known() -> None:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    mine = process_mark()
-    boot = mine.partition(".")[0]
-    assert not wrote_and_died(mine)
-    assert wrote_and_died(f"{boot}.{process.pid}")
-    for mark in (f"another.{process.pid}", boot, f"{boot}.", f"{boot}.x", ""):
-        assert not wrote_and_died(mark)
-
-
 def test_one_that_said_it_ended_is_not_alive_though_its_process_is(tmp_path: Path) -> None:
     owner = _opened(tmp_path)
     _beat(tmp_path, owner, time=0.0, ended=True)
@@ -126,25 +106,22 @@ def test_one_that_said_it_ended_is_not_alive_though_its_process_is(tmp_path: Pat
     assert liveness(tmp_path).alive
 
 
-def test_the_start_of_a_process_tells_it_from_the_next_of_its_number() -> None:
-    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        started = process_started(process.pid)
-        assert started is not None
-        assert started == process_started(process.pid)
-        assert started >= (process_started(os.getpid()) or 0)
-        process.kill()
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-        # Not waited for yet, it is a zombie, which does nothing more.
-        assert process_started(process.pid) is None
-    finally:
-        process.kill()
-        process.communicate()
-    assert process_started(process.pid) is None
+@pytest.mark.parametrize("other", [{"boot": "of another machine"}, {"namespace": "pid:[of another container]"}])
+def test_a_machine_or_container_of_the_same_name_lives_by_its_heartbeat(tmp_path: Path, other: dict[str, str]) -> None:
+    now = time.time()
+    owner = _opened(tmp_path, **other)
+    _beat(tmp_path, owner, time=now - 5)
+    assert liveness(tmp_path, Clock(now)).alive
+    assert not liveness(tmp_path, Clock(now)).certain
+    # Silent, it is dead; and what beat before this machine's boot was this machine.
+    assert not liveness(tmp_path, Clock(now + 60)).alive
+    assert liveness(tmp_path, Clock(now + 60)).certain
+    earlier = psutil.boot_time() - 5
+    _beat(tmp_path, owner, time=earlier)
+    assert not liveness(tmp_path, Clock(earlier + 6)).alive
 
 
 def test_a_heartbeat_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     assert read_heartbeat(tmp_path) is None
     (tmp_path / "heartbeat").write_bytes(b"\xff")
     assert read_heartbeat(tmp_path) is None
-    assert boot_id() == boot_id() != ""

@@ -16,8 +16,9 @@ import pytest
 
 from engine import control, events
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError, UsageError
-from engine.journal import JournalWriter, segment_path, write_whole
-from engine.liveness import Heartbeat, process_mark, this_process
+from engine.journal import JournalWriter, segment_path
+from engine.liveness import Heartbeat, this_process
+from engine.process_marks import new_mark
 from engine.session import (
     FORMAT,
     DataRecord,
@@ -32,6 +33,7 @@ from engine.session import (
     sessions_folder,
     summarise,
 )
+from engine.whole_files import write_whole
 
 FOLDS = np.array([[0, 1, 2, -1]], np.int16)
 
@@ -141,9 +143,10 @@ def test_of_two_that_take_a_name_at_once_one_gets_it(tmp_path: Path) -> None:
 def test_what_killed_processes_left_is_removed_by_the_next_session(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    boot = process_mark().partition(".")[0]
-    dead = [f".new-a.{boot}.{process.pid}", f".deleted-a.{boot}.{process.pid}", ".new-a.elsewhere.1"]
-    alive = [f".new-b.{process_mark()}", ".new-b.elsewhere.1", ".specs"]
+    machine, _, token = new_mark().split(".")
+    gone = f"{machine}.{process.pid}.{token}"
+    dead = [f".new-a.{gone}", f".deleted-a.{gone}", f".new-a.0123456789ab.1.{token}"]
+    alive = [f".new-b.{new_mark()}", f".new-b.0123456789ab.{process.pid}.{token}", ".specs"]
     for name in (*dead, *alive):
         (tmp_path / name / "control").mkdir(parents=True)
     os.utime(tmp_path / dead[2], (0, 0))

@@ -69,7 +69,7 @@ def main() -> None:
     import keras  # noqa: F401 - imported once, and used only after the fork
 
     from engine.training import refit, saving  # noqa: F401
-    from engine.unfinished import remove_unfinished
+    from engine.whole_files import remove_leftovers
 
     folder = Path(sys.argv[1])
     path = folder / "best.keras"
@@ -83,7 +83,7 @@ def main() -> None:
             os._exit(0)
         _, status = os.waitpid(child, 0)
         left = sorted(name for name in os.listdir(folder) if name.startswith("."))
-        remove_unfinished(path)
+        remove_leftovers(folder)
         told = {
             "killed": os.WIFSIGNALED(status),
             "status": status,

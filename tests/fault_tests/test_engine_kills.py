@@ -76,7 +76,9 @@ def test_killed_where_a_file_gets_its_content_or_its_name(
         if kind.startswith(("half a write", "sync", "rename", "link"))
     ]
     # The journal goes by the name that its segment had before it got its own.
-    assert {"half a write .segment.N.tmp", "link journal.N.jsonl", "half a write curves.N.jsonl"} <= set(kinds)
+    assert {"half a write .foldwatch-N.N.N.segment", "link journal.N.jsonl", "half a write curves.N.jsonl"} <= set(
+        kinds
+    )
     for number, kind in enumerate(kinds):
         sessions = tmp_path / str(number) / "sessions"
         killed = forks.run(sessions, fatal=kind)

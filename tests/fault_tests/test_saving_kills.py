@@ -13,9 +13,9 @@ import pytest
 
 from engine.events import RefitEpochEnded
 from engine.journal import JournalWriter
-from engine.liveness import process_mark, this_process
+from engine.liveness import this_process
+from engine.process_marks import new_mark
 from engine.search import Search
-from engine.unfinished import remove_unfinished, unfinished_path
 from tests.fakes import FAKE_WORKER, fake_search
 
 ROOT = Path(__file__).parents[2]
@@ -55,18 +55,6 @@ def _dead() -> int:
     return process.pid
 
 
-def test_only_what_dead_processes_left_of_this_model_is_removed(tmp_path: Path) -> None:
-    path, boot, dead = tmp_path / "best [1].keras", process_mark().partition(".")[0], _dead()
-    mine = unfinished_path(path).name
-    stays = [path.name, mine, f".other.{boot}.{dead}.keras", f".best [1].elsewhere.{dead}.keras", ".best [1].keras"]
-    goes = [f".best [1].{boot}.{dead}.keras", f".best [1].json.{dead}.tmp"]
-    for name in (*stays, *goes):
-        (tmp_path / name).write_text("")
-    remove_unfinished(path)
-    assert sorted(os.listdir(tmp_path)) == sorted(stays)
-    remove_unfinished(tmp_path / "nowhere" / "best.keras")
-
-
 def test_the_next_engine_removes_what_a_killed_one_left_of_a_model(surroundings: Path, tmp_path: Path) -> None:
     list(fake_search(surroundings, {"epochs": 1}, name="a").run())
     path = tmp_path / "best.keras"
@@ -74,7 +62,8 @@ def test_the_next_engine_removes_what_a_killed_one_left_of_a_model(surroundings:
     writer.append(RefitEpochEnded(time=1.0, combination=0, epoch=1, epochs=1, loss=0.5, path=str(path)))
     writer.sync()
     writer.close()
-    left = tmp_path / f".best.{process_mark().partition('.')[0]}.{_dead()}.keras"
-    left.write_text("half a model")
+    left = tmp_path / f".foldwatch-{new_mark().partition('.')[0]}.{_dead()}.ff.tmp"
+    left.mkdir()
+    (left / "model.keras").write_text("half a model")
     list(Search.of_session("a", sessions=surroundings, worker_command=FAKE_WORKER).run())
     assert not left.exists()
