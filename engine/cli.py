@@ -16,7 +16,7 @@ from engine import control, request_commands, session, session_commands, steerin
 from engine.axes import most_different
 from engine.console import Console
 from engine.deadline_command import deadline
-from engine.errors import FoldwatchError, UsageError
+from engine.errors import FoldwatchError, UsageError, cannot_work
 from engine.errors_command import errors
 from engine.options import (
     AsJson,
@@ -33,6 +33,7 @@ from engine.options import (
     Workers,
 )
 from engine.printing import print_json, print_text, terminal_width
+from engine.regular_files import is_there
 from engine.report_command import report
 from engine.request_commands import check_retries
 from engine.safe_text import clean
@@ -77,7 +78,12 @@ def main(arguments: list[str] | None = None) -> int:
         _forget_stdout()
         return 141
     except OSError as error:
-        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
+        if error.filename is not None:
+            # A path that somebody named, where no command looked for what the system says of it.
+            refused = cannot_work(Path(str(error.filename)), error)
+            _complain(str(refused))
+            return refused.exit_code
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
             raise
         _forget_stdout()
         _complain(f"standard output cannot be written: {error.strerror}")
@@ -230,7 +236,7 @@ def run(
     folder = _folder(sessions)
     if name is not None:
         session.check_identifier(name)
-        if (folder / name).exists():
+        if is_there(folder / name):
             raise UsageError(session.taken(folder / name))
     if detach:
         chosen = name or session.new_identifier(folder, read.dataset)

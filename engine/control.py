@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from engine.errors import InputOutputError
+from engine.regular_files import TooLargeError, open_regular, owner_of, read_within
 from engine.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -111,13 +112,17 @@ def write_request(folder: Path, request: Request) -> None:
         raise InputOutputError(message) from error
 
 
-def _read(path: Path) -> tuple[int, bytes]:
-    """Whose file it is, and what it holds, up to a little more than a request can have."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+def _read(path: Path) -> tuple[bytes | None, str]:
+    """What a request's file holds; or None, and why it is refused."""
     try:
-        return os.fstat(descriptor).st_uid, os.read(descriptor, _LARGEST + 1)
-    finally:
-        os.close(descriptor)
+        with open_regular(path) as file:
+            if (owner := owner_of(file)) not in (os.geteuid(), 0):
+                return None, f"written by user {owner}, not by the session's owner"
+            return read_within(file, _LARGEST), ""
+    except TooLargeError:
+        return None, "longer than a request can be"
+    except OSError as error:
+        return None, error.strerror or str(error)
 
 
 def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
@@ -129,22 +134,19 @@ def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
         if name.startswith(".") or not name.endswith(".json"):
             continue
         path = control / name
+        content, why = _read(path)
         try:
-            owner, content = _read(path)
             path.unlink()
         except OSError as error:
-            refused.append(f"control/{name}: {error.strerror}")
-            # What cannot be read must not be met again at every turn: it is put aside, unread.
+            # What cannot be removed must not be met again at every turn: it is put aside.
+            content, why = None, why or error.strerror or str(error)
             with contextlib.suppress(OSError):
                 path.rename(control / f".refused-{name}")
-            continue
-        if owner not in (os.geteuid(), 0):
-            refused.append(f"control/{name}: written by user {owner}, not by the session's owner")
-        elif len(content) > _LARGEST:
-            refused.append(f"control/{name}: longer than a request can be")
-        else:
+        if content is not None:
             try:
                 taken.append(_decoder.decode(content))
             except msgspec.MsgspecError as error:
-                refused.append(f"control/{name}: {error}")
+                why = str(error)
+        if why:
+            refused.append(f"control/{name}: {why}")
     return taken, refused

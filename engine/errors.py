@@ -59,6 +59,10 @@ class SessionUnreadableError(FoldwatchError):
     exit_code = 65
 
 
+class SessionNotTrustedError(SessionUnreadableError):
+    """A session folder that others than its owner have written to, or may; the message names the file."""
+
+
 class CannotCreateError(FoldwatchError):
     """A folder or file cannot be created where it was asked for."""
 

@@ -10,6 +10,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import math
 import os
 import warnings
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import numpy as np
 
 from engine.data.subsample import stratified_subsample
 from engine.errors import SpecError
+from engine.regular_files import open_mine, read_within
 from engine.whole_files import remove_leftovers, write_whole
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 # Raise with every change of what the same spec means; older files are then never looked at again.
 _FORMAT = 1
 _KEPT = 64  # files of one dataset, those read last: two bytes a row, repeat and stage
+_LONGEST_HEADER = 1000
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
@@ -92,7 +95,8 @@ def _key(spec: SearchSpec, dataset: Dataset) -> str:
 def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.int16] | None:
     """The folds in a file; None if it is not there, or not as it was written."""
     try:
-        content = path.read_bytes()
+        with open_mine(path) as file:
+            content = read_within(file, 2 * math.prod(shape) + _LONGEST_HEADER + _CHECKSUM_BYTES)
     except OSError:
         return None
     written, checksum = content[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]

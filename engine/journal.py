@@ -23,6 +23,7 @@ import msgspec
 from engine.access import create_file
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
 from engine.events import AnyEvent, CurvePlace, EpochEnded, Event, PredictionsPlace, from_json
+from engine.regular_files import Opener, open_mine, open_regular, read_at
 from engine.whole_files import sync_folder, temporary_path, write_all
 
 _LINE_BEGINS = re.compile(rb"[0-9a-f]{8} \[")
@@ -148,9 +149,9 @@ def predictions_path(folder: Path, segment: int) -> Path:
     return folder / f"predictions.{segment}.bin"
 
 
-def read_header(folder: Path, segment: int) -> SegmentOpened | None:
-    """A segment's header; None if it is damaged."""
-    with segment_path(folder, segment).open("rb") as file:
+def read_header(folder: Path, segment: int, opened: Opener = open_regular) -> SegmentOpened | None:
+    """A segment's header; None if it is damaged. Raises OSError; `opened` opens files of whom one trusts."""
+    with opened(segment_path(folder, segment)) as file:
         payload = unframe(file.readline(1 << 20).rstrip(b"\n"))
     if payload is None:
         return None
@@ -164,7 +165,8 @@ def _seal(folder: Path, segment: int, earlier: Seal | None) -> Seal:
     """What counts of an older segment: what was sealed before, else all its complete lines."""
     if earlier is not None:
         return earlier
-    content = segment_path(folder, segment).read_bytes()
+    with open_mine(segment_path(folder, segment)) as file:
+        content = file.read()
     content = content[: content.rfind(b"\n") + 1]
     return Seal(segment=segment, length=len(content), checksum=zlib.crc32(content))
 
@@ -241,7 +243,7 @@ class JournalWriter:
         self._sequence = 0
         sealed: dict[int, Seal] = {}
         for number in numbers:
-            header = read_header(folder, number)
+            header = read_header(folder, number, open_mine)
             sealed.update({seal.segment: seal for seal in header.seals} if header else {})
         header = SegmentOpened(owner=owner, seals=[_seal(folder, number, sealed.get(number)) for number in numbers])
         try:
@@ -365,8 +367,10 @@ class JournalReader:
     read): the next poll then begins from the start again, and whoever reduces the events starts afresh.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, opened: Opener = open_regular) -> None:
+        """`opened` opens the files: `open_mine` refuses what others may have written."""
         self.folder = folder
+        self._opened = opened
         self.generation = 0
         self.damages: list[Damage] = []
         self._segment = 0
@@ -401,7 +405,7 @@ class JournalReader:
 
     def _sealed_length(self, later: list[int]) -> int | None:
         for number in later:
-            header = read_header(self.folder, number)
+            header = read_header(self.folder, number, self._opened)
             for seal in header.seals if header else []:
                 if seal.segment == self._segment:
                     return seal.length
@@ -409,7 +413,7 @@ class JournalReader:
 
     def _read(self, events: list[AnyEvent], limit: int | None) -> None:
         path = segment_path(self.folder, self._segment)
-        with path.open("rb") as file:
+        with self._opened(path) as file:
             file.seek(self._offset)
             content = file.read(-1 if limit is None else limit - self._offset)
         end = content.rfind(b"\n") + 1
@@ -477,8 +481,9 @@ class JournalReader:
 class EpochReader:
     """Follows the epochs of the trainings now running, as they land in the newest curves file."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, opened: Opener = open_regular) -> None:
         self.folder = folder
+        self._opened = opened
         self._segment = 0
         self._offset = 0
 
@@ -489,7 +494,7 @@ class EpochReader:
             return []
         path = curves_path(self.folder, numbers[-1])
         epochs: list[EpochEnded] = []
-        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), self._opened(path) as file:
             size = file.seek(0, os.SEEK_END)
             if self._segment != numbers[-1]:
                 self._segment, self._offset = numbers[-1], max(0, size - _TAIL_BYTES)
@@ -506,12 +511,11 @@ class EpochReader:
         return epochs
 
 
-def read_curve(folder: Path, place: CurvePlace) -> Curve | None:
+def read_curve(folder: Path, place: CurvePlace, opened: Opener = open_regular) -> Curve | None:
     """The curve at a place; None if the file is gone or damaged there."""
     try:
-        with curves_path(folder, place.segment).open("rb") as file:
-            file.seek(place.offset)
-            payload = unframe(file.read(place.length).rstrip(b"\n"))
+        with opened(curves_path(folder, place.segment)) as file:
+            payload = unframe(read_at(file, place.offset, place.length).rstrip(b"\n"))
         return None if payload is None else _curve_decoder.decode(payload)
     except (OSError, msgspec.MsgspecError):
         return None

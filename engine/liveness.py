@@ -13,11 +13,13 @@ import msgspec
 
 from engine.journal import Owner, read_header, segment_numbers
 from engine.process_marks import boot_id, process_namespace, process_started
+from engine.regular_files import Opener, open_regular, read_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEARTBEAT_SECONDS = 2.0
+_LARGEST_HEARTBEAT = 64 << 10
 _SILENCE_SECONDS = 30.0  # another host's engine is taken for dead after this, clocks and NFS caches allowed for
 
 
@@ -65,27 +67,28 @@ def this_process() -> Owner:
     )
 
 
-def read_heartbeat(folder: Path) -> Heartbeat | None:
+def read_heartbeat(folder: Path, opened: Opener = open_regular) -> Heartbeat | None:
     """The latest heartbeat; None if there is none that can be read."""
     try:
-        return msgspec.json.decode((folder / "heartbeat").read_bytes(), type=Heartbeat)
+        with opened(folder / "heartbeat") as file:
+            return msgspec.json.decode(read_within(file, _LARGEST_HEARTBEAT), type=Heartbeat)
     except (OSError, msgspec.MsgspecError):
         return None
 
 
-def liveness(folder: Path, now: Callable[[], float] = time.time) -> Liveness:
+def liveness(folder: Path, now: Callable[[], float] = time.time, opened: Opener = open_regular) -> Liveness:
     """Whether the owner of the newest segment still lives.
 
     On its own host: the same boot and container, and its pid began when the owner says. From another host: a heartbeat
     that is not older than half a minute; so also from another machine or container that has this host's name.
     """
     numbers = segment_numbers(folder)
-    header = read_header(folder, numbers[-1]) if numbers else None
+    header = read_header(folder, numbers[-1], opened) if numbers else None
     if header is None:
         return Liveness(alive=False, owner="nobody")
     owner = header.owner
     name = f"pid {owner.pid} on {owner.host}"
-    beat = read_heartbeat(folder)
+    beat = read_heartbeat(folder, opened)
     if beat is not None and beat.ended and beat.segment == numbers[-1]:
         return Liveness(alive=False, owner=name, same_host=owner.host == socket.gethostname(), host=owner.host)
     if owner.host == socket.gethostname():

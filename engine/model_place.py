@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.errors import CannotCreateError, UsageError
+from engine.errors import CannotCreateError, UsageError, cannot_write
+from engine.regular_files import is_folder, read_regular
+from engine.whole_files import check_replaceable
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_LARGEST_DESCRIPTION = 8 << 20
 
 
 def check_model_place(path: Path) -> None:
@@ -23,16 +27,21 @@ def check_model_place(path: Path) -> None:
     if path.suffix != ".keras":
         message = f"{path}: a Keras model is saved to a name that ends in .keras"
         raise UsageError(message)
-    if path.is_dir():
+    if is_folder(path):
         message = f"{path}: is a directory; name the file to save to"
         raise CannotCreateError(message)
     check_folder(path)
+    for place in (path, path.with_suffix(".json")):
+        try:
+            check_replaceable(place)
+        except (OSError, ValueError) as error:
+            raise cannot_write(place, "cannot be saved there", error) from error
     _check_description(path.with_suffix(".json"))
 
 
 def check_folder(path: Path) -> None:
     """Raises CannotCreateError where no file can be made: there is no such folder, or it may not be written to."""
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         message = f"{path}: there is no folder {path.parent}"
         raise CannotCreateError(message)
     if not os.access(path.parent, os.W_OK | os.X_OK):
@@ -42,10 +51,10 @@ def check_folder(path: Path) -> None:
 
 def _check_description(place: Path) -> None:
     try:
-        described = msgspec.json.decode(place.read_bytes())
+        described = msgspec.json.decode(read_regular(place, _LARGEST_DESCRIPTION, follow_links=True))
     except FileNotFoundError:
         return
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, RecursionError):
         described = None
     if not (isinstance(described, dict) and {"session", "combination", "model"} <= described.keys()):
         message = f"{place}: describes no model of ours, and a description would replace it; name another model"

@@ -43,9 +43,10 @@ def describe(event: events.Event, state: SearchState) -> str | None:
                     f" (the engine before ended without saying so, last heard of at {moment_in_words(state.lost_at)})"
                 )
             synthetic = " (synthetic)" if event.synthetic else ""
+            passed_over = f", {event.passed_over} sessions of others passed over" if event.passed_over else ""
             return (
                 f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {event.classes} classes, "
-                f"{event.splits} splits, {event.workers} workers, {event.trainings} trainings to run"
+                f"{event.splits} splits, {event.workers} workers, {event.trainings} trainings to run{passed_over}"
             )
         case events.CombinationDropped():
             evidence = f" ({event.evidence})" if event.evidence else ""

@@ -17,6 +17,7 @@ import msgspec
 
 from engine.access import create_file
 from engine.messages import LONGEST_LINE, FromWorker, ToWorker, decode_from_worker, encode
+from engine.whole_files import write_all
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,7 +126,7 @@ class Pool:
         worker = self._workers.get(number)
         if worker is not None:
             with contextlib.suppress(BrokenPipeError):
-                os.write(worker.commands, encode(message) + b"\n")
+                write_all(worker.commands, encode(message) + b"\n")
 
     def wait(self, seconds: float) -> list[Said | Died]:
         """What workers said, and which ended, waiting up to `seconds` for the first of it."""

@@ -7,13 +7,13 @@ zlib: the labels, the predicted classes, and the high and then the low bytes of 
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.journal import predictions_path
+from engine.regular_files import Opener, open_regular, read_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,21 +102,17 @@ class Predictions:
         return cls(labels, classes, losses)
 
 
-def read_block(folder: Path, place: PredictionsPlace) -> bytes | None:
+def read_block(folder: Path, place: PredictionsPlace, opened: Opener = open_regular) -> bytes | None:
     """The block at a place of a session's folder; None if it is gone or damaged."""
     try:
-        with predictions_path(folder, place.segment).open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            if not 0 <= place.offset <= place.offset + place.length <= size:
-                return None
-            file.seek(place.offset)
-            block = file.read(place.length)
+        with opened(predictions_path(folder, place.segment)) as file:
+            block = read_at(file, place.offset, place.length)
     except OSError:
         return None
-    return block if zlib.crc32(block) == place.checksum else None
+    return block if block and zlib.crc32(block) == place.checksum else None
 
 
-def read_predictions(folder: Path, place: PredictionsPlace) -> Predictions | None:
+def read_predictions(folder: Path, place: PredictionsPlace, opened: Opener = open_regular) -> Predictions | None:
     """The predictions at a place of a session's folder; None if they are gone or damaged."""
-    block = read_block(folder, place)
+    block = read_block(folder, place, opened)
     return None if block is None else Predictions.unpack(block)

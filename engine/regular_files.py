@@ -10,8 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from typing import BinaryIO
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
 
+Opener: TypeAlias = Callable[[Path], BinaryIO]
 _GROWTH_BYTES = 64 << 10  # of a file that grows while it is read, or that has a size only when it is read
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -29,6 +32,15 @@ class TooLargeError(OSError):
     def __init__(self, path: str | os.PathLike[str], size: int, largest: int) -> None:
         message = f"is {size} bytes long, more than the {largest} that belong there"
         super().__init__(errno.EFBIG, message, os.fspath(path))
+
+
+class NotMineError(OSError):
+    """The file belongs to another user, or others may write to it: what it says may be anybody's."""
+
+    def __init__(self, path: str | os.PathLike[str], status: os.stat_result) -> None:
+        theirs = status.st_uid not in _trusted_users()
+        why = f"belongs to user {status.st_uid}" if theirs else "may be written by others"
+        super().__init__(errno.EPERM, why, os.fspath(path))
 
 
 def open_regular(path: str | os.PathLike[str], *, follow_links: bool = False) -> BinaryIO:
@@ -76,6 +88,65 @@ def read_within(file: BinaryIO, largest: int) -> bytes:
     return content
 
 
+def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
+    """So many bytes of an opened file from an offset on; nothing where the file does not reach so far."""
+    size = os.fstat(file.fileno()).st_size
+    if not 0 <= offset <= offset + length <= size:
+        return b""
+    file.seek(offset)
+    return file.read(length)
+
+
+def open_mine(path: str | os.PathLike[str]) -> BinaryIO:
+    """As `open_regular`, for what only this user can have written, or root, whom nothing keeps from anything.
+
+    Raises OSError, NotRegularError and NotMineError among them.
+    """
+    file = open_regular(path)
+    status = os.fstat(file.fileno())
+    if status.st_uid in _trusted_users() and not status.st_mode & _OTHERS_MAY_WRITE:
+        return file
+    file.close()
+    raise NotMineError(path, status)
+
+
+def is_my_folder(folder: str | os.PathLike[str]) -> bool:
+    """Whether it is a real folder of this user, to which nobody else can write. Asked of the opened folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return is_mine_alone(os.fstat(descriptor))
+    finally:
+        os.close(descriptor)
+
+
+def is_there(path: Path) -> bool:
+    """Whether something lies at a path, a link that leads nowhere too; nothing lies where no path can lead."""
+    try:
+        path.lstat()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def is_regular(path: Path) -> bool:
+    """Whether a path leads to a regular file, also over links; not where it cannot be told."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Whether a path leads to a folder, also over links; not where it cannot be told."""
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def owner_of(file: BinaryIO) -> int:
     """The number of the user whose file an opened one is."""
     return os.fstat(file.fileno()).st_uid
@@ -84,6 +155,10 @@ def owner_of(file: BinaryIO) -> int:
 def is_mine_alone(status: os.stat_result) -> bool:
     """Whether a file or folder belongs to this user, and nobody else can write to it."""
     return status.st_uid == os.geteuid() and not status.st_mode & _OTHERS_MAY_WRITE
+
+
+def _trusted_users() -> tuple[int, ...]:
+    return (os.geteuid(), 0)
 
 
 def kind_of(mode: int) -> str:

@@ -6,8 +6,8 @@ wants something of it leaves a request.
 
 from __future__ import annotations
 
+import contextlib
 import math
-import os
 import time
 from collections import deque
 from dataclasses import dataclass
@@ -38,12 +38,12 @@ from engine.translation import (
 from engine.whole_files import remove_leftovers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from engine.plan import Training
     from engine.preparing import Prepared
     from engine.session import Session
-    from engine.takeover import KnownFit
+    from engine.takeover import KnownFits
 
 _REQUEST_SECONDS = 0.2
 _TOO_LONG = "its training took too long"
@@ -79,7 +79,7 @@ class RunningSearch:
         devices: Sequence[str],
         publish: Callable[[events.Event], None],
         warn: Callable[[str], None],
-        known: Mapping[tuple[int, int], KnownFit] | None = None,
+        known: KnownFits | None = None,
         requests: Sequence[control.AnyRequest] = (),
         only_save: bool = False,
         deadline: Deadline | None = None,
@@ -101,7 +101,8 @@ class RunningSearch:
         self._held_for_room = False
         self._requests_at = 0.0
         self._inbox = Inbox()
-        self._course = Course(session, prepared, self.state, self._record, known or {}, clock)
+        self._passed_over = known.passed_over if known else 0
+        self._course = Course(session, prepared, self.state, self._record, known.fits if known else {}, clock)
         self._agenda = self._course.agenda
         self.only_save = only_save
         self._work: dict[int, Work] = {}
@@ -177,6 +178,7 @@ class RunningSearch:
                 num_words=spec.num_words,
                 folds=spec.folds,
                 only_save=self.only_save,
+                passed_over=self._passed_over,
             )
         )
         if not self.only_save:
@@ -213,8 +215,9 @@ class RunningSearch:
     def _look_around(self) -> None:
         # A worker that floods its output must not fill the disk.
         for log in self.session.folder.glob("worker.*.log"):
-            if log.stat().st_size > _LARGEST_LOG:
-                os.truncate(log, 0)
+            with contextlib.suppress(OSError), open(log, "ab", opener=create_file) as file:
+                if file.tell() > _LARGEST_LOG:
+                    file.truncate(0)
 
     def _hold_while_disk_is_full(self) -> None:
         if self._record.disk_is_full != self._held_for_room:

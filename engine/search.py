@@ -260,22 +260,29 @@ class Search:
         """Everything that can be refused is refused here, before anything is written for good."""
         from engine.running import RunningSearch
         from engine.strategies import check_optuna
-        from engine.takeover import known_fits
+        from engine.takeover import KnownFits, known_fits
 
         if not only_save:
             check_optuna(self.spec)
         is_new = self.session is None
         prepared, pool, devices = self._begin() if is_new else self._begin_again(only_save=only_save)
         assert self.session is not None
+        warn = self._progress or (lambda text: None)
         try:
+            known = known_fits(prepared, self.session) if is_new and not self._fresh else KnownFits()
+            if known.passed_over:
+                warn(
+                    f"{known.passed_over} sessions with scores that may be the same were passed over: "
+                    "they belong to other users, or others may write to them"
+                )
             return RunningSearch(
                 self.session,
                 prepared,
                 pool=pool,
                 devices=devices,
                 publish=self._publish,
-                warn=self._progress or (lambda text: None),
-                known=known_fits(prepared, self.session) if is_new and not self._fresh else {},
+                warn=warn,
+                known=known,
                 requests=requests,
                 only_save=only_save,
                 deadline=None if only_save else self._deadline,

@@ -22,11 +22,13 @@ from engine.errors import (
     CannotCreateError,
     InputOutputError,
     SessionHeldError,
+    SessionNotTrustedError,
     SessionUnreadableError,
     UsageError,
 )
 from engine.liveness import Liveness, liveness, read_heartbeat
 from engine.process_marks import is_abandoned, new_mark
+from engine.regular_files import Opener, is_my_folder, kind_of, open_mine, open_regular, read_within
 from engine.state import SearchState, SearchStatus
 from engine.strategy import strategy_name
 from engine.whole_files import as_json, remove_tree, sync_folder, write_whole
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from engine.events import AnyEvent, CurvePlace, EpochEnded, PredictionsPlace
 
 FORMAT = 1
+_LARGEST_RECORD = 8 << 20  # a spec is at most one, and longer as values
 _RECORD_NAME = re.compile(
     r"search\.json|folds\.npy|control|heartbeat|(journal|curves)\.[0-9]+\.jsonl|predictions\.[0-9]+\.bin"
 )
@@ -77,7 +80,7 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class SessionSummary:
-    """A session as a list shows it; `problem` says why it cannot be read."""
+    """A session as a list shows it; `problem` says why it cannot be read, `owner` whose it is if not this user's."""
 
     id: str
     folder: Path
@@ -96,6 +99,7 @@ class SessionSummary:
     host: str = ""
     alive: bool = False
     problem: str = ""
+    owner: str = ""
 
 
 @dataclass
@@ -103,12 +107,13 @@ class Follower:
     """Everything that happens in a session, as it lands; see `JournalReader` for `generation`."""
 
     folder: Path
+    opened: Opener = open_regular
     _journal: journal.JournalReader = field(init=False)
     _epochs: journal.EpochReader = field(init=False)
 
     def __post_init__(self) -> None:
-        self._journal = journal.JournalReader(self.folder)
-        self._epochs = journal.EpochReader(self.folder)
+        self._journal = journal.JournalReader(self.folder, self.opened)
+        self._epochs = journal.EpochReader(self.folder, self.opened)
 
     @property
     def generation(self) -> int:
@@ -130,10 +135,11 @@ class Follower:
 
 @dataclass(frozen=True)
 class Session:
-    """A session that exists on disk."""
+    """A session that exists on disk; `opened` opens its files: one of this user's is read only if nobody forged it."""
 
     folder: Path
     record: SearchRecord
+    opened: Opener = open_regular
 
     @property
     def id(self) -> str:
@@ -145,10 +151,15 @@ class Session:
         """Whether this user made it; somebody else's can be looked at only."""
         return self.folder.stat().st_uid == os.geteuid()
 
+    @property
+    def owner(self) -> str:
+        """Who made it, if not this user; empty for one's own."""
+        return owner_name(self.folder)
+
     def check_mine(self) -> None:
         """Raises UsageError if somebody else made it."""
         if not self.is_mine:
-            message = f"{self.id}: belongs to user {self.folder.stat().st_uid}; it can be looked at, not worked on"
+            message = f"{self.id}: belongs to user {self.owner}; it can be looked at, not worked on"
             raise UsageError(message)
 
     @classmethod
@@ -165,10 +176,11 @@ class Session:
         """The folds that `create` was given, checked against their hash."""
         import hashlib
 
-        import numpy as np
+        from engine.array_files import map_array
 
         try:
-            folds: NDArray[np.int16] = np.load(self.folder / "folds.npy", allow_pickle=False)
+            with self.opened(self.folder / "folds.npy") as file:
+                folds: NDArray[np.int16] = map_array(file)
         except (OSError, ValueError) as error:
             message = f"{self.folder / 'folds.npy'}: cannot be read: {error}"
             raise SessionUnreadableError(message) from error
@@ -179,11 +191,11 @@ class Session:
 
     def liveness(self) -> Liveness:
         """Whether an engine works on it now."""
-        return liveness(self.folder)
+        return liveness(self.folder, opened=self.opened)
 
     def follow(self) -> Follower:
         """Start to read it, from the beginning."""
-        return Follower(self.folder)
+        return Follower(self.folder, self.opened)
 
     def state(self) -> SearchState:
         """What its record says now."""
@@ -195,11 +207,11 @@ class Session:
 
     def curve(self, place: CurvePlace) -> journal.Curve | None:
         """The epochs of a scored fit; None if they are gone."""
-        return journal.read_curve(self.folder, place)
+        return journal.read_curve(self.folder, place, self.opened)
 
     def predictions(self, place: PredictionsPlace) -> predictions.Predictions | None:
         """What a scored fit predicted for its validation rows; None if that is gone or damaged."""
-        return predictions.read_predictions(self.folder, place)
+        return predictions.read_predictions(self.folder, place, self.opened)
 
     def command(self, word: str, *options: str) -> str:
         """What somebody would type to do this with the session."""
@@ -292,7 +304,7 @@ class SessionDraft:
             if error.errno in _NOT_FREE:
                 raise UsageError(taken(self._target)) from None
             raise self._cannot_create(error) from error
-        return Session(self._target, record)
+        return Session(self._target, record, open_mine)
 
     def discard(self) -> None:
         """Leave nothing behind, nor the folders that were made to hold it, unless somebody uses them by now."""
@@ -303,6 +315,22 @@ class SessionDraft:
 
     def _cannot_create(self, error: OSError) -> CannotCreateError:
         return CannotCreateError(f"{self._target}: cannot create the session: {error.strerror}")
+
+
+def owner_name(folder: Path) -> str:
+    """Whose a folder is, by name, or by number where there is none; empty for this user's, and where it is gone."""
+    import pwd
+
+    try:
+        user = folder.stat().st_uid
+    except OSError:
+        return ""
+    if user == os.geteuid():
+        return ""
+    try:
+        return pwd.getpwuid(user).pw_name
+    except KeyError:
+        return str(user)
 
 
 def _status(status: SearchStatus, *, alive: bool) -> str:
@@ -375,7 +403,14 @@ def open_session(identifier: str, folder: str | Path | None = None) -> Session:
         message = f"no session {identifier!r} in {folder}; see: {command_of(folder, 'list')}"
         raise UsageError(message) from None
     _check_place(place, mode)
-    return Session(place, _read_record(place))
+    return _opened_session(place)
+
+
+def _opened_session(place: Path) -> Session:
+    # What is this user's is read only from files of this user's: in a folder that others can write to, theirs may
+    # lie under its name by the time a file is opened.
+    opened = open_mine if is_my_folder(place) else open_regular
+    return Session(place, _read_record(place, opened), opened)
 
 
 def _check_place(place: Path, mode: int) -> None:
@@ -389,12 +424,16 @@ def _check_place(place: Path, mode: int) -> None:
         if stat.S_ISLNK(found.st_mode):
             message = f"{path}: is a link; the record of a session holds none"
             raise SessionUnreadableError(message)
+        is_folder = path in (place, place / "control")
+        if not (stat.S_ISDIR if is_folder else stat.S_ISREG)(found.st_mode):
+            message = f"{path}: is {kind_of(found.st_mode)}, not a {'folder' if is_folder else 'regular file'}"
+            raise SessionUnreadableError(message)
         if found.st_uid not in owners:
             message = f"{path}: belongs to user {found.st_uid}, not to the session's owner"
-            raise SessionUnreadableError(message)
+            raise SessionNotTrustedError(message)
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             message = f"{path}: others may write to it; if that is as it should be: chmod -R go-w {place}"
-            raise SessionUnreadableError(message)
+            raise SessionNotTrustedError(message)
 
 
 def _record_names(place: Path) -> list[str]:
@@ -405,10 +444,11 @@ def _record_names(place: Path) -> list[str]:
         raise SessionUnreadableError(message) from error
 
 
-def _read_record(place: Path) -> SearchRecord:
+def _read_record(place: Path, opened: Opener) -> SearchRecord:
     path = place / "search.json"
     try:
-        record = msgspec.json.decode(path.read_bytes(), type=SearchRecord)
+        with opened(path) as file:
+            record = msgspec.json.decode(read_within(file, _LARGEST_RECORD), type=SearchRecord)
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise SessionUnreadableError(message) from error
@@ -452,9 +492,9 @@ def summarise(place: Path) -> SessionSummary:
     """A session in a few numbers: from its heartbeat where that is up to date, else from its record."""
     try:
         _check_place(place, place.lstat().st_mode)
-        record = _read_record(place)
-        now = liveness(place)
-        beat = read_heartbeat(place)
+        session = _opened_session(place)
+        record, now = session.record, session.liveness()
+        beat = read_heartbeat(place, session.opened)
         numbers = journal.segment_numbers(place)
         up_to_date = (
             beat is not None
@@ -474,7 +514,7 @@ def summarise(place: Path) -> SessionSummary:
                 "seconds": beat.seconds,
             }
         else:
-            counts = _counts(Session(place, record).state(), alive=now.alive)
+            counts = _counts(session.state(), alive=now.alive)
     except SessionUnreadableError as error:
         return SessionSummary(place.name, place, problem=str(error))
     except (OSError, ValueError) as error:
@@ -488,6 +528,7 @@ def summarise(place: Path) -> SessionSummary:
         synthetic=record.data.synthetic,
         host=record.host,
         alive=now.alive,
+        owner=session.owner,
         **counts,
     )
 

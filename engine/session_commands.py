@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -12,9 +14,11 @@ import typer
 from engine.errors import UsageError
 from engine.options import AsJson, Identifier, Sessions
 from engine.printing import print_json, print_text, terminal_width
+from engine.regular_files import open_regular
 from engine.safe_text import clean
 from engine.session import list_sessions, open_session, replay, sessions_folder
 
+_LOG_BYTES = 4 << 20
 _DROPPED_SHOWN = 10  # reasons below the results, where no other number is asked for
 
 
@@ -62,6 +66,7 @@ def show(
         facts(
             [
                 ("session", found.id),
+                ("owner", found.owner),
                 ("state", f"{status}{': ' + state.message if state.message else ''}"),
                 ("data", f"{found.record.spec['dataset']}{synthetic}, {found.record.data.rows} rows"),
                 ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
@@ -119,10 +124,22 @@ def logs(
             if traceback:
                 print_text(f"\ncombination {combination.index} fold {fold}:\n{clean(traceback, lines=True)}")
     for log in sorted(found.folder.glob("*.log")):
-        lines = log.read_text(errors="replace").splitlines()[-tail:]
+        try:
+            lines = _last_lines(log, tail)
+        except OSError as error:
+            print_text(f"\n{clean(log.name)}: cannot be read: {error.strerror}")
+            continue
         if lines:
-            print_text(f"\n{log.name}:")
-            print_text(clean("\n".join(lines), lines=True))
+            print_text(f"\n{clean(log.name)}:")
+            print_text("\n".join(map(clean, lines)))
+
+
+def _last_lines(log: Path, most: int) -> list[str]:
+    """The last lines of a log, as far as they lie within its last megabytes. Raises OSError."""
+    with open_regular(log) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LOG_BYTES))
+        return file.read(_LOG_BYTES).decode(errors="replace").splitlines()[-most:]
 
 
 def export(
@@ -135,6 +152,8 @@ def export(
     from engine.selection.wording import find_honest, honest_values
 
     found = open_session(identifier, sessions_folder(sessions))
+    if found.owner:
+        sys.stderr.write(f"{found.id} is a session of {clean(found.owner)}\n")
     state = found.state()
     if format_ == "csv":
         sys.stdout.write(to_csv(state))

@@ -14,6 +14,7 @@ from engine.catalogue import HYPERPARAMETERS, NONE, SCORERS, SHARES_OF_RIGHT, Nu
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.early_stopping import EarlyStopping
 from engine.errors import SpecError, UsageError
+from engine.regular_files import TooLargeError, read_regular
 from engine.stages import Stage, parse_stages, rows_in, stages_of_halving
 from engine.strategy import Choice, parse_strategy
 
@@ -84,12 +85,12 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         import tomllib
 
         try:
-            content = path.read_bytes() if path.stat().st_size <= _LARGEST_FILE else None
-        except OSError as error:
-            message = f"{path}: cannot be read: {error.strerror}"
+            content = read_regular(path, _LARGEST_FILE, follow_links=True)
+        except TooLargeError as error:
+            raise SpecError(str(path), "a larger file", "a TOML document of up to 1 MiB") from error
+        except (OSError, ValueError) as error:
+            message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
             raise UsageError(message) from error
-        if content is None:
-            raise SpecError(str(path), "a larger file", "a TOML document of up to 1 MiB")
         try:
             values = tomllib.loads(content.decode())
         except _NOT_TOML as error:

@@ -158,6 +158,7 @@ def _no_mean(combination: CombinationState) -> str:
 def sessions_table(summaries: Sequence[SessionSummary], width: int) -> str:
     """Sessions as they come, those that cannot be read with what is wrong with them."""
     head = ["session", "state", "fits", "best", "data", "started", "took", "failed"]
+    right = [False, False, True, True, False, False, True, True]
     rows = []
     for one in summaries:
         if one.problem:
@@ -175,7 +176,10 @@ def sessions_table(summaries: Sequence[SessionSummary], width: int) -> str:
                 str(one.fits_failed or ""),
             ]
         )
-    return table(head, rows, width, right=[False, False, True, True, False, False, True, True])
+    if any(one.owner for one in summaries):
+        head, right = [*head, "owner"], [*right, False]
+        rows = [[*row, clean(one.owner)] for row, one in zip(rows, summaries, strict=True)]
+    return table(head, rows, width, right=right)
 
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> str:

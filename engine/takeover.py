@@ -8,22 +8,22 @@ are the scores.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from engine import machine
 from engine.early_stopping import EarlyStopping
-from engine.errors import FoldwatchError
+from engine.errors import FoldwatchError, SessionNotTrustedError
 from engine.folds import fold_rows
 from engine.plan import effective
 from engine.predictions import read_block
+from engine.regular_files import NotMineError, open_mine
 from engine.session import list_names, open_session
 from engine.settings import Settings, settings_of
 from engine.spec import SearchSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -42,41 +42,54 @@ FitKey = tuple[str, Settings, str, EarlyStopping | None]
 class KnownFit:
     """A fit that was scored before: in which session, with what, and its curve and predictions if still there."""
 
-    session: str
+    session: Session
     scores: dict[str, float | None]
     seconds: float
     diverged: bool
     curve: Curve | None
-    folder: Path
     predictions: PredictionsPlace | None
     stopped_at: int | None
     stopped_score: float | None
 
     def read_predictions(self) -> bytes:
         """Packed; empty where there are none. They are read when wanted, since all together they are large."""
-        return (read_block(self.folder, self.predictions) or b"") if self.predictions else b""
+        if self.predictions is None:
+            return b""
+        return read_block(self.session.folder, self.predictions, self.session.opened) or b""
 
 
-def known_fits(prepared: Prepared, session: Session) -> dict[tuple[int, int], KnownFit]:
-    """(combination, fold) -> the same fit in another session of the folder, for every fit that has one.
+@dataclass(frozen=True)
+class KnownFits:
+    """(combination, fold) -> a fit that was scored before; `passed_over` sessions, not ours, may have more."""
 
-    Sessions that cannot be read are passed over: they cost time, not correctness.
+    fits: Mapping[tuple[int, int], KnownFit] = field(default_factory=dict)
+    passed_over: int = 0
+
+
+def known_fits(prepared: Prepared, session: Session) -> KnownFits:
+    """The same fits in other sessions of the folder, for every fit that has one.
+
+    Only sessions that nobody but this user can have written are believed: others, of which those that cannot be read
+    are not counted, could give a search any score. Sessions that cannot be read cost time, not correctness.
     """
     wanted: dict[FitKey, list[tuple[int, int]]] = {}
     combinations = prepared.plan.combinations
     for place, key in _keys(prepared.spec, prepared.folds, combinations):
         wanted.setdefault(key, []).append(place)
     found: dict[tuple[int, int], KnownFit] = {}
-    for other in _comparable_sessions(session):
+    mine, passed_over = _comparable_sessions(session)
+    for other in mine:
         try:
             for key, known in _scored(other, prepared.spec.scoring, wanted):
                 for place in wanted[key]:
                     found.setdefault(place, known)
-        except FoldwatchError:
+        except NotMineError:
+            passed_over += 1  # somebody exchanged it meanwhile
+        except (FoldwatchError, OSError):
             continue
         if len(found) == len(combinations) * prepared.spec.splits:
             break
-    return found
+    return KnownFits(found, passed_over)
 
 
 def _keys(
@@ -99,13 +112,16 @@ def _fold_digest(repeat: NDArray[np.int16], fold: int) -> str:
     return digest.hexdigest()
 
 
-def _comparable_sessions(session: Session) -> Iterator[Session]:
-    """Other sessions with the same data, seed, CPU and versions, the newest first."""
+def _comparable_sessions(session: Session) -> tuple[list[Session], int]:
+    """Other sessions with the same data, seed, CPU and versions, the newest first; how many more are not ours."""
     mine = session.record
-    others = []
+    others, passed_over = [], 0
     for name in list_names(session.folder.parent):
         try:
             other = open_session(name, session.folder.parent)
+        except SessionNotTrustedError:
+            passed_over += 1
+            continue
         except FoldwatchError:
             continue
         theirs = other.record
@@ -116,8 +132,11 @@ def _comparable_sessions(session: Session) -> Iterator[Session]:
             and theirs.cpu == machine.cpu_model()
             and machine.versions().items() <= theirs.versions.items()
         ):
-            others.append(other)
-    yield from sorted(others, key=lambda other: -other.record.created)
+            if other.opened is open_mine:
+                others.append(other)
+            else:
+                passed_over += 1
+    return sorted(others, key=lambda other: -other.record.created), passed_over
 
 
 def _same_fits(key: FitKey, stopped_at: int | None) -> list[FitKey]:
@@ -146,12 +165,11 @@ def _scored(
                 yield (
                     same,
                     KnownFit(
-                        session=other.id,
+                        session=other,
                         scores={metric: combination.scores[metric][fold] for metric in metrics},
                         seconds=seconds,
                         diverged=str(combination.fits[fold]) == "diverged",
                         curve=other.curve(place) if place else None,
-                        folder=other.folder,
                         predictions=combination.predictions[fold],
                         stopped_at=stopped_at if same[3] else None,
                         stopped_score=stopped_score if same[3] and metrics[0] == state.scoring[0] else None,

@@ -164,7 +164,7 @@ def fit_taken_over(
         diverged=known.diverged,
         curve=place,
         predictions=predictions,
-        taken_from=known.session,
+        taken_from=known.session.id,
         stopped_at=known.stopped_at,
         stopped_score=known.stopped_score,
     )

@@ -20,6 +20,7 @@ from engine import messages
 from engine.early_stopping import NEVER, Patience
 from engine.errors import FoldwatchError
 from engine.events import finite
+from engine.regular_files import open_mine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,13 +121,13 @@ class Worker:
         scoring.warm_up(order.scoring)
 
     def _prepare(self, order: messages.Prepare) -> None:
-        import numpy as np
-
         from engine import data
+        from engine.array_files import map_array
 
         self._prepared = order
         self._dataset = data.open_cached(Path(order.dataset))
-        self._folds = np.load(order.folds, allow_pickle=False, mmap_mode="r")
+        with open_mine(order.folds) as file:
+            self._folds = map_array(file)
         self._splits.clear()
 
     def _trainer(self, name: str) -> Trainer:

@@ -11,6 +11,7 @@ import typer
 from engine.errors import UsageError
 from engine.options import AsJson, Identifier, Sessions
 from engine.printing import print_json
+from engine.regular_files import is_there
 from engine.safe_text import clean
 from engine.whole_files import write_for_user
 
@@ -30,7 +31,7 @@ def zoom(
     from engine.session import open_session, sessions_folder
     from engine.spec import SearchSpec
 
-    if to is not None and to.exists() and not force:
+    if to is not None and is_there(to) and not force:
         message = f"{to}: is there already; to replace it: --force"
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))

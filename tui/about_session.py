@@ -50,12 +50,13 @@ def about(summary: SessionSummary) -> About:
 
 
 def _course(summary: SessionSummary) -> str:
-    """Where it stands, when it began, how long engines worked on it, where."""
+    """Where it stands, when it began, how long engines worked on it, where; whose it is."""
     _, word, _ = state_of(summary)
     done = f"{word}, {summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else word
     failed = f", {summary.fits_failed} failed" if summary.fits_failed else ""
     worked = f" · took {took(summary.seconds)}" if summary.seconds else ""
-    return f"{done}{failed} · started {when(summary.created, time.time())}{worked} · {summary.host}"
+    theirs = f" · a session of {summary.owner}" if summary.owner else ""
+    return f"{done}{failed} · started {when(summary.created, time.time())}{worked} · {summary.host}{theirs}"
 
 
 def what_was_asked(record: SearchRecord) -> tuple[str, tuple[tuple[tuple[str, str], ...], ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.errors import InputOutputError, UsageError
+from engine.regular_files import open_regular
 from engine.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _NAME = "note.txt"
 def read_note(folder: Path) -> str:
     """The note; empty where there is none. Raises InputOutputError if it cannot be read."""
     try:
-        with (folder / _NAME).open("rb") as file:
+        with open_regular(folder / _NAME) as file:
             return file.read(MOST_BYTES).decode(errors="replace")
     except FileNotFoundError:
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -11,13 +12,16 @@ import tempfile
 import time
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from engine.array_files import map_array
 from engine.data.dataset import Dataset
 from engine.errors import TOO_MANY_OPEN, DataError, InputOutputError, cannot_work
+from engine.regular_files import open_mine, read_within
 from engine.rows import Rows
+from engine.whole_files import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +37,8 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
     "indptr": np.dtype(np.int64),
     "labels": np.dtype(np.int32),
 }
+_LARGEST_META = 1 << 20
+_PIECE_BYTES = 1 << 20
 _BUILDING = ".building-"
 _ABANDONED_SECONDS = 24 * 3600.0
 
@@ -77,7 +83,7 @@ def store(
                 for array in _ARRAYS:
                     path = building / f"{part}_{array}.npy"
                     meta["arrays"][path.name] = _write_array(path, getattr(rows, array))
-            _write(building / META, json.dumps(meta, indent=1).encode())
+            write_whole(building / META, json.dumps(meta, indent=1).encode(), mode=0o600)
             _put_in_place(building, folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -94,7 +100,8 @@ def open_cached(folder: Path, *, thorough: bool = False) -> Dataset:
     if the folder is not there, not complete, or differs; `InputOutputError` where too many files are open.
     """
     try:
-        meta = json.loads((folder / META).read_bytes())
+        with open_mine(folder / META) as file:
+            meta = json.loads(read_within(file, _LARGEST_META))
         if meta["format"] != FORMAT_VERSION:
             message = f"{folder}: parsed data of another version ({meta['format']})"
             raise DataError(message)
@@ -128,35 +135,37 @@ def open_cached(folder: Path, *, thorough: bool = False) -> Dataset:
 
 
 def _write_array(path: Path, array: NDArray[Any]) -> dict[str, int]:
-    with path.open("xb") as file:
-        np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
-        file.flush()
-        os.fsync(file.fileno())
-    path.chmod(0o600)
-    return {"bytes": path.stat().st_size, "crc32": zlib.crc32(path.read_bytes())}
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    path.chmod(0o600)
+    content = io.BytesIO()
+    np.lib.format.write_array(content, np.ascontiguousarray(array), allow_pickle=False)
+    write_whole(path, content.getbuffer(), mode=0o600)
+    return {"bytes": len(content.getbuffer()), "crc32": zlib.crc32(content.getbuffer())}
 
 
 def _map_array(
     path: Path, dtype: np.dtype[Any], recorded: dict[str, dict[str, int]], *, thorough: bool
 ) -> NDArray[Any]:
     expected = recorded[path.name]
-    if path.stat().st_size != expected["bytes"]:
-        message = f"{path}: {path.stat().st_size} bytes, not {expected['bytes']}"
-        raise DataError(message)
-    if thorough and zlib.crc32(path.read_bytes()) != expected["crc32"]:
-        message = f"{path}: its checksum differs from the recorded one"
-        raise DataError(message)
-    mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    with open_mine(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size != expected["bytes"]:
+            message = f"{path}: {size} bytes, not {expected['bytes']}"
+            raise DataError(message)
+        if thorough and _checksum(file) != expected["crc32"]:
+            message = f"{path}: its checksum differs from the recorded one"
+            raise DataError(message)
+        mapped = map_array(file)
     if mapped.dtype != dtype or mapped.ndim != 1:
         message = f"{path}: {mapped.ndim} dimensions of {mapped.dtype}, not one of {dtype}"
         raise DataError(message)
-    # A plain array on the same mapping: what is computed from it is then plain as well.
-    return np.asarray(mapped)
+    return mapped
+
+
+def _checksum(file: BinaryIO) -> int:
+    checksum = 0
+    while piece := file.read(_PIECE_BYTES):
+        checksum = zlib.crc32(piece, checksum)
+    file.seek(0)
+    return checksum
 
 
 def _put_in_place(building: Path, folder: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError, UsageError
+from engine.regular_files import is_regular
 
 DATA_VARIABLE = "FOLDWATCH_DATA"
 # 0 is padding, 1 the start of a row, 2 a word outside the vocabulary; words follow.
@@ -141,7 +142,7 @@ def whereabouts(name: str, data_dir: Path | None = None, cache_dir: Path | None 
     folder = chosen_data_folder(data_dir)
     if folder is not None:
         path = (folder / facts.file_name).absolute()
-        if not path.is_file():
+        if not is_regular(path):
             message = f"{path}: no such file; the data folder must hold {facts.file_name}"
             raise DataError(message)
         return Whereabouts("data folder", path, at_hand=True)
@@ -149,6 +150,6 @@ def whereabouts(name: str, data_dir: Path | None = None, cache_dir: Path | None 
         ("Keras cache", keras_folder() / facts.file_name),
         ("downloaded before", download_folder(cache_dir) / facts.file_name),
     ):
-        if path.is_file():
+        if is_regular(path):
             return Whereabouts(origin, path, at_hand=True)
     return Whereabouts("download", None, at_hand=False)

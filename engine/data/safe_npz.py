@@ -19,6 +19,7 @@ import numpy as np
 from engine.data.ragged import Ragged
 from engine.data.ragged_pickle import RefusedPickleError, rows_of
 from engine.errors import DataError, InputOutputError
+from engine.regular_files import NotRegularError, TooLargeError, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -54,17 +55,16 @@ class SourceFile:
 def read_source(path: Path) -> SourceFile:
     """The file's bytes. Raises `DataError` if there is no such regular file or it is too large to be one of ours."""
     try:
-        if not path.is_file():
-            message = f"{path}: no such file"
-            raise DataError(message)
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
+        content = read_regular(path, LARGEST_FILE, follow_links=True)
+    except TooLargeError as error:
+        message = f"{path}: larger than {LARGEST_FILE // 2**20} MB, the most that is read"
+        raise DataError(message) from error
+    except (FileNotFoundError, NotRegularError) as error:
+        message = f"{path}: no such file: {error.strerror}"
+        raise DataError(message) from error
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror or error}"
         raise InputOutputError(message) from error
-    if len(content) > LARGEST_FILE:
-        message = f"{path}: larger than {LARGEST_FILE // 2**20} MB, the most that is read"
-        raise DataError(message)
     return SourceFile(path, content, hashlib.sha256(content).hexdigest())
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.early_stopping import Patience
 from engine.journal import frame, unframe
+from engine.regular_files import open_mine
 from engine.training.interface import Checkpoint
 from engine.whole_files import write_whole
 
@@ -89,9 +90,7 @@ def read_checkpoint(path: Path, key: str) -> KeptTraining | None:
     another key, or holds more than `LARGEST_FILE` bytes.
     """
     try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
+        with open_mine(path) as file:
             header = _header(file.readline(_LONGEST_HEADER))
             if header is None or header.key != key:
                 return None

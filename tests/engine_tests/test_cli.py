@@ -318,7 +318,7 @@ def test_no_file_of_the_users_is_replaced_unasked(searched: str, capsys: pytest.
 def test_what_is_finished_or_unknown_is_not_skipped(
     searched: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.session.liveness", lambda folder: Liveness(alive=True, owner="somebody"))
+    monkeypatch.setattr("engine.session.liveness", lambda folder, opened: Liveness(alive=True, owner="somebody"))
     for number, said in (("99", "accepted: 0 to 8"), ("0", "combination 0 is complete; there is nothing to skip")):
         _, err = _told(capsys, "skip", searched, "--combination", number, code=2)
         assert said in err

@@ -210,7 +210,7 @@ def test_a_frozen_engine_that_was_overtaken_counts_for_nothing_and_exits(
     os.kill(engine.process.pid, signal.SIGSTOP)
     # As on another host, where a heart that is silent for long enough is taken for dead.
     with monkeypatch.context() as patch:
-        patch.setattr("engine.session.liveness", lambda folder: _nobody())
+        patch.setattr("engine.session.liveness", lambda folder, opened: _nobody())
         _assert_resumes(surroundings, engine.seen, undisturbed)
         session = open_session("a", surroundings)
         before = session.follow().poll()

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.events import SaveFailed, SearchFinished, TestScored
+from engine.session import owner_name
 from tui import numbers
 from tui.brushes import Brushes
 from tui.follow import Changed, Follow, WatchedSession
@@ -103,6 +104,7 @@ class LiveScreen(LiveActions, Screen[None]):
         self._arrangements = {} if arrangements is None else arrangements
         self._now = now
         self.read_only = read_only
+        self._owner = owner_name(session.folder)
         self._slowness = LOW_BANDWIDTH if low_bandwidth else 1
         self.follow = Follow(session, self._announce, machine_seconds=2.0 * self._slowness)
         self.live = LiveModel(session, self.follow)
@@ -262,9 +264,8 @@ class LiveScreen(LiveActions, Screen[None]):
     def _draw_frame(self) -> None:
         """Header, titles, tabs and keys: each repaints only when it says something else."""
         table = self._table
-        marks = " ".join(
-            word for word, holds in (("read-only", self.read_only), ("frozen", table.order.frozen)) if holds
-        )
+        states = (("read-only", self.read_only), ("frozen", table.order.frozen), (f"of {self._owner}", self._owner))
+        marks = " ".join(word for word, holds in states if holds)
         self._framed_at = time.monotonic()
         facts = self.live.header(table.model, self._now(), marks)
         self.query_one(SearchHeader).show(facts)

@@ -11,6 +11,7 @@ from engine.control import Pause, Resume, Retry, Save, Skip, Stop
 from engine.deadline import Deadline, request_of
 from engine.errors import FoldwatchError, UsageError
 from engine.model_place import check_folder, check_model_place
+from engine.regular_files import is_folder, is_there
 from engine.state import CombinationStatus
 from engine.steering import check_retry
 from engine.steering_words import Change, read_change
@@ -387,7 +388,7 @@ def _refusal(check: Callable[[Path], None]) -> Callable[[str], str]:
 
 
 def _check_export(path: Path) -> None:
-    if path.suffix not in (".csv", ".json") or path.is_dir():
+    if path.suffix not in (".csv", ".json") or is_folder(path):
         message = f"{path}: results are exported to a file whose name ends in .csv or .json"
         raise UsageError(message)
     check_folder(path)
@@ -395,4 +396,4 @@ def _check_export(path: Path) -> None:
 
 def _is_there(typed: str) -> str:
     path = whole_path(typed)
-    return f"{path} is there already and would be replaced" if path.exists() else ""
+    return f"{path} is there already and would be replaced" if is_there(path) else ""

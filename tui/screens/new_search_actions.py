@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding
 
 from engine.errors import FoldwatchError
+from engine.regular_files import is_folder, is_there
 from engine.session import new_identifier
 from engine.spec import SearchSpec
 from tui.clipboard import copy
@@ -151,7 +152,7 @@ class NewSearchActions:
             if not answer:
                 return
             path = whole_path(answer)
-            if not path.exists():
+            if not is_there(path):
                 write(path)
                 return
             choices = [Choice("y", "write over it", "what stands in it now is lost")]
@@ -246,9 +247,9 @@ class NewSearchActions:
 def _why_not_written(path: str) -> str:
     """What can be known before it is tried."""
     whole = whole_path(path)
-    if whole.is_dir():
+    if is_folder(whole):
         return f"{whole}: the spec cannot be written: it is a folder"
-    return "" if whole.parent.is_dir() else f"{whole}: the spec cannot be written: there is no such folder"
+    return "" if is_folder(whole.parent) else f"{whole}: the spec cannot be written: there is no such folder"
 
 
 def _why_not_read(path: str) -> str:

@@ -22,6 +22,8 @@ import numba.extending
 import numpy as np
 import platformdirs
 
+from engine.regular_files import is_my_folder
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -115,6 +117,9 @@ def _fingerprint() -> str:
 def _is_writable(folder: Path) -> bool:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What lies there is run: nobody else may have put it there.
+        if not is_my_folder(folder):
+            return False
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:
