@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from engine.errors import CannotCreateError
+from engine.regular_files import is_my_folder, is_there
 from engine.session import make_private_folder
 from engine.whole_files import write_for_user
 
@@ -15,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def specs_folder(sessions: Path) -> Path:
-    """Where specs that the form wrote are kept; no session is ever called so."""
-    return sessions / ".specs"
+    """Where specs that the form wrote are kept; no session is ever called so.
+
+    In a folder that several users share, each has a place of their own: a spec must not change before it runs.
+    """
+    usual = sessions / ".specs"
+    return usual if not is_there(usual) or is_my_folder(usual) else sessions / f".specs-{os.geteuid()}"
 
 
 def write_spec(spec: SearchSpec, path: Path) -> None:
@@ -33,6 +39,9 @@ def keep_spec(spec: SearchSpec, sessions: Path, name: str) -> Path:
     except OSError as error:
         message = f"{path.parent}: cannot be created: {error.strerror}"
         raise CannotCreateError(message) from error
+    if not is_my_folder(path.parent):
+        message = f"{path.parent}: belongs to another user, or others may write to it"
+        raise CannotCreateError(message)
     write_for_user(path, spec.to_toml(), "spec", mode=None)
     return path
 

@@ -7,9 +7,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
-import tempfile
-import time
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -21,7 +18,7 @@ from engine.data.dataset import Dataset
 from engine.errors import TOO_MANY_OPEN, DataError, InputOutputError, cannot_work
 from engine.regular_files import open_mine, read_within
 from engine.rows import Rows
-from engine.whole_files import write_whole
+from engine.whole_files import remove_leftovers, temporary_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,8 +36,6 @@ _ARRAYS: dict[str, np.dtype[Any]] = {
 }
 _LARGEST_META = 1 << 20
 _PIECE_BYTES = 1 << 20
-_BUILDING = ".building-"
-_ABANDONED_SECONDS = 24 * 3600.0
 
 
 def entry_folder(root: Path, name: str, source_sha256: str, num_words: int) -> Path:
@@ -76,17 +71,14 @@ def store(
         "arrays": {},
     }
     try:
-        _remove_abandoned(folder.parent)
-        building = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent))
-        try:
+        remove_leftovers(folder.parent)
+        with temporary_folder(folder.parent) as building:
             for part, rows in parts.items():
                 for array in _ARRAYS:
                     path = building / f"{part}_{array}.npy"
                     meta["arrays"][path.name] = _write_array(path, getattr(rows, array))
             write_whole(building / META, json.dumps(meta, indent=1).encode(), mode=0o600)
             _put_in_place(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
         message = f"{folder}: parsed data cannot be written: {error.strerror or error}"
         raise InputOutputError(message) from error
@@ -175,10 +167,8 @@ def _put_in_place(building: Path, folder: Path) -> None:
         if _is_sound(folder):
             return
         # What lies there is damaged: move it aside (whoever has it mapped keeps it) and try once more.
-        aside = Path(tempfile.mkdtemp(prefix=_BUILDING, dir=folder.parent))
-        with contextlib.suppress(FileNotFoundError):
+        with temporary_folder(folder.parent) as aside, contextlib.suppress(FileNotFoundError):
             folder.rename(aside / "damaged")
-        shutil.rmtree(aside, ignore_errors=True)
         try:
             building.rename(folder)
         except OSError:
@@ -193,11 +183,3 @@ def _is_sound(folder: Path) -> bool:
     except DataError:
         return False
     return True
-
-
-def _remove_abandoned(root: Path) -> None:
-    """Remove what processes left behind that were killed while they wrote."""
-    for path in root.glob(f"{_BUILDING}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
-import stat
+import shutil
 import tempfile
 from pathlib import Path
 
 from engine.errors import CannotCreateError
+from engine.regular_files import is_my_folder
+from engine.whole_files import remove_leftovers, temporary_path
 
 CACHE_VARIABLE = "FOLDWATCH_CACHE"
 
@@ -25,7 +29,7 @@ def preferred_folder(cache_dir: Path | None) -> Path:
 def download_folder(cache_dir: Path | None) -> Path:
     """Where downloaded files are looked for; not created."""
     preferred = preferred_folder(cache_dir)
-    chosen = preferred if _private(preferred) or not _private(_fallback()) else _fallback()
+    chosen = preferred if is_my_folder(preferred) or not is_my_folder(_fallback()) else _fallback()
     return chosen / "downloads"
 
 
@@ -39,10 +43,25 @@ def private_folder(cache_dir: Path | None) -> Path:
         if _create(folder):
             return folder
     try:
-        return Path(tempfile.mkdtemp(prefix="foldwatch-"))
+        return _passing_folder(Path(tempfile.gettempdir()))
     except OSError as error:
         message = f"{tempfile.gettempdir()}: no private folder for data can be made here: {error.strerror}"
         raise CannotCreateError(message) from error
+
+
+@functools.cache
+def _passing_folder(parent: Path) -> Path:
+    """One for this process, which takes it along when it ends; what killed ones left is removed now."""
+    remove_leftovers(parent)
+    folder = temporary_path(parent, "data")
+    folder.mkdir(mode=0o700)
+    atexit.register(_remove_at_end, folder, os.getpid())
+    return folder
+
+
+def _remove_at_end(folder: Path, maker: int) -> None:
+    if os.getpid() == maker:  # not a fork of it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _fallback() -> Path:
@@ -54,10 +73,10 @@ def _create(folder: Path) -> bool:
     try:
         _make_with_parents(folder.parent)
         # Anybody may have made the fallback's parent, which lies where all may write.
-        if folder == _fallback() and not _private(folder.parent):
+        if folder == _fallback() and not is_my_folder(folder.parent):
             return False
         folder.mkdir(mode=0o700, exist_ok=True)
-        if not _private(folder):
+        if not is_my_folder(folder):
             return False
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".probe-"):
             return True
@@ -70,13 +89,3 @@ def _make_with_parents(folder: Path) -> None:
     if not folder.exists():
         _make_with_parents(folder.parent)
         folder.mkdir(mode=0o700, exist_ok=True)
-
-
-def _private(folder: Path) -> bool:
-    """Whether it is a real folder, ours, that nobody else may write to."""
-    try:
-        status = folder.lstat()
-    except OSError:
-        return False
-    writable_by_others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not writable_by_others

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +34,7 @@ from tests.marks import first_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+ROOT = Path(__file__).parents[2]
 OWNER = Owner(host="here", boot="b", pid=1, process_started=2.0)
 
 
@@ -285,6 +290,125 @@ def test_one_engine_wins_where_files_have_only_one_name(
     assert _numbers(JournalReader(tmp_path).poll()) == [1]
     assert journal.read_header(tmp_path, 1) is not None
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
+    writer.close()
+
+
+RACE = """
+import sys
+from pathlib import Path
+from engine.errors import SessionHeldError
+from engine.journal import JournalWriter
+from tests.engine_tests.test_journal import OWNER, _event, refuse_links
+folder, links, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+if links == "without links":
+    refuse_links()
+print("ready", flush=True)
+for line in sys.stdin:
+    after = int(line)
+    try:
+        writer = JournalWriter(folder, OWNER, after=after)
+    except SessionHeldError:
+        print("lost", flush=True)
+        continue
+    writer.append(_event(number))
+    writer.sync()
+    print(writer.segment, flush=True)
+"""
+
+
+def refuse_links() -> None:
+    """As a file system does that knows no second name for a file."""
+
+    def unsupported(*arguments: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    os.link = unsupported
+
+
+@pytest.mark.parametrize("links", ["with links", "without links"])
+def test_of_processes_with_equal_owners_one_wins_and_the_others_know_it(tmp_path: Path, links: str) -> None:
+    """As two containers on one share are: of the same host, boot and number."""
+    racers = [
+        subprocess.Popen(
+            [sys.executable, "-c", RACE, str(tmp_path), links, str(number)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    try:
+        assert [_said(racer) for racer in racers] == ["ready"] * 4
+        winners = []
+        for segment in range(1, 21):
+            for racer in racers:
+                assert racer.stdin is not None
+                racer.stdin.write(f"{segment - 1}\n")
+                racer.stdin.flush()
+            said = [_said(racer) for racer in racers]
+            assert sorted(said) == [str(segment), "lost", "lost", "lost"]
+            winners.append(said.index(str(segment)))
+    finally:
+        for racer in racers:
+            racer.communicate()
+    assert [racer.returncode for racer in racers] == [0] * 4
+    _assert_one_header_a_segment(tmp_path, winners)
+
+
+def _said(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("links", ["with links", "without links"])
+def test_of_threads_of_one_process_one_wins_and_the_others_know_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: str
+) -> None:
+    """As two searches in one script are."""
+    if links == "without links":
+        monkeypatch.setattr(os, "link", os.link)  # so that it is put back
+        refuse_links()
+    together = threading.Barrier(4)
+    winners: list[int] = []
+
+    def race(number: int) -> None:
+        for segment in range(1, 21):
+            together.wait()
+            try:
+                writer = JournalWriter(tmp_path, OWNER, after=segment - 1)
+            except SessionHeldError:
+                pass
+            else:
+                writer.append(_event(number))
+                writer.sync()
+                writer.close()
+                winners.append(number)
+            together.wait()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(race, range(4)))
+    _assert_one_header_a_segment(tmp_path, winners)
+
+
+def _assert_one_header_a_segment(folder: Path, winners: list[int]) -> None:
+    reader = JournalReader(folder)
+    assert _numbers(reader.poll()) == winners
+    assert reader.damages == []
+    assert len(winners) == 20
+    for segment in range(1, 21):
+        assert len(journal.segment_path(folder, segment).read_bytes().splitlines()) == 2
+    assert sorted(path.name for path in folder.glob(".*")) == []
+
+
+def test_a_header_that_the_system_takes_in_pieces_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:7]))
+    writer = _written(tmp_path, 1)
+    monkeypatch.undo()
+    header = journal.read_header(tmp_path, 1)
+    assert header is not None
+    assert header.owner == OWNER
     writer.close()
 
 

@@ -187,7 +187,7 @@ def test_processes_that_race(data_folder: Path) -> None:
 
 def test_what_a_killed_process_left_is_removed_later(data_folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "cache" / "data"
-    old, young = root / ".building-old", root / ".building-young"
+    old, young = root / ".foldwatch-0123456789ab.1.ff.tmp", root / ".foldwatch-0123456789ab.2.ff.tmp"
     for folder in (old, young):
         folder.mkdir(parents=True, mode=0o700)
         (folder / "x.npy").write_bytes(b"")
@@ -223,8 +223,36 @@ def test_a_cache_that_cannot_be_made(data_folder: Path, tmp_path: Path, monkeypa
     planted.chmod(0o777)
     loaded = data.load("imdb", num_words=100, data_dir=data_folder, cache_dir=tmp_path / "file")
     assert loaded.folder.parent.parent == tmp_path
-    assert loaded.folder.parent.name.startswith("foldwatch-")
+    assert loaded.folder.parent.name.startswith(".foldwatch-")
+    assert loaded.folder.parent.stat().st_mode & 0o777 == 0o700
+    assert cache_folder.private_folder(tmp_path / "file") == loaded.folder.parent  # one for the whole process
     assert list(planted.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["", "os.kill(os.getpid(), signal.SIGKILL)", "os.fork() or os.kill(os.getpid(), 15)"])
+def test_what_is_kept_where_no_cache_can_be_made_goes_with_its_process(tmp_path: Path, end: str) -> None:
+    """A killed one's goes with the next process."""
+    temporary = tmp_path / "temporary"
+    planted = temporary / f"foldwatch-{os.geteuid()}"
+    planted.mkdir(parents=True)
+    planted.chmod(0o777)
+    code = f"""
+import os, signal, sys
+from engine import data
+from engine.data.cache_folder import private_folder
+dataset = data.load("sample", num_words=100)
+print(len(os.listdir(private_folder(None))), len(os.listdir(os.environ["TMPDIR"])))
+sys.stdout.flush()
+{end}
+"""
+    environment = {**os.environ, "HOME": os.devnull, "XDG_CACHE_HOME": os.devnull, "TMPDIR": str(temporary)}
+    environment.pop("FOLDWATCH_CACHE", None)
+    for last in (code, code.replace(end, "") if end else code):
+        done = subprocess.run(
+            [sys.executable, "-c", last], env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
+        )
+        assert done.stdout.splitlines()[0] == "1 2", done.stderr
+    assert os.listdir(temporary) == [planted.name]
 
 
 def test_a_cache_through_a_link_is_not_trusted(tmp_path: Path) -> None:

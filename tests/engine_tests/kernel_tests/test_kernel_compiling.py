@@ -53,6 +53,22 @@ def test_the_cache_is_named_by_the_environment_or_falls_back(tmp_path: Path) -> 
     fallen_back.rmdir()
 
 
+def test_code_that_others_can_have_compiled_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.training.kernel import compiling
+
+    cache_folder = compiling.cache_folder.__wrapped__
+    monkeypatch.setenv("FOLDWATCH_CACHE", str(tmp_path / "shared"))
+    mine = cache_folder()
+    assert mine.parent == tmp_path / "shared"
+    mine.chmod(0o777)
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "own"))
+    assert cache_folder().parent == tmp_path / "own"
+    mine.rmdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    mine.symlink_to(tmp_path / "elsewhere")
+    assert cache_folder().parent == tmp_path / "own"
+
+
 def test_the_name_of_the_cache_changes_with_any_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.training.kernel import compiling
 
