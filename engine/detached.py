@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError, UsageError
 from engine.journal import read_header, segment_numbers
+from engine.process_marks import boot_id, process_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,9 +94,11 @@ def _segments(folder: Path) -> list[int]:
 
 
 def _has_begun(pid: int, folder: Path, before: Sequence[int]) -> bool:
-    """Whether this process writes a segment: of two that start at once one only does."""
+    """Whether this process writes a segment: of two that start at once one only does, and numbers repeat elsewhere."""
+    here = (pid, boot_id(), process_namespace())
     opened = [read_header(folder, number) for number in _segments(folder) if number not in before]
-    return any(header is not None and header.owner.pid == pid for header in opened)
+    owners = [header.owner for header in opened if header is not None]
+    return any((owner.pid, owner.boot, owner.namespace) == here for owner in owners)
 
 
 def _failure(code: int, said: str) -> FoldwatchError:

@@ -294,12 +294,14 @@ def test_one_engine_wins_where_files_have_only_one_name(
 
 
 RACE = """
+import os
 import sys
 from pathlib import Path
 from engine.errors import SessionHeldError
 from engine.journal import JournalWriter
 from tests.engine_tests.test_journal import OWNER, _event, refuse_links
 folder, links, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+os.getpid = lambda: 1  # as in containers
 if links == "without links":
     refuse_links()
 print("ready", flush=True)
