@@ -43,7 +43,7 @@ def describe(event: events.Event, state: SearchState) -> str | None:
                     f" (the engine before ended without saying so, last heard of at {moment_in_words(state.lost_at)})"
                 )
             synthetic = " (synthetic)" if event.synthetic else ""
-            passed_over = f", {event.passed_over} sessions of others passed over" if event.passed_over else ""
+            passed_over = f", {in_sessions(event.passed_over)} of others passed over" if event.passed_over else ""
             return (
                 f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {event.classes} classes, "
                 f"{event.splits} splits, {event.workers} workers, {event.trainings} trainings to run{passed_over}"
@@ -93,6 +93,11 @@ def describe(event: events.Event, state: SearchState) -> str | None:
             message = f": {event.message}" if event.message else ""
             return f"search {event.outcome} after {in_words(state.elapsed())}{message}"
     return None
+
+
+def in_sessions(count: int) -> str:
+    """1 session, 2 sessions."""
+    return f"{count} session{'s' if count != 1 else ''}"
 
 
 def moment_in_words(at: float) -> str:

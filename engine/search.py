@@ -13,6 +13,7 @@ from engine.deadline import Deadline, request_of
 from engine.errors import UsageError, cannot_work
 from engine.model_place import check_model_place
 from engine.model_record import steps_kept
+from engine.narration import in_sessions
 from engine.plan import make_plan
 from engine.pool import WORKER_COMMAND, Pool
 from engine.selection.choices import CHOICES
@@ -272,8 +273,8 @@ class Search:
             known = known_fits(prepared, self.session) if is_new and not self._fresh else KnownFits()
             if known.passed_over:
                 warn(
-                    f"{known.passed_over} sessions with scores that may be the same were passed over: "
-                    "they belong to other users, or others may write to them"
+                    f"passed over {in_sessions(known.passed_over)} that may have scores to take over: "
+                    "others than you can have written them"
                 )
             return RunningSearch(
                 self.session,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.events import AnyEvent, CurvePlace, EpochEnded, PredictionsPlace
 
 FORMAT = 1
+_LARGEST_FOLDS = 512 << 20  # 10,000 repeats of the largest data
 _LARGEST_RECORD = 8 << 20  # a spec is at most one, and longer as values
 _RECORD_NAME = re.compile(
     r"search\.json|folds\.npy|control|heartbeat|(journal|curves)\.[0-9]+\.jsonl|predictions\.[0-9]+\.bin"
@@ -176,11 +177,11 @@ class Session:
         """The folds that `create` was given, checked against their hash."""
         import hashlib
 
-        from engine.array_files import map_array
+        from engine.array_files import read_array
 
         try:
             with self.opened(self.folder / "folds.npy") as file:
-                folds: NDArray[np.int16] = map_array(file)
+                folds: NDArray[np.int16] = read_array(file, _LARGEST_FOLDS)
         except (OSError, ValueError) as error:
             message = f"{self.folder / 'folds.npy'}: cannot be read: {error}"
             raise SessionUnreadableError(message) from error

@@ -324,7 +324,7 @@ def refuse_links() -> None:
     def unsupported(*arguments: object) -> None:
         raise OSError(errno.EPERM, "no links here")
 
-    os.link = unsupported
+    os.link = unsupported  # type: ignore[assignment]
 
 
 @pytest.mark.parametrize("links", ["with links", "without links"])

@@ -187,7 +187,7 @@ def test_a_file_that_is_no_spec(surroundings: Path, capsys: pytest.CaptureFixtur
     for path, said in (
         ("latin.toml", ("latin.toml:", "utf-8", "TOML")),
         ("large.toml", ("large.toml:", "1 MiB")),
-        ("folder.toml", ("folder.toml:", "Is a directory")),
+        ("folder.toml", ("folder.toml:", "is a folder")),
         ("missing.toml", ("missing.toml:", "No such file")),
     ):
         assert main(["run", path, "--sessions", str(surroundings)]) == 2

@@ -76,12 +76,16 @@ def test_a_name_that_somebody_guessed_all_the_same_is_refused(tmp_path: Path, mo
     monkeypatch.setattr("engine.whole_files.new_mark", lambda: "a.1.f")
     canary = tmp_path / "canary"
     canary.write_text("alive")
-    for plant in (lambda place: place.symlink_to(canary), lambda place: place.write_text("theirs")):
-        plant(temporary_path(tmp_path))
+    for is_link in (True, False):
+        planted = temporary_path(tmp_path)
+        if is_link:
+            planted.symlink_to(canary)
+        else:
+            planted.write_text("theirs")
         for mode in (None, 0o666):
             with pytest.raises(FileExistsError):
                 write_whole(tmp_path / "file", b"ours", mode=mode)
-        temporary_path(tmp_path).unlink()
+        planted.unlink()
     assert canary.read_text() == "alive"
 
 

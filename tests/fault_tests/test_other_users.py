@@ -16,6 +16,7 @@ from engine.regular_files import NotMineError
 from engine.session import list_sessions, open_session
 from engine.training.checkpoints import read_checkpoint
 from tests.fakes import fake_search, same_results
+from tui.about_session import about
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +78,7 @@ def test_scores_that_others_may_have_forged_are_not_taken_over(surroundings: Pat
     assert not [event for event in happened if isinstance(event, FitScored) and event.taken_from]
     assert same_results(search.cv_results_, honest.cv_results_)
     assert [event.passed_over for event in happened if isinstance(event, SearchStarted)] == [1]
-    assert len([line for line in said if line.startswith("1 sessions with scores") and "passed over" in line]) == 1
+    assert len([line for line in said if line.startswith("passed over 1 session that")]) == 1
 
 
 def test_an_ordinary_folder_of_a_group_keeps_taking_over_on(surroundings: Path) -> None:
@@ -124,6 +125,7 @@ def test_a_session_of_a_colleague_is_looked_at_and_names_its_owner(
     _give(surroundings / "theirs")
     (summary,) = list_sessions(surroundings)
     assert (summary.owner, summary.status, summary.problem) == (str(THEM), "completed", "")
+    assert about(summary).course.endswith(f" · a session of {THEM}")
     shown = {}
     for command in ("list", "show", "export", "logs", "report"):
         arguments = [command] if command == "list" else [command, "theirs"]
@@ -132,8 +134,8 @@ def test_a_session_of_a_colleague_is_looked_at_and_names_its_owner(
     assert str(THEM) in shown["list"].out
     assert ["owner", str(THEM)] in [line.split() for line in shown["show"].out.splitlines()]
     assert f"theirs is a session of {THEM}" in shown["export"].err
-    for command in (["delete", "theirs", "--yes"], ["stop", "theirs"], ["save", "theirs", "--to", "a.keras"]):
-        assert main([*command, "--sessions", str(surroundings)]) == 2
+    for words in (["delete", "theirs", "--yes"], ["stop", "theirs"], ["save", "theirs", "--to", "a.keras"]):
+        assert main([*words, "--sessions", str(surroundings)]) == 2
         assert f"belongs to user {THEM}; it can be looked at, not worked on" in capsys.readouterr().err
 
 

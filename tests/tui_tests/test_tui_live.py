@@ -48,6 +48,12 @@ async def test_every_size_shows_the_search(size: tuple[int, int]) -> None:
         assert screen.query_one(ResultsTable).has_focus
 
 
+async def test_a_session_of_another_user_says_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tui.screens.live.owner_name", lambda folder: "ada")
+    async with watching() as (pilot, _):
+        await until(pilot, lambda: "of ada" in shown(pilot.app), "whose session it is")
+
+
 @pytest.mark.parametrize(
     ("key", "request_", "command"),
     [
