@@ -182,6 +182,7 @@ class Schedule:
 
 
 _RATE = _POSITIVE
+_STEP = Number(0, integer=True)
 _STAIRCASE: Arguments = {"staircase": (Truth(), False)}
 _DECAY_EPOCHS = {"decay_steps": "decay_epochs"}
 
@@ -190,10 +191,10 @@ SCHEDULES: dict[str, Schedule] = {
         {"initial_learning_rate": _RATE, "decay_steps": _STEPS, "decay_rate": _POSITIVE}, _STAIRCASE, _DECAY_EPOCHS
     ),
     "PiecewiseConstantDecay": Schedule(
-        {"boundaries": _STEPS, "values": _NOT_NEGATIVE}, {}, {"boundaries": "boundary_epochs"}
+        {"boundaries": _STEP, "values": _NOT_NEGATIVE}, {}, {"boundaries": "boundary_epochs"}
     ),
     "PolynomialDecay": Schedule(
-        {"initial_learning_rate": _RATE, "decay_steps": _STEPS},
+        {"initial_learning_rate": _NOT_NEGATIVE, "decay_steps": _STEPS},
         {"end_learning_rate": (_NOT_NEGATIVE, 0.0001), "power": (_POSITIVE, 1.0), "cycle": (Truth(), False)},
         _DECAY_EPOCHS,
     ),
@@ -205,15 +206,15 @@ SCHEDULES: dict[str, Schedule] = {
     "CosineDecay": Schedule(
         {"initial_learning_rate": _NOT_NEGATIVE, "decay_steps": _STEPS},
         {
-            "alpha": (_FRACTION, 0.0),
+            "alpha": (_NOT_NEGATIVE, 0.0),
             "warmup_target": (Number(0, low_open=True, optional=True), None),
-            "warmup_steps": (Number(0, integer=True), 0),
+            "warmup_steps": (_STEP, 0),
         },
         {**_DECAY_EPOCHS, "warmup_steps": "warmup_epochs"},
     ),
     "CosineDecayRestarts": Schedule(
         {"initial_learning_rate": _RATE, "first_decay_steps": _STEPS},
-        {"t_mul": (Number(1), 2.0), "m_mul": (_POSITIVE, 1.0), "alpha": (_FRACTION, 0.0)},
+        {"t_mul": (Number(1), 2.0), "m_mul": (_NOT_NEGATIVE, 1.0), "alpha": (_NOT_NEGATIVE, 0.0)},
         {"first_decay_steps": "first_decay_epochs"},
     ),
 }
@@ -239,16 +240,23 @@ DEFAULT_OPTIMIZER = "rmsprop"
 
 @dataclass(frozen=True)
 class Scorer:
-    """A scikit-learn scorer: for two classes only, for more than two only, undefined where a class has no row."""
+    """A scikit-learn scorer: for which numbers of classes, and which classes must have rows for it to be defined.
+
+    `needs_every_class`: each of them; `needs_two_classes`: any two. `metric`: the function of `sklearn.metrics` behind
+    a scorer that has to be given all labels, since it would take those that occur for all that there are.
+    """
 
     two_classes_only: bool = False
     many_classes_only: bool = False
     needs_every_class: bool = False
+    needs_two_classes: bool = False
+    metric: str | None = None
 
 
 _ANY = Scorer()
 _TWO = Scorer(two_classes_only=True)
 _EVERY = Scorer(needs_every_class=True)
+_EVERY_OF_TWO = Scorer(two_classes_only=True, needs_every_class=True)
 SCORERS: dict[str, Scorer] = {
     "accuracy": _ANY,
     "balanced_accuracy": _ANY,
@@ -256,10 +264,14 @@ SCORERS: dict[str, Scorer] = {
     **{f"{metric}_{mean}": _ANY for metric in ("f1", "precision", "recall", "jaccard")
        for mean in ("macro", "micro", "weighted")},
     **dict.fromkeys(("f1", "precision", "recall", "jaccard"), _TWO),
-    "roc_auc": Scorer(two_classes_only=True, needs_every_class=True),
+    **dict.fromkeys(("roc_auc", "positive_likelihood_ratio", "neg_negative_likelihood_ratio"), _EVERY_OF_TWO),
     **dict.fromkeys(("roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted"), _EVERY),
-    **dict.fromkeys(("neg_log_loss", "neg_brier_score", "average_precision"), _EVERY),
-    "top_k_accuracy": Scorer(many_classes_only=True, needs_every_class=True),
+    "average_precision": _EVERY,
+    "neg_log_loss": Scorer(metric="log_loss"),
+    "neg_brier_score": Scorer(metric="brier_score_loss"),
+    "d2_log_loss_score": Scorer(needs_two_classes=True, metric="d2_log_loss_score"),
+    "d2_brier_score": Scorer(needs_two_classes=True, metric="d2_brier_score"),
+    "top_k_accuracy": Scorer(many_classes_only=True, metric="top_k_accuracy_score"),
 }  # fmt: skip
 # The share of rows that are given their class, under all its names: each row has one class and is given one.
 SHARES_OF_RIGHT = ("accuracy", "f1_micro", "precision_micro", "recall_micro", "recall_weighted")

@@ -61,6 +61,8 @@ def prepare(spec: SearchSpec, dataset: Dataset, combinations: Sequence[Params]) 
     for number, name in enumerate(spec.scoring):
         if SCORERS[name].needs_every_class:
             _check_every_class(spec, labels, folds, dataset, number)
+        elif SCORERS[name].needs_two_classes:
+            _check_two_classes(spec, labels, folds, number)
     return Prepared(spec, dataset, folds, make_plan(spec, combinations, fold_rows(spec, folds)))
 
 
@@ -76,6 +78,18 @@ def _check_every_class(
                 accepted = (
                     f"a scorer that does not need every class in every fold, such as accuracy: fold {fold} has no "
                     f"row of class {missing[0]} ({name})"
+                )
+                raise SpecError(f"scoring[{number}]", spec.scoring[number], accepted)
+
+
+def _check_two_classes(spec: SearchSpec, labels: NDArray[np.integer], folds: NDArray[np.int16], number: int) -> None:
+    for repeat in folds:
+        for fold in range(spec.folds):
+            present = np.unique(labels[repeat == fold])
+            if len(present) < 2:
+                accepted = (
+                    f"a scorer that does not need two classes in every fold, such as accuracy: all rows of fold {fold} "
+                    f"have class {present[0]}"
                 )
                 raise SpecError(f"scoring[{number}]", spec.scoring[number], accepted)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.catalogue import SCORERS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,9 +52,23 @@ def warm_up(names: Iterable[str]) -> None:
 def _score(name: str, labels: NDArray[np.int32], probabilities: NDArray[np.float32], classes: int) -> float:
     if name == "accuracy":
         return float(np.mean(predicted_classes(probabilities) == labels))
-    from sklearn.metrics import get_scorer
+    return float(_scorer(name, classes)(_stand_in(classes), probabilities, labels))
 
-    return float(get_scorer(name)(_stand_in(classes), probabilities, labels))
+
+@functools.cache
+def _scorer(name: str, classes: int) -> Any:
+    """scikit-learn's scorer; one that must know all labels is given them, not only those that have rows."""
+    from sklearn import metrics
+
+    known = SCORERS.get(name)
+    if known is None or known.metric is None:
+        return metrics.get_scorer(name)
+    return metrics.make_scorer(
+        getattr(metrics, known.metric),
+        response_method="predict_proba",
+        greater_is_better=not name.startswith("neg_"),
+        labels=np.arange(classes),
+    )
 
 
 @functools.cache

@@ -47,6 +47,25 @@ def test_every_scorer_of_the_catalogue_means_what_scikit_learn_means(name: str, 
     assert scores([name], labels, predicted, classes) == {name: pytest.approx(expected, abs=0)}
 
 
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("neg_log_loss", "log_loss"),
+        ("neg_brier_score", "brier_score_loss"),
+        ("d2_log_loss_score", "d2_log_loss_score"),
+        ("d2_brier_score", "d2_brier_score"),
+        ("top_k_accuracy", "top_k_accuracy_score"),
+    ],
+)
+def test_a_class_without_rows_counts_among_all_labels(name: str, metric: str) -> None:
+    from sklearn import metrics
+
+    predicted = probabilities(60, 5)
+    labels = np.random.default_rng(2).integers(0, 4, 60).astype(np.int32)  # none of class 4
+    expected = getattr(metrics, metric)(labels, predicted, labels=np.arange(5))
+    assert scores([name], labels, predicted, 5)[name] == (-expected if name.startswith("neg_") else expected)
+
+
 def test_keeps_the_order_of_the_names() -> None:
     labels = np.array([0, 1, 2, 1], np.int32)
     named = ["f1_macro", "accuracy", "neg_log_loss"]
