@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from engine.catalogue import HYPERPARAMETERS
 from engine.cost import expected_seconds
 from engine.coverage import trainer_of
 from engine.errors import SpecError
 from engine.events import PlannedCombination, ServedFit
 from engine.schedules import in_steps, steps_per_epoch
-from engine.settings import Settings, settings_of
+from engine.settings import Settings, settings_of, without_idle_parts
 from engine.stages import rows_in
 
 if TYPE_CHECKING:
@@ -74,22 +75,23 @@ def make_plan(
     """The plan of a search. `fold_rows`: training rows of every split of every stage, where they are known already;
     `stages`: that of each combination, by default the first.
 
-    Raises SpecError where a batch is larger than a fold's training rows.
+    Raises SpecError where a batch is larger than a fold's training rows and somebody chose its size: the default size
+    then takes all rows as one batch.
     """
     rows = tuple(fold_rows) or expected_fold_rows(spec)
     settings = [settings_of(params) for params in combinations]
-    for one in settings:
-        if one.batch_size > min(rows):
-            raise SpecError("batch_size", one.batch_size, f"at most {min(rows)}, the training rows of a fold")
-    first_of: dict[tuple[int, Settings], int] = {}
+    for params, one in zip(combinations, settings, strict=True):
+        if "batch_size" in params and one.batch_size > min(rows):
+            raise SpecError("space.batch_size", one.batch_size, f"at most {min(rows)}, the training rows of a fold")
+    first_of: dict[tuple[int, str, Settings], int] = {}
     planned: list[PlannedCombination] = []
-    groups: dict[tuple[int, Settings], list[int]] = defaultdict(list)
+    groups: dict[tuple[int, str, Settings], list[int]] = defaultdict(list)
     drafts = zip(combinations, settings, stages or [0] * len(combinations), strict=True)
     for index, (params, one, stage) in enumerate(drafts):
         same_effect = effective(one, rows[stage * spec.splits : (stage + 1) * spec.splits])
-        first = first_of.setdefault((stage, same_effect), index)
-        groups[stage, _shared(same_effect)].append(index)
         trainer, reason = trainer_of(one, spec.trainer)
+        first = first_of.setdefault((stage, trainer, same_effect), index)
+        groups[stage, trainer, _shared(same_effect)].append(index)
         planned.append(
             PlannedCombination(
                 index=index,
@@ -106,7 +108,7 @@ def make_plan(
         trainings=trainings,
         splits=spec.splits,
         unshared_epochs=sum(one.epochs for one in settings) * spec.splits,
-        notes=_notes(spec, planned, settings),
+        notes=_notes(spec, planned, settings, rows),
     )
 
 
@@ -148,7 +150,13 @@ def extended(
 
 
 def effective(settings: Settings, rows: tuple[int, ...]) -> Settings:
-    """The same with its schedule in steps, where folds of so many `rows` agree on them: equal effects become equal."""
+    """What the settings come to in folds of so many training `rows`: equal effects become equal settings.
+
+    Without parts that have no effect, a batch no larger than the rows, and a schedule in steps where the folds agree on
+    them.
+    """
+    settings = without_idle_parts(settings)
+    settings = replace(settings, batch_size=min(settings.batch_size, max(rows)))
     if settings.schedule is None:
         return settings
     arguments = dict(settings.schedule_arguments)
@@ -163,7 +171,10 @@ def effective(settings: Settings, rows: tuple[int, ...]) -> Settings:
         )
         for count in set(rows)
     }
-    return replace(settings, schedule_arguments=resolved.pop()) if len(resolved) == 1 else settings
+    if len(resolved) > 1:
+        return settings
+    # In steps, more of it can turn out to have no effect.
+    return without_idle_parts(replace(settings, schedule_arguments=resolved.pop()))
 
 
 def _shared(settings: Settings) -> Settings:
@@ -206,7 +217,9 @@ def _trainings(
     return tuple(trainings)
 
 
-def _notes(spec: SearchSpec, planned: Sequence[PlannedCombination], settings: Sequence[Settings]) -> tuple[str, ...]:
+def _notes(
+    spec: SearchSpec, planned: Sequence[PlannedCombination], settings: Sequence[Settings], rows: tuple[int, ...]
+) -> tuple[str, ...]:
     """What a reader of the plan should know: duplicates, trainings that cannot be shared, what the kernel leaves."""
     notes = []
     if spec.stopping is not None:
@@ -218,7 +231,14 @@ def _notes(spec: SearchSpec, planned: Sequence[PlannedCombination], settings: Se
     duplicates = sum(combination.same_as is not None for combination in planned)
     if duplicates:
         notes.append(f"{duplicates} combinations have the same effect as an earlier one and run with it")
-    stretched = [one for one in settings if not one.shares_epochs]
+    whole = sum(one.batch_size > min(rows) for one in settings)
+    if whole:
+        default = HYPERPARAMETERS["batch_size"][1]
+        notes.append(
+            f"{whole} combinations name no batch_size, and the default, {default}, is more than the {min(rows)} training "
+            "rows of a fold: each of their epochs is one batch"
+        )
+    stretched = [one for one in map(without_idle_parts, settings) if not one.shares_epochs]
     if len({one.epochs for one in stretched}) > 1:
         notes.append(
             f"{len(stretched)} combinations stretch their schedule over the training: each number of epochs is "

@@ -18,10 +18,10 @@ def training_request(
 ) -> TrainingRequest:
     """What a trainer is asked for, from flat parameters and the fold's size; `seed` from `training_seed`."""
     settings = settings_of(params)
+    # Without hidden layers nothing is activated, so that no activation is one that a trainer does not cover.
+    activation = settings.activation if settings.hidden_units else "linear"
     return TrainingRequest(
-        network=NetworkDescription(
-            width, classes, settings.hidden_units, settings.activation, settings.dropout, settings.l2
-        ),
+        network=NetworkDescription(width, classes, settings.hidden_units, activation, settings.dropout, settings.l2),
         optimizer=settings.optimizer,
         optimizer_arguments=dict(settings.optimizer_arguments),
         batch_size=settings.batch_size,

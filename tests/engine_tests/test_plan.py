@@ -32,10 +32,23 @@ def test_epochs_share_one_training() -> None:
     assert plan.notes == ()
 
 
-def test_the_default_batch_size_is_refused_where_it_is_too_large_too() -> None:
-    spec = SearchSpec.from_values({"dataset": "reuters", "subsample": 50, "space": {"epochs": 2}})
-    with pytest.raises(SpecError, match="batch_size: 128 is not accepted; accepted: at most 33"):
-        make_plan(spec, combinations_of(spec))
+def test_rows_fewer_than_the_default_batch_are_one_batch_where_nobody_chose_its_size() -> None:
+    few: dict[str, Any] = {"dataset": "reuters", "subsample": 50}
+    spec = SearchSpec.from_values({**few, "space": {"epochs": 2}})
+    plan = make_plan(spec, combinations_of(spec))
+    assert (plan.fits, plan.epochs) == (3, 6)
+    assert plan.notes == (
+        "1 combinations name no batch_size, and the default, 128, is more than the 33 training rows of a fold: each of "
+        "their epochs is one batch",
+    )
+    # Refused where somebody did choose it, before and after the data are read.
+    with pytest.raises(SpecError, match=r"space.batch_size\[0\]: 128 is not accepted; accepted: at most 33"):
+        SearchSpec.from_values({**few, "space": {"batch_size": 128}})
+    with pytest.raises(SpecError, match="space.batch_size: 34 is not accepted; accepted: at most 33"):
+        make_plan(spec, [{"batch_size": 34}])
+    # All rows by default are all rows by name.
+    same = make_plan(spec, [{}, {"batch_size": 33}], fold_rows=(33, 33, 33))
+    assert [one.same_as for one in same.combinations] == [None, 0]
 
 
 def test_only_epochs_are_shared() -> None:
@@ -66,6 +79,10 @@ def test_a_schedule_over_the_whole_training_is_not_shared_and_the_plan_says_why(
         {"hidden_units": [64, [64, 64]]},
         {"activation": ["swish", "silu"]},
         {"dropout": [0, 0.0]},
+        # All the others are compared bit for bit in training_tests/test_equal_effects.py.
+        {"optimizer": ["sgd", {"name": "sgd", "nesterov": True}]},
+        {"hidden_layers": 0, "activation": ["relu", "celu"]},
+        {"learning_rate": [0.1, {**DECAY, "decay_rate": 1.0, "decay_epochs": "all"}]},
     ],
 )
 def test_equal_effect_runs_once_and_serves_both(twins: dict[str, Any]) -> None:
