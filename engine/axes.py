@@ -104,15 +104,20 @@ def _listed(value: object) -> list[Any]:
 
 def _options(raw: object, place: str, parse: Any) -> list[Option]:
     """The options of an axis: of each of its values in turn."""
+    return [option for item, where in items_of(raw, place) for option in parse(item, where)]
+
+
+def items_of(raw: object, place: str) -> list[tuple[Any, str]]:
+    """The values of an axis as a spec writes them, each with its place. Raises SpecError."""
     if isinstance(raw, Mapping) and set(raw) == {"choices"}:
         raw, place = raw["choices"], f"{place}.choices"
         if not isinstance(raw, list | tuple):
             raise SpecError(place, raw, "a list of values")
     if not isinstance(raw, list | tuple):
-        return list(parse(raw, place))
+        return [(raw, place)]
     if not raw:
         raise SpecError(place, list(raw), "at least one value")
-    return [option for i, item in enumerate(raw) for option in parse(item, f"{place}[{i}]")]
+    return [(item, f"{place}[{i}]") for i, item in enumerate(raw)]
 
 
 def _plain_options(name: str) -> Any:
@@ -271,8 +276,8 @@ def _check_schedule(option: Option, place: str) -> None:
     """What only arguments together can get wrong."""
     boundaries = option.get("learning_rate__boundaries") or option.get("learning_rate__boundary_epochs")
     if boundaries is not None:
-        if any(b <= a for a, b in itertools.pairwise(boundaries)):
-            raise SpecError(f"{place}.boundaries", boundaries, "boundaries in ascending order")
+        if any(b < a for a, b in itertools.pairwise(boundaries)):
+            raise SpecError(f"{place}.boundaries", boundaries, "boundaries in ascending order, or equal")
         values = option["learning_rate__values"]
         if len(values) != len(boundaries) + 1:
             raise SpecError(f"{place}.values", values, f"{len(boundaries) + 1} values, one more than boundaries")

@@ -108,9 +108,10 @@ ACTIVATIONS = (
 
 Arguments = dict[str, tuple[Kind, Any]]  # name -> what it accepts, Keras' default
 
+CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")  # Keras takes one of them at most
 _COMMON: Arguments = {
     "weight_decay": (Number(0, optional=True), None),
-    **dict.fromkeys(("clipnorm", "clipvalue", "global_clipnorm"), (Number(0, low_open=True, optional=True), None)),
+    **dict.fromkeys(CLIPS, (Number(0, low_open=True, optional=True), None)),
 }
 _EPSILON: Arguments = {"epsilon": (_POSITIVE, 1e-7)}
 _ADAM: Arguments = {"beta_1": (_BETA, 0.9), "beta_2": (_BETA, 0.999), **_EPSILON, **_COMMON}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.catalogue import OPTIMIZERS
+from engine.catalogue import CLIPS, OPTIMIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,6 @@ SAME_ACTIVATION = {"swish": "silu"}
 
 MOST_ROWS_IN_A_BATCH = 65_536  # positions within a batch are 16 bits wide
 _OPTIMIZERS = frozenset({"sgd", "rmsprop", "adam", "adamw", "nadam", "adagrad"})
-_CLIPS = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
 def activation_code(name: str) -> int:
@@ -73,7 +72,7 @@ def kernel_refusal(
     epsilon = arguments.get("epsilon", 1.0)
     if epsilon is None or not epsilon > 0.0:
         return f"epsilon {epsilon}"
-    if sum(arguments[clip] is not None for clip in _CLIPS) > 1:
+    if sum(arguments[clip] is not None for clip in CLIPS) > 1:
         return "more than one kind of clipping"
     return None
 

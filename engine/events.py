@@ -216,8 +216,9 @@ class EpochEnded(Event, frozen=True):
 class FitScored(Event, frozen=True):
     """A fit has its scores, each metric of the search; none of them when it diverged.
 
-    `seconds`: its training's time up to its epoch; `curve`: its epochs up to there; `predictions`: of its validation
-    rows, see `engine.predictions`.
+    `seconds`: its training's time up to its epoch; `score_seconds`: what working out these scores took of it, None if
+    not measured; `curve`: its epochs up to there; `predictions`: of its validation rows, see
+    `engine.predictions`.
     `taken_from`: the session that these scores were taken over from. `stopped_at`: the epoch, before the fit's last,
     after which patience had run out (`engine.early_stopping`): where the training ended, with these scores; or where
     it would have, with `stopped_score` for the first metric, had it not been told to go on.
@@ -235,6 +236,7 @@ class FitScored(Event, frozen=True):
     taken_from: str = ""
     stopped_at: int | None = None
     stopped_score: float | None = None
+    score_seconds: float | None = None
 
 
 class RungScored(Event, frozen=True):

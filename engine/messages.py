@@ -117,6 +117,7 @@ class EpochDone(Message, frozen=True):
 class Scored(Message, frozen=True):
     """The scores at a stop; `diverged` ends the training, and every later stop with it.
 
+    `score_seconds`: what working out the scores took of the training's `seconds`.
     `stopped_at`, `stopped_score`: as in `engine.events.FitScored`.
     `predictions`: of the validation rows, as `engine.predictions` packs them; none of a diverged one.
     """
@@ -125,6 +126,7 @@ class Scored(Message, frozen=True):
     epochs: int
     scores: dict[str, float | None]
     seconds: float
+    score_seconds: float | None = None
     diverged: bool = False
     stopped_at: int | None = None
     stopped_score: float | None = None

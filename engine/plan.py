@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from engine.catalogue import HYPERPARAMETERS
+from engine.combination_space import combination_space
 from engine.cost import expected_seconds
 from engine.coverage import trainer_of
 from engine.errors import SpecError
 from engine.events import PlannedCombination, ServedFit
-from engine.schedules import in_steps, steps_per_epoch
+from engine.schedules import in_steps, rate_of, steps_per_epoch
 from engine.settings import Settings, settings_of, without_idle_parts
 from engine.stages import rows_in
 
@@ -71,18 +72,23 @@ def make_plan(
     combinations: Sequence[dict[str, Any]],
     fold_rows: Sequence[int] = (),
     stages: Sequence[int] = (),
+    *,
+    recorded: bool = False,
 ) -> Plan:
     """The plan of a search. `fold_rows`: training rows of every split of every stage, where they are known already;
-    `stages`: that of each combination, by default the first.
+    `stages`: that of each combination, by default the first; `recorded`: they are those of a session that has begun.
 
     Raises SpecError where a batch is larger than a fold's training rows and somebody chose its size: the default size
-    then takes all rows as one batch.
+    then takes all rows as one batch; and, unless they are recorded, where a schedule is 0 at every step.
     """
     rows = tuple(fold_rows) or expected_fold_rows(spec)
     settings = [settings_of(params) for params in combinations]
     for params, one in zip(combinations, settings, strict=True):
         if "batch_size" in params and one.batch_size > min(rows):
             raise SpecError("space.batch_size", one.batch_size, f"at most {min(rows)}, the training rows of a fold")
+        if not recorded and (zeros := _steps_at_zero(one, max(rows))):
+            accepted = f"a learning rate above 0 at some step: it is 0 at all {zeros} of a training"
+            raise SpecError("space.learning_rate", combination_space(params)["learning_rate"], accepted)
     first_of: dict[tuple[int, str, Settings], int] = {}
     planned: list[PlannedCombination] = []
     groups: dict[tuple[int, str, Settings], list[int]] = defaultdict(list)
@@ -177,6 +183,20 @@ def effective(settings: Settings, rows: tuple[int, ...]) -> Settings:
     return without_idle_parts(replace(settings, schedule_arguments=resolved.pop()))
 
 
+def _steps_at_zero(settings: Settings, rows: int) -> int:
+    """The steps of a training on `rows` rows where its schedule is 0 at all of them, and nothing is learnt; else 0."""
+    given = dict(settings.schedule_arguments)
+    if settings.schedule is None or given.get("values", [given.get("initial_learning_rate")])[0]:
+        return 0
+    epoch_steps = steps_per_epoch(rows, settings.batch_size)
+    steps = epoch_steps * settings.epochs
+    arguments = in_steps(settings.schedule, given, epoch_steps, settings.epochs)
+    rate = rate_of(settings.schedule, arguments)
+    # A schedule that begins with 0 rises with its second step, or with the first after a boundary.
+    later = [1, *(boundary + 1 for boundary in arguments.get("boundaries", ()))]
+    return steps if all(rate(step) == 0 for step in (0, *later) if step < steps) else 0
+
+
 def _shared(settings: Settings) -> Settings:
     """What combinations that share one training have in common: all but `epochs`, unless the schedule knows those."""
     return replace(settings, epochs=0) if settings.shares_epochs else settings
@@ -235,8 +255,8 @@ def _notes(
     if whole:
         default = HYPERPARAMETERS["batch_size"][1]
         notes.append(
-            f"{whole} combinations name no batch_size, and the default, {default}, is more than the {min(rows)} training "
-            "rows of a fold: each of their epochs is one batch"
+            f"{whole} combinations name no batch_size, and the default, {default}, is more than the {min(rows)} "
+            "training rows of a fold: each of their epochs is one batch"
         )
     stretched = [one for one in map(without_idle_parts, settings) if not one.shares_epochs]
     if len({one.epochs for one in stretched}) > 1:

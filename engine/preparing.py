@@ -159,7 +159,7 @@ def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[s
             f"now {found}; a changed spec is a new search, which takes over the scores that it shares"
         )
         raise SessionUnreadableError(message)
-    spec = SearchSpec.from_values(session.record.spec)
+    spec = SearchSpec.recorded(session.record.spec)
     dataset = load_data(spec, data_dir, progress)
     if dataset.digest != session.record.data.digest:
         message = (
@@ -171,5 +171,5 @@ def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[s
     state = session.state()
     params = [combination.params for combination in state.combinations]
     stages = [combination.stage for combination in state.combinations]
-    plan = make_plan(spec, params or combinations_of(spec), fold_rows(spec, folds), stages)
+    plan = make_plan(spec, params or combinations_of(spec), fold_rows(spec, folds), stages, recorded=True)
     return Prepared(spec, dataset, folds, plan)

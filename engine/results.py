@@ -19,20 +19,26 @@ if TYPE_CHECKING:
 def cv_results(state: SearchState) -> dict[str, Any]:
     """The dictionary that scikit-learn's searches call `cv_results_`, for the same combinations, in their order.
 
-    `params`, `param_<name>` (masked where a combination has none), `split<k>_test_<metric>`, `mean_`, `std_` and
-    `rank_test_<metric>` (the metric's name is "score" where there is only one), `mean_fit_time` and `std_fit_time` in
-    seconds. Scores that are missing are NaN, and rank last. There are no score times: scoring is part of the fit.
+    Its keys are scikit-learn's, in its order: `mean_fit_time`, `std_fit_time`, `mean_score_time`, `std_score_time` (in
+    seconds), `param_<name>` in the order in which combinations name them (masked where one has none), `params`, and for
+    each metric `split<k>_test_<metric>`, `mean_`, `std_` and `rank_test_<metric>` (the metric's name is "score" where
+    there is only one). Scores that are missing are NaN, and rank last. Predicting the validation rows is part of the
+    fit, which does it after every epoch; the score times are those of the scorers alone, NaN in sessions that did not
+    measure them. Where there are stages, `stage` follows, counted from 1.
     """
     combinations = state.combinations
     results: dict[str, Any] = {}
-    times = np.array([[math.nan if s is None else s for s in c.seconds] for c in combinations], float)
-    results["mean_fit_time"], results["std_fit_time"] = _mean_and_std(times, state.splits)
-    for name in sorted({name for combination in combinations for name in combination.params}):
+    for key, times in (
+        ("fit_time", [c.seconds for c in combinations]),
+        ("score_time", [c.score_seconds for c in combinations]),
+    ):
+        results[f"mean_{key}"], results[f"std_{key}"] = _mean_and_std(_with_nan(times), state.splits)
+    for name in dict.fromkeys(name for combination in combinations for name in combination.params):
         results[f"param_{name}"] = _masked([c.params.get(name, np.ma.masked) for c in combinations])
     results["params"] = [dict(combination.params) for combination in combinations]
     for metric in state.scoring:
         label = "score" if len(state.scoring) == 1 else metric
-        scores = np.array([[math.nan if s is None else s for s in c.scores[metric]] for c in combinations], float)
+        scores = _with_nan([combination.scores[metric] for combination in combinations])
         for split in range(state.splits):
             results[f"split{split}_test_{label}"] = scores[:, split] if len(scores) else scores
         means, deviations = _mean_and_std(scores, state.splits)
@@ -41,6 +47,11 @@ def cv_results(state: SearchState) -> dict[str, Any]:
     if any(combination.stage for combination in combinations):
         results["stage"] = np.array([combination.stage + 1 for combination in combinations], np.int32)
     return results
+
+
+def _with_nan(rows: list[list[float | None]]) -> NDArray[np.float64]:
+    """A row a combination, a column a split; NaN where there is none."""
+    return np.array([[math.nan if value is None else value for value in row] for row in rows], float)
 
 
 def _mean_and_std(values: NDArray[np.float64], splits: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -119,7 +119,7 @@ class Search:
         session = open_session(identifier, folder)
         record = session.record
         search = cls(
-            SearchSpec.from_values(record.spec),
+            SearchSpec.recorded(record.spec),
             workers=workers or record.workers,
             devices=devices or record.devices,
             sessions=folder,
@@ -134,7 +134,7 @@ class Search:
     @property
     def plan(self) -> Plan:
         """What the search means; made anew from the spec at each call, without data."""
-        return make_plan(self.spec, combinations_of(self.spec))
+        return make_plan(self.spec, combinations_of(self.spec), recorded=self.session is not None)
 
     def subscribe(self) -> queue.SimpleQueue[events.Event | None]:
         """A queue of the events from now on; None comes last, when the engine has ended."""
@@ -298,13 +298,14 @@ class Search:
         """Make the session of a new search, with its workers started."""
         from engine.preparing import load_data, make_record, prepare
 
-        dataset = load_data(self.spec, self._data_dir, self._progress)
         combinations = combinations_of(self.spec)
+        expected = make_plan(self.spec, combinations)  # what it refuses is refused before anything is loaded
+        dataset = load_data(self.spec, self._data_dir, self._progress)
         name = self._name or new_identifier(self._sessions, self.spec.dataset)
         draft = SessionDraft(self._sessions, name, group_readable=self._group_readable)
         try:
             # Workers first: they import what they need while scikit-learn is imported here.
-            pool, devices = self._start_workers(make_plan(self.spec, combinations), draft.folder)
+            pool, devices = self._start_workers(expected, draft.folder)
             try:
                 prepared = prepare(self.spec, dataset, combinations)
                 record = make_record(

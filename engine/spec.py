@@ -14,9 +14,11 @@ from engine.catalogue import HYPERPARAMETERS, NONE, SCORERS, SHARES_OF_RIGHT, Nu
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.early_stopping import EarlyStopping
 from engine.errors import SpecError, UsageError
+from engine.python_values import plain
 from engine.regular_files import TooLargeError, read_regular
 from engine.stages import Stage, parse_stages, rows_in, stages_of_halving
 from engine.strategy import Choice, parse_strategy
+from engine.workable import check_strategy, check_trainable
 
 _LARGEST_FILE = 1 << 20
 # What the parser raises: numbers of thousands of digits are a bare ValueError, thousands of brackets a recursion.
@@ -51,6 +53,13 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> SearchSpec:
         """A spec from Python values. Raises SpecError with the place, the value and what is accepted."""
+        spec = cls.recorded(values)
+        _check_workable(spec)
+        return spec
+
+    @classmethod
+    def recorded(cls, values: Mapping[str, Any]) -> SearchSpec:
+        """The spec of a session that has begun, whatever of it cannot be trained. Raises SpecError."""
         known = cls.__struct_fields__
         for key in values:
             if key in HYPERPARAMETERS:
@@ -61,7 +70,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
             raise SpecError("dataset", None, _one_of(DATASETS))
         if "space" not in values:
             raise SpecError("space", None, "a table of hyperparameters; an empty one runs the defaults once")
-        given = {key: _plain(value) for key, value in values.items()}
+        given = {key: plain(value, key) for key, value in values.items()}
         if isinstance(given.get("scoring"), str):
             given["scoring"] = [given["scoring"]]
         spec = cls(**given)
@@ -157,17 +166,6 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         return rows_in(self.dataset, self.stages[-1].subsample)
 
 
-def _plain(value: Any) -> Any:
-    """Tuples and NumPy's scalars and arrays as JSON would have them."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | range):
-        return [_plain(item) for item in value]
-    if hasattr(value, "tolist") and type(value).__module__ == "numpy":
-        return value.tolist()
-    return value
-
-
 def _as_item(value: Any) -> Any:
     """A table or tables of a document, or one of its values."""
     import tomlkit
@@ -258,6 +256,20 @@ def _validate(spec: SearchSpec) -> None:
         raise SpecError("scoring[0]", spec.scoring[0], accepted)
 
 
+def _check_workable(spec: SearchSpec) -> None:
+    """Refuse what can be read but not be trained, or makes a strategy pointless."""
+    if isinstance(spec.space, dict):
+        check_trainable(spec.space, "space")
+    else:
+        for number, space in enumerate(spec.space):
+            check_trainable(space, f"space[{number}]")
+    choice = spec.choice
+    named = spec.strategy if isinstance(spec.strategy, dict) else {}
+    epochs = max(one.high if isinstance(one, Distribution) else one for one in _epochs_in(spec))
+    combinations = most_different(spec.spaces, choice.count)
+    check_strategy(choice, named, combinations=combinations, epochs=epochs, rows=spec.rows)
+
+
 def _validate_early_stopping(rule: Any) -> None:
     if rule is None:
         return
@@ -286,15 +298,20 @@ def _validate_stages(spec: SearchSpec, choice: Choice) -> None:
 def _validate_epochs_of_strategy(spec: SearchSpec, choice: Choice) -> None:
     """A strategy that decides between epochs needs combinations that have the same number of them."""
     if "epochs" in (choice.options.get("over"), choice.options.get("between")) or choice.name == "hyperband":
-        default = ({"epochs": HYPERPARAMETERS["epochs"][1]},)
-        options = [next((axis.options for axis in axes if axis.name == "epochs"), default) for axes in spec.spaces]
-        epochs = {option["epochs"] for ones in options for option in ones}
+        epochs = _epochs_in(spec)
         if len(epochs) > 1 or any(isinstance(value, Distribution) for value in epochs):
             accepted = f"one number, the most epochs: strategy {choice.name} decides how many a combination gets"
             raise SpecError("space.epochs", sorted(map(str, epochs)), accepted)
         if spec.stopping is not None:
             accepted = f"none: strategy {choice.name} decides how many epochs a combination gets"
             raise SpecError("early_stopping", spec.early_stopping, accepted)
+
+
+def _epochs_in(spec: SearchSpec) -> set[Any]:
+    """The numbers of epochs, and distributions of them, that combinations can have."""
+    default = ({"epochs": HYPERPARAMETERS["epochs"][1]},)
+    options = [next((axis.options for axis in axes if axis.name == "epochs"), default) for axes in spec.spaces]
+    return {option["epochs"] for ones in options for option in ones}
 
 
 def _validate_subsample(spec: SearchSpec, value: Any, place: str = "subsample") -> None:

@@ -123,6 +123,7 @@ class CombinationState:
     """One combination: parameters and what each fold brought.
 
     `scores[metric][fold]`, `seconds[fold]` and `fits[fold]`; a missing score is None, as are lost curves, predictions.
+    `score_seconds[fold]`: None in sessions that did not measure it.
     `stopped_at[fold]`, `stopped_scores[fold]`: as in `events.FitScored`.
     `rungs[epochs][fold]`: the first metric on the way, after fewer epochs than its own, where a strategy wanted it;
     `rung_curves[fold]`, `rung_predictions[fold]`: of the latest rung.
@@ -136,6 +137,7 @@ class CombinationState:
     fits: list[FitStatus]
     scores: dict[str, list[float | None]]
     seconds: list[float | None]
+    score_seconds: list[float | None]
     curves: list[events.CurvePlace | None]
     predictions: list[events.PredictionsPlace | None]
     taken_from: list[str]
@@ -416,6 +418,7 @@ class SearchState:
                     fits=[FitStatus.WAITING] * splits,
                     scores={metric: [None] * splits for metric in metrics},
                     seconds=[None] * splits,
+                    score_seconds=[None] * splits,
                     curves=[None] * splits,
                     predictions=[None] * splits,
                     taken_from=[""] * splits,
@@ -547,6 +550,7 @@ class SearchState:
         for metric in combination.scores:
             combination.scores[metric][event.fold] = event.scores.get(metric)
         combination.seconds[event.fold] = event.seconds
+        combination.score_seconds[event.fold] = event.score_seconds
         combination.curves[event.fold] = event.curve
         combination.predictions[event.fold] = event.predictions
         combination.taken_from[event.fold] = event.taken_from

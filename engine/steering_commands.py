@@ -53,6 +53,6 @@ def _steer(
     request = request_of(word, assignments, combination)
     found = open_session(identifier, sessions_folder(sessions))
     state = found.state()
-    step = step_of(request, SearchSpec.from_values(found.record.spec), state)
+    step = step_of(request, SearchSpec.recorded(found.record.spec), state)
     found.request(request)
     sys.stderr.write(f"{identifier}: asked its engine: {clean(in_full(step, state))}\n")

@@ -50,6 +50,7 @@ class KnownFit:
     predictions: PredictionsPlace | None
     stopped_at: int | None
     stopped_score: float | None
+    score_seconds: float | None
 
     def read_predictions(self) -> bytes:
         """Packed; empty where there are none. They are read when wanted, since all together they are large."""
@@ -154,7 +155,7 @@ def _scored(
     # What was scored with other versions cannot be told from the rest.
     if state.started is None or state.changed_versions or not set(metrics) <= set(state.scoring):
         return
-    for (index, fold), key in _keys(SearchSpec.from_values(other.record.spec), other.folds(), state.combinations):
+    for (index, fold), key in _keys(SearchSpec.recorded(other.record.spec), other.folds(), state.combinations):
         combination = state.combinations[index]
         seconds, place = combination.seconds[fold], combination.curves[fold]
         if not combination.fits[fold].is_finished:
@@ -173,5 +174,6 @@ def _scored(
                         predictions=combination.predictions[fold],
                         stopped_at=stopped_at if same[3] else None,
                         stopped_score=stopped_score if same[3] and metrics[0] == state.scoring[0] else None,
+                        score_seconds=combination.score_seconds[fold],
                     ),
                 )

@@ -111,6 +111,7 @@ def fits_scored(
                 predictions=predictions,
                 stopped_at=scored.stopped_at,
                 stopped_score=scored.stopped_score,
+                score_seconds=scored.score_seconds,
             )
 
 
@@ -167,6 +168,7 @@ def fit_taken_over(
         taken_from=known.session.id,
         stopped_at=known.stopped_at,
         stopped_score=known.stopped_score,
+        score_seconds=known.score_seconds,
     )
 
 

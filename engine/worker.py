@@ -191,7 +191,9 @@ class Worker:
             ends = diverged or (runs_out and rule.stop)
             wanted = epoch.number == stops[0]
             names = [] if diverged else self._prepared.scoring if wanted or ends else [first]
+            scoring_began = time.perf_counter()
             scored = scores(names, validation.labels, epoch.probabilities, validation.classes)
+            score_seconds = time.perf_counter() - scoring_began
             if runs_out and not ends:
                 patience.score = finite(scored.get(first))
             self._say(
@@ -218,6 +220,7 @@ class Worker:
                         epochs=stop,
                         scores={name: finite(score) for name, score in scored.items()},
                         seconds=seconds,
+                        score_seconds=score_seconds,
                         diverged=diverged,
                         stopped_at=patience.stopped_at if stopped else None,
                         stopped_score=patience.score if stopped else None,

@@ -35,7 +35,7 @@ def zoom(
         message = f"{to}: is there already; to replace it: --force"
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
-    made = zooming.zoom(SearchSpec.from_values(found.record.spec), found.state())
+    made = zooming.zoom(SearchSpec.recorded(found.record.spec), found.state())
     if to is not None:
         write_for_user(to, made.spec.to_toml(), "spec")
     if as_json:

@@ -203,7 +203,7 @@ def same_results(one: dict[str, Any], other: dict[str, Any]) -> bool:
     """Whether two `cv_results_` are equal to the last bit, times aside."""
     if list(one) != list(other) or one["params"] != other["params"]:
         return False
-    names = [name for name in one if not name.endswith("_fit_time") and name != "params"]
+    names = [name for name in one if not name.endswith("_time") and name != "params"]
     return all(np.ma.allequal(one[name], other[name]) if name.startswith("param_") else
                one[name].tobytes() == other[name].tobytes() for name in names)  # fmt: skip
 

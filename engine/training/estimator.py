@@ -21,6 +21,7 @@ from engine.training.keras_trainer import KerasTrainer
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
 from engine.training.scoring import predicted_classes
+from engine.workable import check_trainable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -125,7 +126,9 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         }
         # scikit-learn's searches draw NumPy's numbers, which a space does not know.
         plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
-        parse_space(combination_space(plain), "parameters")
+        space = combination_space(plain)
+        parse_space(space, "parameters")
+        check_trainable(space, "parameters")
         request = training_request(
             plain,
             training_rows=len(rows),

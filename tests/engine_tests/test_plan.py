@@ -44,7 +44,7 @@ def test_rows_fewer_than_the_default_batch_are_one_batch_where_nobody_chose_its_
     # Refused where somebody did choose it, before and after the data are read.
     with pytest.raises(SpecError, match=r"space.batch_size\[0\]: 128 is not accepted; accepted: at most 33"):
         SearchSpec.from_values({**few, "space": {"batch_size": 128}})
-    with pytest.raises(SpecError, match="space.batch_size: 34 is not accepted; accepted: at most 33"):
+    with pytest.raises(SpecError, match=r"space\.batch_size: 34 is not accepted; accepted: at most 33"):
         make_plan(spec, [{"batch_size": 34}])
     # All rows by default are all rows by name.
     same = make_plan(spec, [{}, {"batch_size": 33}], fold_rows=(33, 33, 33))

@@ -67,7 +67,7 @@ def test_eight_combinations_are_as_grid_search_finds_them(surroundings: Path) ->
         warnings.filterwarnings("ignore", category=Warning, module="sklearn|keras|scikeras")
         theirs = _of_scikit_learn(search, EIGHT, scoring)
     ours = search.cv_results_
-    assert set(ours) == {name for name in theirs if "score_time" not in name}
+    assert list(ours) == list(theirs)
     assert ours["params"] == theirs["params"]
     for name, values in theirs.items():
         if name.startswith("param_"):
@@ -102,8 +102,13 @@ def test_shared_epochs_score_to_the_last_bit_as_trained_alone(surroundings: Path
             assert together[key][index].tobytes() == alone[key][0].tobytes()
 
 
-def _state(params: list[dict[str, Any]], scores: list[list[float | None]]) -> SearchState:
-    """A search of two folds whose combinations have these parameters and scores; None: not scored."""
+def _state(
+    params: list[dict[str, Any]], scores: list[list[float | None]], scoring: tuple[str, ...] = ("accuracy",)
+) -> SearchState:
+    """A search of two folds whose combinations have these parameters and scores; None: not scored.
+
+    Each metric after the first scores half of the one before.
+    """
     state = SearchState()
     state.apply(
         events.SearchStarted(
@@ -115,7 +120,7 @@ def _state(params: list[dict[str, Any]], scores: list[list[float | None]]) -> Se
             rows=10,
             classes=46,
             splits=2,
-            scoring=["accuracy"],
+            scoring=list(scoring),
             workers=1,
             trainings=1,
             cost=1.0,
@@ -135,8 +140,9 @@ def _state(params: list[dict[str, Any]], scores: list[list[float | None]]) -> Se
                         fold=fold,
                         training=0,
                         epochs=1,
-                        scores={"accuracy": score},
+                        scores={metric: score / 2**place for place, metric in enumerate(scoring)},
                         seconds=1.0 + fold,
+                        score_seconds=0.25 + fold,
                     )
                 )
     return state
@@ -167,6 +173,57 @@ def test_parameters_are_arrays_as_scikit_learn_makes_them(params: list[dict[str,
         assert ours[name].dtype == values.dtype, name
         assert ours[name].mask.tolist() == values.mask.tolist()
         assert ours[name].tolist() == values.tolist()
+
+
+@pytest.mark.parametrize("scoring", [("accuracy",), ("accuracy", "f1_macro")])
+def test_every_key_is_as_grid_search_has_it(scoring: tuple[str, ...]) -> None:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.model_selection import GridSearchCV, PredefinedSplit
+
+    class Scripted(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+        """Scores what its parameters say, in each of two folds."""
+
+        def __init__(self, zeal: int = 0, activation: str = "", units: Any = None, none: object = None) -> None:
+            self.zeal, self.activation, self.units, self.none = zeal, activation, units, none
+
+        def fit(self, rows: Any, labels: Any) -> Scripted:
+            self.classes_ = np.unique(labels)
+            return self
+
+    def scorer(estimator: Scripted, rows: Any, labels: Any) -> Any:
+        score = (estimator.zeal + len(estimator.activation) + int(rows[0, 0])) / 7
+        return score if len(scoring) == 1 else {metric: score / 2**place for place, metric in enumerate(scoring)}
+
+    # Neither in alphabetical order, nor named by every combination, nor without ties.
+    spaces = [
+        {"zeal": [3, 1, 1], "activation": ["relu", "tanh"]},
+        {"units": [[64, 32], [16]], "none": [None, 0.5]},
+    ]
+    grid = GridSearchCV(Scripted(), spaces, scoring=scorer, cv=PredefinedSplit([0, 0, 1, 1]), refit=False)
+    grid.fit(np.array([[0], [0], [1], [1]]), [0, 1, 0, 1])
+    theirs = grid.cv_results_
+    label = "score" if len(scoring) == 1 else scoring[0]
+    folds = [[float(theirs[f"split{fold}_test_{label}"][index]) for fold in (0, 1)] for index in range(10)]
+    ours = results.cv_results(_state(theirs["params"], folds, scoring))
+    assert list(ours) == list(theirs)
+    for key, values in theirs.items():
+        if key == "params":
+            assert [list(one.items()) for one in ours[key]] == [list(one.items()) for one in values]
+            continue
+        assert type(ours[key]) is type(values), key
+        assert (ours[key].dtype, ours[key].shape) == (values.dtype, values.shape), key
+        if isinstance(values, np.ma.MaskedArray):
+            assert ours[key].mask.tolist() == values.mask.tolist(), key
+        if not key.endswith("_time"):
+            assert ours[key].tolist() == values.tolist(), key
+    assert set(ours["mean_score_time"]) == {0.75}
+    assert set(ours["std_score_time"]) == {0.5}
+
+
+def test_nothing_scored_ranks_as_in_grid_search() -> None:
+    found = results.cv_results(_state([{"epochs": 1}, {"epochs": 2}], [[None, None], [None, None]]))
+    assert found["rank_test_score"].tolist() == [1, 1]
+    assert np.isnan(found["mean_score_time"]).all()
 
 
 def test_missing_scores_are_nan_and_rank_last() -> None:

@@ -35,7 +35,7 @@ from engine.running import RunningSearch
 from engine.search import Search
 from engine.session import open_session
 from engine.state import FitStatus
-from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
+from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, same_results, told
 
 if TYPE_CHECKING:
     import queue
@@ -551,6 +551,24 @@ def test_what_cannot_be_asked(surroundings: Path) -> None:
         fake_search(surroundings, {"epochs": 0})
     assert not surroundings.exists()
     assert search.wait() is None
+
+
+def test_scorers_that_know_all_labels_run_where_a_fold_lacks_a_class(surroundings: Path) -> None:
+    # The real worker: of 46 topics, the folds of 300 rows lack many.
+    scoring = ["neg_log_loss", "top_k_accuracy", "neg_brier_score", "d2_log_loss_score", "d2_brier_score"]
+    search = Search(sessions=surroundings, space={"epochs": [1, 2]}, scoring=scoring, workers=1, name="all", **SMALL)
+    list(search.run())
+    results = search.cv_results_
+    for metric in scoring:
+        assert np.isfinite(results[f"mean_test_{metric}"]).all(), metric
+    assert (results["mean_score_time"] > 0).all()
+    assert (results["mean_score_time"] < results["mean_fit_time"]).all()
+    # What was measured is read back, and taken over with the scores.
+    again = Search.of_session("all", sessions=surroundings)
+    assert again.cv_results_["mean_score_time"].tolist() == results["mean_score_time"].tolist()
+    taking = Search(sessions=surroundings, space={"epochs": 2}, scoring=scoring, workers=1, **SMALL)
+    assert all(event.taken_from for event in _of(list(taking.run()), FitScored))
+    assert taking.cv_results_["mean_score_time"][0] == results["mean_score_time"][1]
 
 
 def test_python_values_mean_what_toml_means(surroundings: Path) -> None:

@@ -103,6 +103,23 @@ WRONG = {
     "hidden_layers with units one by one": _reuters(
         "hidden_layers = 2\nhidden_units = [[128, 64]]", ("space.hidden_units:", "[[128, 64]]", "hidden_layers")
     ),
+    "two kinds of clipping": _reuters(
+        'optimizer = [{ name = "adam", clipnorm = 1.0, clipvalue = 0.5 }]',
+        ("space.optimizer[0].clipvalue:", "0.5", "clipnorm", "Keras"),
+    ),
+    "a rate of nothing": _reuters("learning_rate = [1e-46]", ("space.learning_rate[0]:", "1e-46", "float32")),
+    "a schedule of zeros": _reuters(
+        'learning_rate = { schedule = "CosineDecay", initial_learning_rate = 0.0, decay_epochs = "all" }',
+        ("space.learning_rate.initial_learning_rate:", "0.0", "above 0 at some step"),
+    ),
+    "a schedule that rises too late": _reuters(
+        'epochs = 2\nlearning_rate = { schedule = "PiecewiseConstantDecay", boundaries = [94], values = [0.0, 0.1] }',
+        ("space.learning_rate:", "above 0 at some step", "all 94"),
+    ),
+    "halving from beyond the end": Wrong(
+        'dataset = "sample"\nstrategy = { hyperband = 9, least = 50 }\n[space]\nepochs = 9\nhidden_units = [1, 2, 3]',
+        ("strategy.least:", "50", "at most 3"),
+    ),
     "distribution with grid": _reuters(
         "learning_rate = { low = 0.001, high = 0.1 }", ("space.learning_rate:", "0.001", "random")
     ),
