@@ -265,7 +265,7 @@ def _check_workable(spec: SearchSpec) -> None:
             check_trainable(space, f"space[{number}]")
     choice = spec.choice
     named = spec.strategy if isinstance(spec.strategy, dict) else {}
-    epochs = max(one.high if isinstance(one, Distribution) else one for one in _epochs_in(spec))
+    epochs = max(int(one.high) if isinstance(one, Distribution) else one for one in _epochs_in(spec))
     combinations = most_different(spec.spaces, choice.count)
     check_strategy(choice, named, combinations=combinations, epochs=epochs, rows=spec.rows)
 

@@ -90,6 +90,11 @@ def _check_optimizer(option: Option, where: str) -> None:
     if option["optimizer"] == "lion" and option.get("optimizer__beta_1") == 0:
         # Keras refuses it for lion alone.
         raise SpecError(f"{where}.beta_1", option["optimizer__beta_1"], "a number above 0 and below 1, for lion")
+    if option["optimizer"] == "ftrl" and option.get("optimizer__initial_accumulator_value") == 0:
+        others = ("l2_regularization_strength", "beta")
+        if option.get("optimizer__learning_rate_power") != 0 and not any(option.get(f"optimizer__{o}") for o in others):
+            accepted = f"a number above 0, unless {' or '.join(others)} is: else words that do not occur divide 0 by 0"
+            raise SpecError(f"{where}.initial_accumulator_value", 0, accepted)
 
 
 def _check_rate(option: Option, where: str) -> None:

@@ -203,7 +203,9 @@ def test_every_key_is_as_grid_search_has_it(scoring: tuple[str, ...]) -> None:
     grid.fit(np.array([[0], [0], [1], [1]]), [0, 1, 0, 1])
     theirs = grid.cv_results_
     label = "score" if len(scoring) == 1 else scoring[0]
-    folds = [[float(theirs[f"split{fold}_test_{label}"][index]) for fold in (0, 1)] for index in range(10)]
+    folds: list[list[float | None]] = [
+        [float(theirs[f"split{fold}_test_{label}"][index]) for fold in (0, 1)] for index in range(10)
+    ]
     ours = results.cv_results(_state(theirs["params"], folds, scoring))
     assert list(ours) == list(theirs)
     for key, values in theirs.items():
