@@ -36,7 +36,7 @@ _NEGATIVE: Rule = (lambda x: x < 0, "below 0 it turns learning round")
 _NOT_POSITIVE: Rule = (lambda x: x <= 0, "at 0 and below it divides by zero, or does nothing but under another name")
 _NO_AVERAGE: Rule = (lambda x: not 0 <= x < 1, "outside of 0 to 1 it makes no average")
 _NO_SHARE: Rule = (lambda x: not 0 <= x <= 1, "outside of 0 to 1 it makes no average")
-_NO_STEPS: Rule = (lambda x: x < 1 or x != int(x), "steps are whole")
+_NO_STEPS: Rule = (lambda x: x < 1, "at least one step")
 
 # What Keras takes without complaint, and why a search does not: numbers of each argument for which the rule holds.
 OF_NO_USE: dict[str, Rule] = {
@@ -46,8 +46,8 @@ OF_NO_USE: dict[str, Rule] = {
     **dict.fromkeys(("rho", "momentum"), _NO_SHARE),
     "beta_2_decay": (lambda x: x > 0, "above 0 it makes no average"),
     **dict.fromkeys(("decay_steps", "first_decay_steps"), _NO_STEPS),
-    "warmup_steps": (lambda x: x < 0 or x != int(x), "steps are whole"),
-    "boundaries": (lambda x: x < 0 or x != int(x), "steps are whole"),
+    "warmup_steps": (lambda x: x < 0, "no step comes before the first"),
+    "boundaries": (lambda x: x < 0, "no step comes before the first"),
     **dict.fromkeys(("alpha", "m_mul", "values", "end_learning_rate", "decay_rate"), _NEGATIVE),
     **dict.fromkeys(("initial_learning_rate", "warmup_target", "power"), _NOT_POSITIVE),
     "t_mul": (lambda x: x < 1, "below 1 the restarts come to an end, and then the rate is no number"),
@@ -59,6 +59,8 @@ def _is_of_no_use(argument: str, default: object, value: object) -> bool:
     if value is None or isinstance(value, bool) or isinstance(default, bool):
         return True
     assert isinstance(value, int | float)
+    if isinstance(value, float) and (argument == "boundaries" or argument.endswith("_steps")):
+        return True  # steps are whole
     with np.errstate(over="ignore"):
         rounded = float(np.float32(value))
     if not math.isfinite(rounded) or (abs(rounded) < np.finfo(np.float32).tiny and value != 0):
