@@ -48,8 +48,8 @@ OF_NO_USE: dict[str, Rule] = {
     **dict.fromkeys(("decay_steps", "first_decay_steps"), _NO_STEPS),
     "warmup_steps": (lambda x: x < 0, "no step comes before the first"),
     "boundaries": (lambda x: x < 0, "no step comes before the first"),
-    **dict.fromkeys(("alpha", "m_mul", "values", "end_learning_rate", "decay_rate"), _NEGATIVE),
-    **dict.fromkeys(("initial_learning_rate", "warmup_target", "power"), _NOT_POSITIVE),
+    **dict.fromkeys(("alpha", "m_mul", "values", "end_learning_rate"), _NEGATIVE),
+    **dict.fromkeys(("initial_learning_rate", "warmup_target", "power", "decay_rate"), _NOT_POSITIVE),
     "t_mul": (lambda x: x < 1, "below 1 the restarts come to an end, and then the rate is no number"),
 }
 
