@@ -65,9 +65,13 @@ class SetDeadline(Request, frozen=True):
 
 
 class AddValues(Request, frozen=True):
-    """Search more values of some hyperparameters, with all values of the others; as a spec's space writes them."""
+    """Search more values of some hyperparameters, with all values of the others; as a spec's space writes them.
+
+    `allow_large`: as a spec says it.
+    """
 
     values: dict[str, list[Any]]
+    allow_large: bool = False
 
 
 class DropValues(Request, frozen=True):

@@ -145,7 +145,7 @@ def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[s
             f"now {found}; a changed spec is a new search, which takes over the scores that it shares"
         )
         raise SessionUnreadableError(message)
-    spec = SearchSpec.from_values(session.record.spec)
+    spec = SearchSpec.recorded(session.record.spec)
     dataset = load_data(spec, data_dir, progress)
     if dataset.digest != session.record.data.digest:
         message = (

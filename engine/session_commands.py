@@ -78,7 +78,7 @@ def show(
                 *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
                 *honest_facts(find_honest(found, state)),
-                ("early stopping", SearchSpec.from_values(found.record.spec).stopping),
+                ("early stopping", SearchSpec.recorded(found.record.spec).stopping),
                 *(("saved", _saved(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
                 *(("damaged", f"{d.file} at byte {d.offset}: {d.why}") for d in follower.damages),

@@ -45,7 +45,9 @@ def read_change(text: str, selected: int | None) -> Change:
     return Change(request, word, [*which, *assignments])
 
 
-def request_of(word: str, assignments: Sequence[str], combination: int | None = None) -> Request:
+def request_of(
+    word: str, assignments: Sequence[str], combination: int | None = None, *, allow_large: bool = False
+) -> Request:
     """The request of a word, `name=value` texts and a combination. Raises UsageError or SpecError."""
     if word not in EXAMPLES:
         message = f"{word!r} is not accepted; accepted: {', '.join(EXAMPLES)}"
@@ -55,7 +57,8 @@ def request_of(word: str, assignments: Sequence[str], combination: int | None = 
         raise UsageError(message)
     values = dict(parse_assignment(text, "NAME=VALUE") for text in assignments)
     if word == "add":
-        return control.AddValues(values={name: one if isinstance(one, list) else [one] for name, one in values.items()})
+        listed = {name: one if isinstance(one, list) else [one] for name, one in values.items()}
+        return control.AddValues(values=listed, allow_large=allow_large)
     if word == "drop":
         ((parameter, value),) = values.items()
         return control.DropValues(parameter=parameter, value=value)

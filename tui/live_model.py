@@ -147,7 +147,7 @@ class LiveModel:
     def _spec(self) -> SearchSpec | None:
         """None where the record has one that this version does not accept."""
         try:
-            return SearchSpec.from_values(self.session.record.spec)
+            return SearchSpec.recorded(self.session.record.spec)
         except SpecError:
             return None
 

@@ -44,7 +44,7 @@ def open_zoom(
             state = SearchState()
             for event in session.follow().poll():
                 state.apply(event)
-            made = zoom(SearchSpec.from_values(record.spec), state)
+            made = zoom(SearchSpec.recorded(record.spec), state)
         except FoldwatchError as error:
             screen.call_later(failed, f"{session.id}: {error}")
             return

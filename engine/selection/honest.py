@@ -30,7 +30,7 @@ def honest_best(session: Session, state: SearchState) -> HonestBest:
     best = state.best
     assert best is not None
     metric, place = state.scoring[0], found.indices.index(best.index)
-    spec = SearchSpec.from_values(session.record.spec)
+    spec = SearchSpec.recorded(session.record.spec)
     resampled = resample(found.row_scores, spec.seed)
     costs = [_cost(spec, state, index) for index in found.indices]
     of_best = resampled.scores[:, place]

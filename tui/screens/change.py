@@ -36,7 +36,7 @@ _PREVIEW_SECONDS = 0.08  # of a large grid it takes a moment: not for every lett
 
 def meaning(change: Change, live: LiveModel) -> str:
     """What a change means now. Raises FoldwatchError where it means nothing."""
-    return in_full(step_of(change.request, SearchSpec.from_values(live.session.record.spec), live.state), live.state)
+    return in_full(step_of(change.request, SearchSpec.recorded(live.session.record.spec), live.state), live.state)
 
 
 class _ChangeSuggester(Suggester):
