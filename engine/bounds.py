@@ -25,6 +25,8 @@ MOST_FITS = 1_000_000
 # With `allow_large`: what `tests.benchmarks.planning` was seen to work with.
 MOST_COMBINATIONS_ALLOWED = 500_000
 MOST_FITS_ALLOWED = 3_000_000
+LONGEST_SPAN = 10 * 365 * 86_400.0  # seconds until a deadline
+LATEST = 32_503_680_000.0  # seconds since 1970: the year 3000, which every calendar can show
 LARGEST_GRID_TO_DRAW_FROM = 2**63 - 1  # its combinations are numbered by what draws them
 
 # Texts that do not end reach to the end of their line, or of everything: the parser refuses them there.

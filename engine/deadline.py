@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine import events
+from engine.bounds import LONGEST_SPAN
 from engine.control import SetDeadline
 from engine.errors import UsageError
 from engine.events import DeadlineSet, DelayForeseen
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 NONE = "none"
 _ACCEPTED = "a span such as 90s, 20m or 2h, a time such as 18:00, an ISO date and time, or none"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_LONGEST = 10 * 365 * 86_400.0
 _LOOK_SECONDS = 1.0
 _CLOCK_JUMP = 30.0
 
@@ -55,7 +55,7 @@ class Deadline:
             return None
         if span := re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])", said):
             seconds = float(span[1]) * _UNITS[span[2]]
-            if 0 < seconds <= _LONGEST:
+            if 0 < seconds <= LONGEST_SPAN:
                 return cls(seconds=seconds)
         elif clock := re.fullmatch(r"(\d{1,2}):(\d{2})", said):
             hour, minute = int(clock[1]), int(clock[2])
@@ -69,8 +69,11 @@ class Deadline:
                 moment = datetime.fromisoformat(said.upper())
             except ValueError:
                 moment = None
-            if moment is not None and now.timestamp() < moment.timestamp() < now.timestamp() + _LONGEST:
-                return cls(at=moment.timestamp())
+            # The year first: the first and the last that a calendar has are no seconds since 1970.
+            if moment is not None and now.year <= moment.year <= now.year + 11:
+                at = moment.timestamp()
+                if now.timestamp() < at < now.timestamp() + LONGEST_SPAN:
+                    return cls(at=at)
         message = f"deadline: {text[:80]!r} is not accepted; accepted, in the future: {_ACCEPTED}"
         raise UsageError(message)
 
