@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING
 from engine import events
 from engine.bounds import LONGEST_SPAN
 from engine.control import SetDeadline
+from engine.cost import cost_of
 from engine.errors import UsageError
 from engine.events import DeadlineSet, DelayForeseen
 from engine.narration import moment_in_words
-from engine.remaining import forecast
+from engine.plan import expected_fold_rows
+from engine.remaining import forecast, planned_forecast
 from engine.savings import proposals
+from engine.settings import settings_of
 from engine.state import SearchState
+from engine.workload import FEW, average
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -198,15 +202,20 @@ def forecast_of_plan(
 
     `to_come`: combinations that the strategy means to add to it.
     """
-    state, now = SearchState(), time.time()
+    now = time.time()
+    few = plan.combinations[:FEW]
+    rows = expected_fold_rows(spec)[-1]  # of the last stage, which combinations are added to
+    costs = [cost_of(settings_of(one.params), one.trainer, rows, spec.num_words) for one in few]
+    each = [cost.parts(settings_of(one.params).epochs) for cost, one in zip(costs, few, strict=True)]
+    found = planned_forecast(plan, workers, average(each, to_come * plan.splits), to_come * plan.splits)
+    left = math.inf if deadline is None else deadline.seconds if deadline.at is None else deadline.at - now
+    if found.most <= left:
+        return found, None
+    # What could be left out is found in a state, which is far larger than a plan.
+    state = SearchState()
     state.apply(_planned_start(spec, plan, workers, now))
     state.apply(events.CombinationsAdded(time=now, combinations=list(plan.combinations), to_come=to_come))
-    found = forecast(state, now)
-    assert found is not None
-    if deadline is None:
-        return found, None
-    left = deadline.seconds if deadline.at is None else deadline.at - now
-    return found, foresee(state, found, left, now) if found.most > left else None
+    return found, foresee(state, found, left, now)
 
 
 def _planned_start(spec: SearchSpec, plan: Plan, workers: int, now: float) -> events.SearchStarted:
