@@ -122,7 +122,7 @@ def _length(value: Any) -> int | None:
     """How many values it holds; None for a single one. NumPy's arrays say theirs without being made a list."""
     if isinstance(value, Mapping | list | tuple | range):
         return len(value)
-    if type(value).__module__ == "numpy" and getattr(value, "ndim", 0):
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", False):
         return int(value.size)
     return None
 

@@ -139,10 +139,10 @@ def _in_space(name: str) -> tuple[int, str]:
 def read(form: Form) -> Reading:
     """The spec that a form means, validated by the engine; every field that cannot be read is told."""
     problems: dict[str, str] = {}
-    for name, text in form.texts():
+    for field_name, text in form.texts():
         if len(text) > MOST_CHARACTERS:
-            problems[name] = f"at most {MOST_CHARACTERS:,} characters; these are {len(text):,}"
-            form = form.with_text(name, "")
+            problems[field_name] = f"at most {MOST_CHARACTERS:,} characters; these are {len(text):,}"
+            form = form.with_text(field_name, "")
     values = _general_values(form, problems)
     spaces = [_space_values(space, number, problems) for number, space in enumerate(form.spaces)]
     values |= copy.deepcopy(dict(form.kept))
