@@ -119,7 +119,7 @@ texts = st.one_of(
         st.sampled_from([17, 900, 7000]),
     ),
 )
-COLUMNS = {
+COLUMNS: dict[str, list[Any]] = {
     "combination": [0, 1],
     "optimizer": ["adam", None],
     "mean": [0.5, None],
