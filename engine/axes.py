@@ -6,11 +6,12 @@ the product of its list fields, keys sorted, values as listed. A parameter may b
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from engine.catalogue import (
     EPOCHS_ARGUMENT,
@@ -30,6 +31,7 @@ from engine.catalogue import (
 from engine.errors import SpecError
 
 Option = dict[str, Any]
+_Parser = Callable[[object, str], "Product"]
 
 _DISTRIBUTION_KEYS = frozenset({"low", "high", "log", "int"})
 
@@ -44,22 +46,58 @@ class Distribution:
     integer: bool = False
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One hyperparameter of a space with its options, in order."""
+class Product(NamedTuple):
+    """The options of one value or table, not made yet: `first` with every combination of what stands in its lists."""
 
-    name: str
-    options: tuple[Option, ...]
+    first: Option
+    prefix: str = ""
+    fields: Mapping[str, list[Any]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many options these are."""
+        return math.prod(len(values) for values in self.fields.values())
 
     @property
     def has_distribution(self) -> bool:
+        """Whether a value is to be drawn."""
+        return any(isinstance(value, Distribution) for value in self.first.values()) or any(
+            isinstance(value, Distribution) for values in self.fields.values() for value in values
+        )
+
+    def options(self) -> Iterator[Option]:
+        """Keys sorted, values as listed; the last key varies fastest."""
+        names = sorted(self.fields)
+        for values in itertools.product(*(self.fields[name] for name in names)):
+            yield {**self.first, **{f"{self.prefix}{name}": value for name, value in zip(names, values, strict=True)}}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One hyperparameter of a space. How many options it has is known before they are made."""
+
+    name: str
+    products: tuple[Product, ...]
+
+    @functools.cached_property
+    def size(self) -> int:
+        """How many options it has."""
+        return sum(product.size for product in self.products)
+
+    @functools.cached_property
+    def options(self) -> tuple[Option, ...]:
+        """All of them, in order. Ask only for those of a spec whose size was checked."""
+        return tuple(option for product in self.products for option in product.options())
+
+    @functools.cached_property
+    def has_distribution(self) -> bool:
         """Whether values are to be drawn rather than listed."""
-        return any(isinstance(value, Distribution) for option in self.options for value in option.values())
+        return any(product.has_distribution for product in self.products)
 
 
 def grid_size(spaces: Sequence[tuple[Axis, ...]]) -> int:
     """How many combinations the whole grid of some spaces has, without making them."""
-    return sum(math.prod(len(axis.options) for axis in axes) for axes in spaces)
+    return sum(math.prod(axis.size for axis in axes) for axes in spaces)
 
 
 def most_different(spaces: Sequence[tuple[Axis, ...]], wanted: int | None) -> int:
@@ -83,7 +121,7 @@ def parse_space(raw: object, place: str) -> tuple[Axis, ...]:
         raise SpecError(f"{place}.hidden_units", raw["hidden_units"], accepted)
     parsers = {"optimizer": _optimizer_options, "learning_rate": _learning_rate_options}
     return tuple(
-        Axis(name, tuple(_options(raw[name], f"{place}.{name}", parsers.get(name, _plain_options(name)))))
+        Axis(name, tuple(_products(raw[name], f"{place}.{name}", parsers.get(name, _plain_options(name)))))
         for name in sorted(raw)
     )
 
@@ -102,9 +140,9 @@ def _listed(value: object) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [value]
 
 
-def _options(raw: object, place: str, parse: Any) -> list[Option]:
+def _products(raw: object, place: str, parse: _Parser) -> list[Product]:
     """The options of an axis: of each of its values in turn."""
-    return [option for item, where in items_of(raw, place) for option in parse(item, where)]
+    return [parse(item, where) for item, where in items_of(raw, place)]
 
 
 def items_of(raw: object, place: str) -> list[tuple[Any, str]]:
@@ -120,11 +158,11 @@ def items_of(raw: object, place: str) -> list[tuple[Any, str]]:
     return [(item, f"{place}[{i}]") for i, item in enumerate(raw)]
 
 
-def _plain_options(name: str) -> Any:
+def _plain_options(name: str) -> _Parser:
     kind = HYPERPARAMETERS[name][0] if name in HYPERPARAMETERS else LEARNING_RATE
 
-    def parse(value: object, place: str) -> list[Option]:
-        return [{name: _value(kind, value, place)}]
+    def parse(value: object, place: str) -> Product:
+        return Product({name: _value(kind, value, place)})
 
     return parse
 
@@ -172,11 +210,11 @@ def _distribution(kind: Kind, raw: Mapping[str, Any], place: str) -> Distributio
     return Distribution(low, high, log, integer)
 
 
-def _optimizer_options(value: object, place: str) -> list[Option]:
+def _optimizer_options(value: object, place: str) -> Product:
     """`"adam"`, or a table of `name` and Keras' arguments."""
     names = Word(tuple(OPTIMIZERS))
     if isinstance(value, str):
-        return [{"optimizer": _value(names, value, place)}]
+        return Product({"optimizer": _value(names, value, place)})
     if not isinstance(value, Mapping) or "name" not in value:
         raise SpecError(place, value, f"the name of an optimizer or a table with name: {names}")
     name = _value(names, value["name"], f"{place}.name")
@@ -190,13 +228,13 @@ def _optimizer_options(value: object, place: str) -> list[Option]:
                 accepted = unknown(f"an argument of {OPTIMIZERS[name].class_name}", key, sorted(arguments))
                 raise SpecError(f"{place}.{key}", value[key], accepted)
             fields[key] = _field(arguments[key][0], value[key], f"{place}.{key}")
-    return _product({"optimizer": name}, "optimizer__", fields)
+    return Product({"optimizer": name}, "optimizer__", fields)
 
 
-def _learning_rate_options(value: object, place: str) -> list[Option]:
+def _learning_rate_options(value: object, place: str) -> Product:
     """A constant rate, a distribution of them, or a table of `schedule` and its arguments."""
     if not isinstance(value, Mapping) or (value and set(value) <= _DISTRIBUTION_KEYS):
-        return [{"learning_rate": _value(LEARNING_RATE, value, place)}]
+        return Product({"learning_rate": _value(LEARNING_RATE, value, place)})
     names = Word(tuple(SCHEDULES))
     if "schedule" not in value:
         arguments = {argument for s in SCHEDULES.values() for argument in (*s.required, *s.optional)}
@@ -206,10 +244,8 @@ def _learning_rate_options(value: object, place: str) -> list[Option]:
         raise SpecError(place, dict(value), f"a number, a distribution, or a table with schedule, one of {names}")
     name = _value(names, value["schedule"], f"{place}.schedule")
     fields = _schedule_fields(name, value, place)
-    options = _product({"learning_rate": name}, "learning_rate__", fields)
-    for option in options:
-        _check_schedule(option, place)
-    return options
+    _check_schedule(fields, place)
+    return Product({"learning_rate": name}, "learning_rate__", fields)
 
 
 def _schedule_fields(name: str, value: Mapping[str, Any], place: str) -> dict[str, list[Any]]:
@@ -272,20 +308,13 @@ def _list_field(kind: Kind, raw: object, place: str) -> list[Any]:
     return [list(choice) for choice in choices]
 
 
-def _check_schedule(option: Option, place: str) -> None:
+def _check_schedule(fields: Mapping[str, list[Any]], place: str) -> None:
     """What only arguments together can get wrong."""
-    boundaries = option.get("learning_rate__boundaries") or option.get("learning_rate__boundary_epochs")
-    if boundaries is not None:
+    all_values = fields.get("values", [])
+    for boundaries in fields.get("boundaries") or fields.get("boundary_epochs") or []:
         if any(b < a for a, b in itertools.pairwise(boundaries)):
             raise SpecError(f"{place}.boundaries", boundaries, "boundaries in ascending order, or equal")
-        values = option["learning_rate__values"]
-        if len(values) != len(boundaries) + 1:
-            raise SpecError(f"{place}.values", values, f"{len(boundaries) + 1} values, one more than boundaries")
-
-
-def _product(first: Option, prefix: str, fields: Mapping[str, list[Any]]) -> list[Option]:
-    names = sorted(fields)
-    return [
-        {**first, **{f"{prefix}{name}": value for name, value in zip(names, values, strict=True)}}
-        for values in itertools.product(*(fields[name] for name in names))
-    ]
+        for values in all_values:
+            if len(values) != len(boundaries) + 1:
+                raise SpecError(f"{place}.values", values, f"{len(boundaries) + 1} values, one more than boundaries")
+        all_values = all_values[:1]  # all have the length of the first now

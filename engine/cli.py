@@ -19,6 +19,7 @@ from engine.deadline_command import deadline
 from engine.errors import FoldwatchError, UsageError, cannot_work
 from engine.errors_command import errors
 from engine.options import (
+    AllowLarge,
     AsJson,
     DataDir,
     DeadlineText,
@@ -123,6 +124,7 @@ def _callback(version: Annotated[bool, typer.Option("--version", help="Print the
 def plan(
     spec: SpecPath,
     set_: Overrides = None,
+    allow_large: AllowLarge = False,
     workers: Workers = None,
     deadline: DeadlineText = None,
     data_dir: DataDir = None,
@@ -139,7 +141,7 @@ def plan(
     from engine.strategies import check_optuna, strategy_of
     from engine.tables import facts
 
-    read = SearchSpec.read(spec, set_ or [])
+    read = SearchSpec.read(spec, set_ or [], allow_large=allow_large)
     check_optuna(read)
     made = make_plan(read, combinations_of(read))
     if data_dir is not None and read.dataset != "sample":
@@ -212,6 +214,7 @@ def _idle_gpus(trainers: list[str]) -> list[str]:
 def run(
     spec: SpecPath,
     set_: Overrides = None,
+    allow_large: AllowLarge = False,
     name: Annotated[str | None, typer.Option(help="Name of the session.")] = None,
     workers: Workers = None,
     devices: Devices = None,
@@ -231,7 +234,7 @@ def run(
     from engine.search import Search
     from engine.spec import SearchSpec
 
-    read = SearchSpec.read(spec, set_ or [])
+    read = SearchSpec.read(spec, set_ or [], allow_large=allow_large)
     wanted = _devices(devices)
     folder = _folder(sessions)
     if name is not None:
@@ -242,6 +245,7 @@ def run(
         chosen = name or session.new_identifier(folder, read.dataset)
         arguments = ["run", str(spec.absolute()), "--name", chosen]
         arguments += [part for override in set_ or [] for part in ("--set", override)]
+        arguments += ["--allow-large"] if allow_large else []
         arguments += ["--fresh"] if fresh else []
         arguments += ["--group-readable"] if group_readable else []
         arguments += ["--deadline", deadline] if deadline else []

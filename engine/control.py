@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from engine.errors import InputOutputError
+from engine.bounds import LATEST, LONGEST_SPAN, check_json
+from engine.errors import InputOutputError, SpecError, UsageError
 from engine.regular_files import TooLargeError, open_regular, owner_of, read_within
 from engine.whole_files import write_whole
 
@@ -60,14 +61,18 @@ class Save(Request, frozen=True):
 class SetDeadline(Request, frozen=True):
     """End by `at` (seconds since 1970), or `seconds` from when the engine reads this; neither: no deadline any more."""
 
-    at: float | None = None
-    seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    at: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] | None = None
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_SPAN)] | None = None
 
 
 class AddValues(Request, frozen=True):
-    """Search more values of some hyperparameters, with all values of the others; as a spec's space writes them."""
+    """Search more values of some hyperparameters, with all values of the others; as a spec's space writes them.
+
+    `allow_large`: as a spec says it.
+    """
 
     values: dict[str, list[Any]]
+    allow_large: bool = False
 
 
 class DropValues(Request, frozen=True):
@@ -102,11 +107,18 @@ _decoder = msgspec.json.Decoder(AnyRequest)
 
 
 def write_request(folder: Path, request: Request) -> None:
-    """Leave a request in a session's folder. Raises InputOutputError if that cannot be written."""
+    """Leave a request in a session's folder. Raises InputOutputError if that cannot be written.
+
+    Raises UsageError for one that is longer than an engine reads.
+    """
+    content = msgspec.json.encode(request)
+    if len(content) > _LARGEST:
+        message = f"a request of {len(content):,} bytes is not accepted; accepted: at most {_LARGEST:,} bytes"
+        raise UsageError(message)
     control = folder / "control"
     name = f"{time.time_ns():020d}-{secrets.token_hex(4)}"
     try:
-        write_whole(control / f"{name}.json", msgspec.json.encode(request), mode=0o600)
+        write_whole(control / f"{name}.json", content, mode=0o600)
     except OSError as error:
         message = f"{control}: cannot leave a request for the engine: {error.strerror}"
         raise InputOutputError(message) from error
@@ -144,8 +156,9 @@ def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
                 path.rename(control / f".refused-{name}")
         if content is not None:
             try:
+                check_json(content.decode(errors="replace"), "request")
                 taken.append(_decoder.decode(content))
-            except msgspec.MsgspecError as error:
+            except (SpecError, msgspec.MsgspecError) as error:
                 why = str(error)
         if why:
             refused.append(f"control/{name}: {why}")

@@ -16,13 +16,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from engine import events
+from engine.bounds import LONGEST_SPAN
 from engine.control import SetDeadline
+from engine.cost import cost_of
 from engine.errors import UsageError
 from engine.events import DeadlineSet, DelayForeseen
 from engine.narration import moment_in_words
-from engine.remaining import forecast
+from engine.plan import expected_fold_rows
+from engine.remaining import forecast, planned_forecast
 from engine.savings import proposals
+from engine.settings import settings_of
 from engine.state import SearchState
+from engine.workload import FEW, average
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +39,6 @@ if TYPE_CHECKING:
 NONE = "none"
 _ACCEPTED = "a span such as 90s, 20m or 2h, a time such as 18:00, an ISO date and time, or none"
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_LONGEST = 10 * 365 * 86_400.0
 _LOOK_SECONDS = 1.0
 _CLOCK_JUMP = 30.0
 
@@ -55,7 +59,7 @@ class Deadline:
             return None
         if span := re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])", said):
             seconds = float(span[1]) * _UNITS[span[2]]
-            if 0 < seconds <= _LONGEST:
+            if 0 < seconds <= LONGEST_SPAN:
                 return cls(seconds=seconds)
         elif clock := re.fullmatch(r"(\d{1,2}):(\d{2})", said):
             hour, minute = int(clock[1]), int(clock[2])
@@ -69,8 +73,11 @@ class Deadline:
                 moment = datetime.fromisoformat(said.upper())
             except ValueError:
                 moment = None
-            if moment is not None and now.timestamp() < moment.timestamp() < now.timestamp() + _LONGEST:
-                return cls(at=moment.timestamp())
+            # The year first: the first and the last that a calendar has are no seconds since 1970.
+            if moment is not None and now.year <= moment.year <= now.year + 11:
+                at = moment.timestamp()
+                if now.timestamp() < at < now.timestamp() + LONGEST_SPAN:
+                    return cls(at=at)
         message = f"deadline: {text[:80]!r} is not accepted; accepted, in the future: {_ACCEPTED}"
         raise UsageError(message)
 
@@ -195,15 +202,20 @@ def forecast_of_plan(
 
     `to_come`: combinations that the strategy means to add to it.
     """
-    state, now = SearchState(), time.time()
+    now = time.time()
+    few = plan.combinations[:FEW]
+    rows = expected_fold_rows(spec)[-1]  # of the last stage, which combinations are added to
+    costs = [cost_of(settings_of(one.params), one.trainer, rows, spec.num_words) for one in few]
+    each = [cost.parts(settings_of(one.params).epochs) for cost, one in zip(costs, few, strict=True)]
+    found = planned_forecast(plan, workers, average(each, to_come * plan.splits), to_come * plan.splits)
+    left = math.inf if deadline is None else deadline.seconds if deadline.at is None else deadline.at - now
+    if found.most <= left:
+        return found, None
+    # What could be left out is found in a state, which is far larger than a plan.
+    state = SearchState()
     state.apply(_planned_start(spec, plan, workers, now))
     state.apply(events.CombinationsAdded(time=now, combinations=list(plan.combinations), to_come=to_come))
-    found = forecast(state, now)
-    assert found is not None
-    if deadline is None:
-        return found, None
-    left = deadline.seconds if deadline.at is None else deadline.at - now
-    return found, foresee(state, found, left, now) if found.most > left else None
+    return found, foresee(state, found, left, now)
 
 
 def _planned_start(spec: SearchSpec, plan: Plan, workers: int, now: float) -> events.SearchStarted:

@@ -18,6 +18,15 @@ class UsageError(FoldwatchError):
     exit_code = 2
 
 
+class Words(str):
+    """What stands for a value that is too large to be shown: it is shown without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class SpecError(FoldwatchError):
     """A spec that cannot be run: names the place, the value and what is accepted."""
 

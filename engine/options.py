@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from engine.bounds import MOST_COMBINATIONS_ALLOWED, MOST_FITS_ALLOWED
+
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to search.")]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list")]
 Sessions = Annotated[Path | None, typer.Option(help="Folder of sessions.")]
@@ -17,6 +19,12 @@ Devices = Annotated[
     typer.Option(metavar="cpu,gpu:0", help="What workers run on, in turn; else GPUs where they are of use."),
 ]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="space.epochs=[5,10]")]
+AllowLarge = Annotated[
+    bool,
+    typer.Option(
+        "--allow-large", help=f"Up to {MOST_COMBINATIONS_ALLOWED:,} combinations, {MOST_FITS_ALLOWED:,} fits."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
 Detach = Annotated[bool, typer.Option(help="Leave it running in the background and return.")]
 GroupReadable = Annotated[bool, typer.Option("--group-readable", help="Let your group read the session.")]

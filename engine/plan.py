@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from engine.catalogue import HYPERPARAMETERS
 from engine.combination_space import combination_space
-from engine.cost import expected_seconds
+from engine.cost import Parts, cost_of
 from engine.coverage import trainer_of
 from engine.errors import SpecError
 from engine.events import PlannedCombination, ServedFit
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from engine.spec import SearchSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Training:
     """One pass of optimisation on one fold, for `epochs` epochs; it serves `fits`, ascending in their epochs.
 
@@ -43,13 +45,18 @@ class Training:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a search means: its combinations, and the trainings in the order in which they are to run."""
+    """What a search means: its combinations, and the trainings in the order in which they are to run.
+
+    `parts`: the cost of all trainings, part by part; `squares`: the sum of the squares of each one's.
+    """
 
     combinations: tuple[PlannedCombination, ...]
     trainings: tuple[Training, ...]
     splits: int
     unshared_epochs: int
     notes: tuple[str, ...]
+    parts: Parts = field(default_factory=dict)
+    squares: float = 0.0
 
     @property
     def fits(self) -> int:
@@ -83,19 +90,26 @@ def make_plan(
     """
     rows = tuple(fold_rows) or expected_fold_rows(spec)
     settings = [settings_of(params) for params in combinations]
+    fewest, most = min(rows), max(rows)
     for params, one in zip(combinations, settings, strict=True):
-        if "batch_size" in params and one.batch_size > min(rows):
-            raise SpecError("space.batch_size", one.batch_size, f"at most {min(rows)}, the training rows of a fold")
-        if not recorded and (zeros := _steps_at_zero(one, max(rows))):
+        if "batch_size" in params and one.batch_size > fewest:
+            raise SpecError("space.batch_size", one.batch_size, f"at most {fewest}, the training rows of a fold")
+        if not recorded and (zeros := _steps_at_zero(one, most)):
             accepted = f"a learning rate above 0 at some step: it is 0 at all {zeros} of a training"
             raise SpecError("space.learning_rate", combination_space(params)["learning_rate"], accepted)
+    # Thousands of combinations on thousands of splits: what many have in common is worked out once.
+    rows_of = [tuple(set(rows[first : first + spec.splits])) for first in range(0, len(rows), spec.splits)]
+    trainers: dict[tuple[Any, ...], tuple[str, str]] = {}
     first_of: dict[tuple[int, str, Settings], int] = {}
     planned: list[PlannedCombination] = []
-    groups: dict[tuple[int, str, Settings], list[int]] = defaultdict(list)
+    groups: dict[tuple[int, str, Any], list[int]] = defaultdict(list)
     drafts = zip(combinations, settings, stages or [0] * len(combinations), strict=True)
     for index, (params, one, stage) in enumerate(drafts):
-        same_effect = effective(one, rows[stage * spec.splits : (stage + 1) * spec.splits])
-        trainer, reason = trainer_of(one, spec.trainer)
+        same_effect = effective(one, rows_of[stage])
+        decisive = one.batch_size, one.activation, bool(one.hidden_units), one.optimizer, one.optimizer_arguments
+        if decisive not in trainers:
+            trainers[decisive] = trainer_of(one, spec.trainer)
+        trainer, reason = trainers[decisive]
         first = first_of.setdefault((stage, trainer, same_effect), index)
         groups[stage, trainer, _shared(same_effect)].append(index)
         planned.append(
@@ -108,13 +122,15 @@ def make_plan(
                 stage=stage,
             )
         )
-    trainings = _trainings(spec, planned, settings, list(groups.values()), rows)
+    trainings, parts, squares = _trainings(spec, planned, settings, list(groups.values()), rows)
     return Plan(
         combinations=tuple(planned),
         trainings=trainings,
         splits=spec.splits,
         unshared_epochs=sum(one.epochs for one in settings) * spec.splits,
         notes=_notes(spec, planned, settings, rows),
+        parts=parts,
+        squares=squares,
     )
 
 
@@ -152,6 +168,8 @@ def extended(
         splits=plan.splits,
         unshared_epochs=plan.unshared_epochs + more.unshared_epochs,
         notes=plan.notes,
+        parts={name: plan.parts.get(name, 0.0) + more.parts.get(name, 0.0) for name in {**plan.parts, **more.parts}},
+        squares=plan.squares + more.squares,
     )
 
 
@@ -197,9 +215,12 @@ def _steps_at_zero(settings: Settings, rows: int) -> int:
     return steps if all(rate(step) == 0 for step in (0, *later) if step < steps) else 0
 
 
-def _shared(settings: Settings) -> Settings:
+_ALL_BUT_EPOCHS = attrgetter(*(one.name for one in fields(Settings) if one.name != "epochs"))
+
+
+def _shared(settings: Settings) -> object:
     """What combinations that share one training have in common: all but `epochs`, unless the schedule knows those."""
-    return replace(settings, epochs=0) if settings.shares_epochs else settings
+    return _ALL_BUT_EPOCHS(settings) if settings.shares_epochs else settings
 
 
 def _trainings(
@@ -208,20 +229,32 @@ def _trainings(
     settings: Sequence[Settings],
     groups: Sequence[Sequence[int]],
     rows: tuple[int, ...],
-) -> tuple[Training, ...]:
-    """One training for each group and split: the longest first, so that no worker idles at the end."""
-    drafts: list[tuple[float, int, Sequence[int]]] = []
-    for group in groups:
+) -> tuple[tuple[Training, ...], Parts, float]:
+    """One training for each group and split: the longest first, so that no worker idles at the end.
+
+    With their cost part by part, and the sum of its squares.
+    """
+    parts: Parts = {}
+    squares = 0.0
+    drafts: list[tuple[float, int, int]] = []
+    for number, group in enumerate(groups):
         longest = max(group, key=lambda index: settings[index].epochs)
-        first = planned[longest].stage * spec.splits
-        for fold in range(spec.splits):
-            cost = expected_seconds(settings[longest], planned[longest].trainer, rows[first + fold], spec.num_words)
-            drafts.append((cost, fold, group))
-    drafts.sort(key=lambda draft: (-draft[0], draft[2][0], draft[1]))
+        one, first = settings[longest], planned[longest].stage * spec.splits
+        for count, folds in _folds_by_rows(rows[first : first + spec.splits]):
+            cost = cost_of(one, planned[longest].trainer, count, spec.num_words)
+            seconds = cost.seconds(one.epochs)
+            for name, part in cost.parts(one.epochs).items():
+                parts[name] = parts.get(name, 0.0) + part * len(folds)
+            squares += seconds**2 * len(folds)
+            drafts += [(seconds, number, fold) for fold in folds]
+    drafts.sort(key=lambda draft: (-draft[0], groups[draft[1]][0], draft[2]))
+    served: dict[int, tuple[ServedFit, ...]] = {}
     trainings = []
-    for number, (cost, fold, group) in enumerate(drafts):
-        served = sorted((settings[index].epochs, index) for index in group)
-        longest = served[-1][1]
+    for number, (seconds, which, fold) in enumerate(drafts):
+        if which not in served:
+            ascending = sorted((settings[index].epochs, index) for index in groups[which])
+            served[which] = tuple(ServedFit(index, epochs) for epochs, index in ascending)
+        longest = served[which][-1].combination
         trainings.append(
             Training(
                 number=number,
@@ -230,11 +263,20 @@ def _trainings(
                 params=planned[longest].params,
                 trainer=planned[longest].trainer,
                 epochs=settings[longest].epochs,
-                fits=tuple(ServedFit(index, epochs) for epochs, index in served),
-                cost=cost,
+                fits=served[which],
+                cost=seconds,
             )
         )
-    return tuple(trainings)
+    return tuple(trainings), parts, squares
+
+
+@functools.lru_cache(maxsize=16)
+def _folds_by_rows(rows: tuple[int, ...]) -> list[tuple[int, list[int]]]:
+    """Each number of training rows with the folds that have so many."""
+    folds: dict[int, list[int]] = defaultdict(list)
+    for fold, count in enumerate(rows):
+        folds[count].append(fold)
+    return list(folds.items())
 
 
 def _notes(

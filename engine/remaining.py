@@ -13,11 +13,14 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.pace import Pace
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.cost import Parts
     from engine.pace import Fit
+    from engine.plan import Plan
     from engine.state import SearchState, TrainingState
 
 _LEAST_EVIDENCE = 1.0  # trainings, running ones in part
@@ -79,6 +82,24 @@ def forecast(state: SearchState, now: float) -> Forecast | None:
             parts[name] = parts.get(name, 0.0) + share * part
     unknown = _UNKNOWN if fit.evidence >= _LEAST_EVIDENCE else _UNTRIED
     least, most = interval(estimate, math.hypot(fit.deviation(parts, squares), unknown), fit.evidence)
+    return Forecast(least, estimate, most, fit)
+
+
+def planned_forecast(plan: Plan, workers: int, to_come: Parts, trainings_to_come: int) -> Forecast:
+    """The forecast of a plan before anything has run, and of so many trainings that the strategy means to add.
+
+    `to_come`: the cost of these, part by part.
+    """
+    fit = Pace().fit()
+    parts, squares = dict(plan.parts), plan.squares
+    for name, part in to_come.items():
+        parts[name] = parts.get(name, 0.0) + part
+    if to_come:
+        squares += sum(to_come.values()) ** 2 / trainings_to_come
+    few = not to_come and len(plan.trainings) <= _DEALT_OUT
+    waiting = [training.cost for training in plan.trainings] if few else fit.seconds(parts)
+    estimate = _spread_over([], waiting, workers)
+    least, most = interval(estimate, math.hypot(fit.deviation(parts, squares), _UNTRIED), fit.evidence)
     return Forecast(least, estimate, most, fit)
 
 

@@ -209,9 +209,9 @@ class Search:
         """End by then; "none": take as long as it takes. Raises UsageError for what is no deadline."""
         self._ask(request_of(Deadline.read(deadline)))
 
-    def add_values(self, **values: list[Any]) -> None:
+    def add_values(self, *, allow_large: bool = False, **values: list[Any]) -> None:
         """Search more values of some hyperparameters, with all values of the others. Raises as `engine.steering`."""
-        self._steer(control.AddValues(values=values))
+        self._steer(control.AddValues(values=values, allow_large=allow_large))
 
     def drop_values(self, parameter: str, value: Any) -> None:
         """Leave out what is missing of the combinations with this value."""
@@ -506,11 +506,11 @@ class Search:
             raise UsageError(message)
         return make_report(self.session, pair)
 
-    def zoom(self) -> Zoom:
-        """The search to run next, finer around what was good: `Search(search.zoom().spec)`. Raises UsageError."""
+    def zoom(self, *, allow_large: bool = False) -> Zoom:
+        """The search to run next, finer around what was good: `Search(search.zoom().spec)`. Raises as `engine.zoom`."""
         from engine.zoom import zoom
 
-        return zoom(self.spec, self.state)
+        return zoom(self.spec, self.state, allow_large=allow_large)
 
     def to_frame(self) -> pd.DataFrame:
         """`cv_results_` as a table, a row a combination."""

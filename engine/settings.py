@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+_DEFAULTS = {name: default for name, (_, default) in HYPERPARAMETERS.items()}
+
+
 @dataclass(frozen=True)
 class Settings:
     """A combination with every default filled in and one spelling for equal effects.
@@ -37,7 +40,7 @@ class Settings:
     @property
     def shares_epochs(self) -> bool:
         """Whether a longer training passes through this one: nothing in it depends on the number of epochs."""
-        return not depends_on_epochs(dict(self.schedule_arguments))
+        return not self.schedule_arguments or not depends_on_epochs(dict(self.schedule_arguments))
 
     def rates(self, rows: int) -> list[float]:
         """The learning rate of every step of a training on `rows` rows."""
@@ -56,7 +59,7 @@ def _arguments(params: Mapping[str, Any], prefix: str, known: Arguments) -> tupl
     Numbers that may have fractions are floats: Keras refuses some of them, such as a momentum of 1, as integers.
     """
     pairs = []
-    for name, value in params.items():
+    for name, value in [pair for pair in params.items() if pair[0].startswith(prefix)]:
         argument = name.removeprefix(prefix)
         kind, default = known.get(argument, (None, None))
         if name.startswith(prefix) and not (kind is not None and value == default):
@@ -68,7 +71,7 @@ def _arguments(params: Mapping[str, Any], prefix: str, known: Arguments) -> tupl
 
 def settings_of(params: Mapping[str, Any]) -> Settings:
     """The meaning of flat parameters that a spec has validated."""
-    given = {name: params.get(name, default) for name, (_, default) in HYPERPARAMETERS.items()}
+    given = {**_DEFAULTS, **params}
     units = given["hidden_units"]
     hidden_units = tuple(units) if isinstance(units, list | tuple) else (units,) * given["hidden_layers"]
     optimizer = params.get("optimizer", DEFAULT_OPTIMIZER)

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from engine.axes import Axis, Distribution, grid_size
+from engine.search_size import check_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,11 @@ Params = dict[str, Any]
 
 
 def combinations_of(spec: SearchSpec) -> list[Params]:
-    """The flat parameters of every combination that the search begins with, in order."""
+    """The flat parameters of every combination that the search begins with, in order.
+
+    Raises SpecError for more than any search may have, which only a record can ask for.
+    """
+    check_size(spec.spaces, spec.choice, spec.stages, spec.splits, allow_large=True)
     if spec.draws is None:
         return grid(spec.spaces)
     return draw(spec.spaces, spec.draws, spec.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,29 +11,37 @@ from typing import Any
 import msgspec
 
 from engine.axes import Axis, Distribution, most_different, parse_space, unknown
+from engine.bounds import (
+    DEEPEST,
+    LONGEST_ASSIGNMENT,
+    LONGEST_NAME,
+    check_text,
+    check_toml,
+    check_value,
+)
 from engine.catalogue import HYPERPARAMETERS, NONE, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.early_stopping import EarlyStopping
 from engine.errors import SpecError, UsageError
 from engine.python_values import plain
 from engine.regular_files import TooLargeError, read_regular
+from engine.search_size import check_size
 from engine.stages import Stage, parse_stages, rows_in, stages_of_halving
 from engine.strategy import Choice, parse_strategy
 from engine.workable import check_strategy, check_trainable
 
 _LARGEST_FILE = 1 << 20
-# What the parser raises: numbers of thousands of digits are a bare ValueError, thousands of brackets a recursion.
-_NOT_TOML = (ValueError, RecursionError)
 TRAINERS = ("auto", "kernel", "keras")
 
 
-class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
+class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A valid spec. Make one with `from_values`, `from_toml` or `read`; the fields are as written, defaults filled in.
 
     `strategy`: "grid", {"random": n} or another of `engine.strategy.STRATEGIES`; `subsample`: a fraction in (0, 1] or
     a whole number of rows above 1; `stage`: a list of `{subsample = ..., keep = ...}`, from a first look to all rows;
     `time_limit`: seconds that a training may take before the fits that it still owes fail, None for no limit;
     `early_stopping`: None, or {"patience": epochs} with "min_delta" and "stop" as in `engine.early_stopping`;
+    `allow_large`: it may have more combinations and fits than are good for most searches (`engine.bounds`);
     `space`: a table of hyperparameters, or a list of such tables, as in scikit-learn.
     """
 
@@ -48,6 +57,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
     trainer: str = "auto"
     time_limit: float | None = None
     early_stopping: dict[str, Any] | None = None
+    allow_large: bool = False
     space: dict[str, Any] | list[dict[str, Any]] = msgspec.field(default_factory=dict)
 
     @classmethod
@@ -55,11 +65,13 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """A spec from Python values. Raises SpecError with the place, the value and what is accepted."""
         spec = cls.recorded(values)
         _check_workable(spec)
+        check_size(spec.spaces, spec.choice, spec.stages, spec.splits, allow_large=spec.allow_large)
         return spec
 
     @classmethod
     def recorded(cls, values: Mapping[str, Any]) -> SearchSpec:
-        """The spec of a session that has begun, whatever of it cannot be trained. Raises SpecError."""
+        """The spec of a session that has begun, however large, whatever of it cannot be trained. Raises SpecError."""
+        check_value(values, "")
         known = cls.__struct_fields__
         for key in values:
             if key in HYPERPARAMETERS:
@@ -82,15 +94,19 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """A spec from TOML. Raises SpecError."""
         import tomllib
 
+        check_toml(text, source)
         try:
             values = tomllib.loads(text)
-        except _NOT_TOML as error:
+        except ValueError as error:
             raise SpecError(source, str(error), "a TOML document") from error
         return cls.from_values(values)
 
     @classmethod
-    def read(cls, path: Path, overrides: Sequence[str] = ()) -> SearchSpec:
-        """A spec from a TOML file, with `key=value` overrides (`space.epochs=[5,10]`). Raises SpecError."""
+    def read(cls, path: Path, overrides: Sequence[str] = (), *, allow_large: bool = False) -> SearchSpec:
+        """A spec from a TOML file, with `key=value` overrides (`space.epochs=[5,10]`). Raises SpecError.
+
+        `allow_large`: as if the file said so.
+        """
         import tomllib
 
         try:
@@ -101,12 +117,16 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
             message = f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
             raise UsageError(message) from error
         try:
-            values = tomllib.loads(content.decode())
-        except _NOT_TOML as error:
+            text = content.decode()
+            check_toml(text, str(path))
+            values = tomllib.loads(text)
+        except ValueError as error:
             message = f"{path}: is no TOML document: {error}"
             raise UsageError(message) from error
         for override in overrides:
             _override(values, override)
+        if allow_large:
+            values["allow_large"] = True
         return cls.from_values(values)
 
     def to_values(self) -> dict[str, Any]:
@@ -118,13 +138,13 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """The same as TOML, but for what holds anyway: no stages."""
         import tomlkit
 
-        given = {key: value for key, value in self.to_values().items() if value is not None and value != []}
+        given = {key: value for key, value in self.to_values().items() if value not in (None, [], False)}
         document = tomlkit.document()
         for key, value in given.items():
             document.add(key, _as_item(value))
         return tomlkit.dumps(document)
 
-    @property
+    @functools.cached_property
     def spaces(self) -> list[tuple[Axis, ...]]:
         """The axes of each space."""
         if isinstance(self.space, dict):
@@ -141,7 +161,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """How many combinations are drawn at random at first; None where the whole grid is taken."""
         return self.choice.first
 
-    @property
+    @functools.cached_property
     def stages(self) -> list[Stage]:
         """The stages of the search, first looks first: one, unless more were asked for."""
         choice = self.choice
@@ -206,19 +226,26 @@ def parse_assignment(text: str, place: str) -> tuple[str, Any]:
     """`epochs=[5,10]` as name and value: the right side as TOML reads it, a bare word as text. Raises SpecError."""
     import tomllib
 
+    check_text(text, place, LONGEST_ASSIGNMENT)
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise SpecError(place, text, "key=value, such as space.epochs=[5,10]")
+    check_text(name, place, LONGEST_NAME)
+    check_toml(value, place)
     try:
-        return name.strip(), tomllib.loads(f"value = {value}")["value"]
-    except _NOT_TOML:
-        return name.strip(), value.strip()
+        read = tomllib.loads(f"value = {value}")["value"]
+    except ValueError:
+        read = value.strip()
+    check_value(read, place)
+    return name.strip(), read
 
 
 def _override(values: dict[str, Any], override: str) -> None:
     """`space.epochs=[5,10]` in the values of a spec."""
     path, value = parse_assignment(override, "--set")
     *parents, last = path.split(".")
+    if len(parents) >= DEEPEST:
+        raise SpecError("--set", path, f"a name of at most {DEEPEST} parts")
     table = values
     for parent in parents:
         table = table.setdefault(parent, {})
@@ -242,6 +269,8 @@ def _validate(spec: SearchSpec) -> None:
     time_limit = Number(0, low_open=True)
     if spec.time_limit is not None and not time_limit.accepts(spec.time_limit):
         raise SpecError("time_limit", spec.time_limit, f"{time_limit}, in seconds")
+    if not isinstance(spec.allow_large, bool):
+        raise SpecError("allow_large", spec.allow_large, "true or false")
     _validate_early_stopping(spec.early_stopping)
     _validate_subsample(spec, spec.subsample)
     _validate_scoring(spec)

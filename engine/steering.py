@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from engine import control
+from engine.bounds import check_count, check_value
 from engine.catalogue import DEFAULT
 from engine.combination_space import combination_space
 from engine.errors import SpecError, UsageError
@@ -40,12 +41,15 @@ def step_of(request: Request, spec: SearchSpec, state: SearchState) -> Step:
     """What a request means now. Raises SpecError or UsageError where it means nothing; then nothing has changed."""
     match request:
         case control.AddValues():
-            return _add_values(request.values, spec, state)
+            check_value(request.values, "add")
+            return _add_values(request.values, spec, state, allow_large=request.allow_large or spec.allow_large)
         case control.DropValues():
+            check_value(request.value, "drop")
             return _drop_values(request.parameter, request.value, state)
         case control.PutFirst():
             return _put_first(request.combination, state)
         case control.Clone():
+            check_value(request.changes, "clone")
             return _clone(request.combination, request.changes, spec, state)
         case control.Undo():
             return _undo(state)
@@ -79,18 +83,23 @@ def in_full(step: Step, state: SearchState) -> str:
     return f"{step.words}, {fits} fit{'s' if fits != 1 else ''}" if fits else step.words
 
 
-def _add_values(values: Mapping[str, list[Any]], spec: SearchSpec, state: SearchState) -> Step:
+def _add_values(values: Mapping[str, list[Any]], spec: SearchSpec, state: SearchState, *, allow_large: bool) -> Step:
     """The new values with all values of the other hyperparameters, those included that were added before."""
     if spec.draws is not None:
         message = f"strategy {spec.choice.name} draws its combinations; add one by cloning another with changes"
         raise UsageError(message)
     spaces = [spec.space] if isinstance(spec.space, dict) else spec.space
     widened = [_widened(space, state) for space in spaces]
-    candidates: list[dict[str, Any]] = []
+    changed = []
     for name, more in values.items():
-        changed = [{**space, name: more} for space in widened]
-        candidates += grid(SearchSpec.from_values({**spec.to_values(), "space": changed}).spaces)
+        changed.append([{**space, name: more} for space in widened])
         widened = [_joined(space, {name: more}) for space in widened]
+    general = {**spec.to_values(), "allow_large": allow_large}
+    # All that is to be added is part of this: nothing is made before it is known to be few enough.
+    SearchSpec.from_values({**general, "space": widened})
+    candidates: list[dict[str, Any]] = []
+    for spaces_with in changed:
+        candidates += grid(SearchSpec.from_values({**general, "space": spaces_with}).spaces)
     known = {_key(combination.params) for combination in state.combinations}
     added: list[dict[str, Any]] = []
     for params in candidates:
@@ -102,6 +111,7 @@ def _add_values(values: Mapping[str, list[Any]], spec: SearchSpec, state: Search
     if not added:
         message = f"{what}: every such combination is there already"
         raise UsageError(message)
+    _check_room(len(added), state, allow_large=allow_large)
     return Step(f"added {what}: {_count(added)}", added=added, first=state.first, widened=dict(values))
 
 
@@ -163,8 +173,15 @@ def _clone(combination: int, changes: Mapping[str, Any], spec: SearchSpec, state
     if index is not None:
         message = f"that is combination {index}, which is there already"
         raise UsageError(message)
+    _check_room(1, state, allow_large=spec.allow_large)
     words = f"added combination {combination} with {', '.join(f'{name} {_word(changes[name])}' for name in changes)}"
     return Step(words, added=made, first=[len(state.combinations), *state.first])
+
+
+def _check_room(added: int, state: SearchState, *, allow_large: bool) -> None:
+    """Raises SpecError where a search would become too large."""
+    combinations = len(state.combinations) + state.combinations_to_come + added
+    check_count("add", combinations, combinations * state.splits, allow_large=allow_large)
 
 
 def _undo(state: SearchState) -> Step:

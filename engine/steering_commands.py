@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from engine.options import Identifier, Sessions
+from engine.options import AllowLarge, Identifier, Sessions
 from engine.safe_text import clean
 
 Assignments = Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="hidden_units=[256,512]")]
@@ -16,9 +16,11 @@ Assignment = Annotated[str, typer.Argument(metavar="NAME=VALUE", help="epochs=20
 One = Annotated[int, typer.Option("--combination", metavar="N", min=0, help="Number of a combination.")]
 
 
-def add(identifier: Identifier, values: Assignments, sessions: Sessions = None) -> None:
+def add(
+    identifier: Identifier, values: Assignments, allow_large: AllowLarge = False, sessions: Sessions = None
+) -> None:
     """Search more values of a running search's hyperparameters, with all values of the others."""
-    _steer(identifier, sessions, "add", values)
+    _steer(identifier, sessions, "add", values, allow_large=allow_large)
 
 
 def drop(identifier: Identifier, value: Assignment, sessions: Sessions = None) -> None:
@@ -42,7 +44,13 @@ def undo(identifier: Identifier, sessions: Sessions = None) -> None:
 
 
 def _steer(
-    identifier: str, sessions: Path | None, word: str, assignments: list[str], combination: int | None = None
+    identifier: str,
+    sessions: Path | None,
+    word: str,
+    assignments: list[str],
+    combination: int | None = None,
+    *,
+    allow_large: bool = False,
 ) -> None:
     """Ask for it, if it means something now; say what."""
     from engine.session import open_session, sessions_folder
@@ -50,7 +58,7 @@ def _steer(
     from engine.steering import in_full, step_of
     from engine.steering_words import request_of
 
-    request = request_of(word, assignments, combination)
+    request = request_of(word, assignments, combination, allow_large=allow_large)
     found = open_session(identifier, sessions_folder(sessions))
     state = found.state()
     step = step_of(request, SearchSpec.recorded(found.record.spec), state)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine import control
+from engine.bounds import LONGEST_ASSIGNMENT, check_text
 from engine.errors import UsageError
 from engine.spec import parse_assignment
 from engine.steering import Request
@@ -36,6 +37,7 @@ def read_change(text: str, selected: int | None) -> Change:
 
     Raises UsageError or SpecError with what is accepted.
     """
+    check_text(text, "change", LONGEST_ASSIGNMENT)
     named = _COMBINATION.search(text)
     pieces = split(text[: named.start()] + text[named.end() :] if named else text)
     word, assignments = (pieces[0], pieces[1:]) if pieces else ("", [])
@@ -45,17 +47,20 @@ def read_change(text: str, selected: int | None) -> Change:
     return Change(request, word, [*which, *assignments])
 
 
-def request_of(word: str, assignments: Sequence[str], combination: int | None = None) -> Request:
+def request_of(
+    word: str, assignments: Sequence[str], combination: int | None = None, *, allow_large: bool = False
+) -> Request:
     """The request of a word, `name=value` texts and a combination. Raises UsageError or SpecError."""
     if word not in EXAMPLES:
-        message = f"{word!r} is not accepted; accepted: {', '.join(EXAMPLES)}"
+        message = f"{word[:60]!r} is not accepted; accepted: {', '.join(EXAMPLES)}"
         raise UsageError(message)
     if (combination is None) == (word in _OF_ONE) or not _fits(word, len(assignments)):
         message = f"{word} cannot be read so; as in: {EXAMPLES[word]}"
         raise UsageError(message)
     values = dict(parse_assignment(text, "NAME=VALUE") for text in assignments)
     if word == "add":
-        return control.AddValues(values={name: one if isinstance(one, list) else [one] for name, one in values.items()})
+        listed = {name: one if isinstance(one, list) else [one] for name, one in values.items()}
+        return control.AddValues(values=listed, allow_large=allow_large)
     if word == "drop":
         ((parameter, value),) = values.items()
         return control.DropValues(parameter=parameter, value=value)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
 _EPOCHS: int = HYPERPARAMETERS["epochs"][1]
-_FEW = 16  # combinations that stand for those to come
+FEW = 16  # combinations that stand for those to come
 
 
 class CombinationFacts(Protocol):
@@ -123,12 +123,9 @@ class Workload:
 
     def parts_to_come(self, combinations: int) -> Parts:
         """The cost of so many combinations that are not known yet, each as much as the first few on average."""
-        parts: Parts = defaultdict(float)
-        few = self._combinations[:_FEW] if combinations else []
-        for index, one in enumerate(few):
-            for name, seconds in self.parts(index, _epochs(one)).items():
-                parts[name] += seconds * self._splits * combinations / len(few)
-        return parts
+        few = self._combinations[:FEW] if combinations else []
+        each = [self.parts(index, _epochs(one)) for index, one in enumerate(few)]
+        return average(each, combinations * self._splits)
 
     def saved_without(self, dropped: Collection[int]) -> Parts:
         """What would not have to be trained without these combinations; trainings that run are left to end."""
@@ -210,6 +207,15 @@ class Workload:
         except (KeyError, TypeError, ValueError, ArithmeticError):
             # A record may hold what no spec would accept; then all such trainings are taken to be alike.
             return Cost({}, {"unknown": 1.0})
+
+
+def average(each: Sequence[Parts], trainings: int) -> Parts:
+    """The cost of so many trainings, each as much as these on average."""
+    parts: Parts = {}
+    for one in each if trainings else ():
+        for name, seconds in one.items():
+            parts[name] = parts.get(name, 0.0) + seconds * trainings / len(each)
+    return parts
 
 
 def _epochs(combination: CombinationFacts) -> int:

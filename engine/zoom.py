@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace as replace_fields
+
 from engine.axes import Axis, Distribution, grid_size
 from engine.catalogue import (
     EPOCHS_ARGUMENT,
@@ -78,10 +80,11 @@ class _Complete:
     is_good: bool
 
 
-def zoom(spec: SearchSpec, state: SearchState) -> Zoom:
+def zoom(spec: SearchSpec, state: SearchState, *, allow_large: bool = False) -> Zoom:
     """The search to run next, with the data, rows, folds and seed of this one, so that equal fits are taken over.
 
-    Raises UsageError below `LEAST_COMBINATIONS` complete combinations, or where nothing is left to be refined.
+    `allow_large`: as a spec says it. Raises SpecError where the proposal has more combinations than it may,
+    UsageError below `LEAST_COMBINATIONS` complete combinations, or where nothing is left to be refined.
     """
     combinations, noise = _complete(state)
     groups = [group for group in _groups(spec, combinations) if any(one.is_good for one in group[1])]
@@ -92,6 +95,8 @@ def zoom(spec: SearchSpec, state: SearchState) -> Zoom:
         spaces.append(space)
         prefix = f"space {number}: " if len(groups) > 1 else ""
         refinements += [replace(one, name=f"{prefix}{one.name}") for one in found]
+    if allow_large:
+        spec = replace_fields(spec, allow_large=True)
     proposed = _spec(spec, spaces[0] if len(spaces) == 1 else spaces)
     plan = make_plan(proposed, combinations_of(proposed))
     scored = _scored(plan, proposed, state, len(spec.stages) - 1)
@@ -162,9 +167,10 @@ def _dropped(state: SearchState) -> list[_Dropped]:
 def _groups(spec: SearchSpec, combinations: Sequence[_Complete]) -> list[tuple[tuple[Axis, ...], list[_Complete]]]:
     """Combinations by the space that they come from, and by the hyperparameters that they name."""
     spaces = spec.spaces
+    several = len(spaces) > 1
     groups: dict[tuple[int, frozenset[str]], list[_Complete]] = {}
     for one in combinations:
-        origin = max(range(len(spaces)), key=lambda number: _likeness(one.params, spaces[number]))
+        origin = max(range(len(spaces)), key=lambda at: _likeness(one.params, spaces[at])) if several else 0
         names = frozenset(name for name in one.params if "__" not in name)
         groups.setdefault((origin, names), []).append(one)
     return [(spaces[origin], members) for (origin, _), members in sorted(groups.items(), key=lambda pair: pair[0][0])]

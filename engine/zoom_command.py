@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import UsageError
-from engine.options import AsJson, Identifier, Sessions
+from engine.options import AllowLarge, AsJson, Identifier, Sessions
 from engine.printing import print_json
 from engine.regular_files import is_there
 from engine.safe_text import clean
@@ -24,7 +24,12 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is the
 
 
 def zoom(
-    identifier: Identifier, to: To = None, force: Force = False, sessions: Sessions = None, as_json: AsJson = False
+    identifier: Identifier,
+    to: To = None,
+    force: Force = False,
+    allow_large: AllowLarge = False,
+    sessions: Sessions = None,
+    as_json: AsJson = False,
 ) -> None:
     """Propose a finer search around what was good; nothing runs."""
     from engine import zoom as zooming
@@ -35,7 +40,7 @@ def zoom(
         message = f"{to}: is there already; to replace it: --force"
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
-    made = zooming.zoom(SearchSpec.recorded(found.record.spec), found.state())
+    made = zooming.zoom(SearchSpec.recorded(found.record.spec), found.state(), allow_large=allow_large)
     if to is not None:
         write_for_user(to, made.spec.to_toml(), "spec")
     if as_json:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
-from engine.errors import SpecError, UsageError
+from engine.errors import SpecError, UsageError, Words
 from engine.machine import MOST_WORKERS, parse_devices
 from engine.session import check_identifier
 from engine.spec import SearchSpec
 from engine.strategy import strategy_in_words
 from tui.safe_text import clean
-from tui.value_syntax import ValueSyntaxError, text_of, values_of
+from tui.value_syntax import MOST_CHARACTERS, ValueSyntaxError, text_of, values_of
 
 # Fields of the whole search, in the order of the form, and what they are when nothing is typed.
 GENERAL: dict[str, str] = {
@@ -79,6 +79,13 @@ class Form:
         space, hyperparameter = _in_space(name)
         return self.spaces[space].get(hyperparameter, "")
 
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every field with its text."""
+        yield from self.general.items()
+        for number, space in enumerate(self.spaces):
+            for hyperparameter, text in space.items():
+                yield field_of_space(number, hyperparameter), text
+
     def with_text(self, name: str, text: str) -> Form:
         """The form with another text in a field."""
         if name in GENERAL:
@@ -132,6 +139,10 @@ def _in_space(name: str) -> tuple[int, str]:
 def read(form: Form) -> Reading:
     """The spec that a form means, validated by the engine; every field that cannot be read is told."""
     problems: dict[str, str] = {}
+    for field_name, text in form.texts():
+        if len(text) > MOST_CHARACTERS:
+            problems[field_name] = f"at most {MOST_CHARACTERS:,} characters; these are {len(text):,}"
+            form = form.with_text(field_name, "")
     values = _general_values(form, problems)
     spaces = [_space_values(space, number, problems) for number, space in enumerate(form.spaces)]
     values |= copy.deepcopy(dict(form.kept))
@@ -182,11 +193,17 @@ def message_of(error: SpecError) -> str:
     """The engine's own words, with the place only as far as the field does not say it."""
     where = re.search(r"\]\.([a-z_0-9]+)", error.place)
     inside = f"{where[1]}: " if where and where[1] not in HYPERPARAMETER_NAMES else ""
-    value = text_of(error.value) if isinstance(error.value, Mapping) else json.dumps(error.value, default=repr)
+    value = _shown(error.value)
     shown = value if len(value) <= 60 else f"{value[:57]}..."
     # The engine names a strategy as TOML has it, the form as its field does.
     accepted = re.sub(r"strategy = \{ (\w+) = n \}", r"strategy \1 30", error.accepted)
     return f"{inside}{shown} is not accepted; accepted: {accepted}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Words):
+        return str(value)
+    return text_of(value) if isinstance(value, Mapping) else json.dumps(value, default=repr)
 
 
 def field_of_place(place: str) -> str:

@@ -34,6 +34,10 @@ _ORDERS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+MOST_CHARACTERS = 500  # each is looked at again for what could end there
+MOST_TERMS = 30  # each is a look at every row
+
+
 class FilterError(ValueError):
     """A filter that cannot mean anything; the message says what could. The terms before `position` can be read."""
 
@@ -51,6 +55,9 @@ def compile_filter(text: str, columns: Mapping[str, Sequence[Any]]) -> Predicate
     predicates: list[Predicate] = []
     position = 0
     text = text.rstrip()
+    if len(text) > MOST_CHARACTERS:
+        message = f"a filter has at most {MOST_CHARACTERS} characters; these are {len(text):,}"
+        raise FilterError(message)
     while position < len(text):
         if unfinished := _UNFINISHED.fullmatch(text, position):
             raise FilterError(_wanted(unfinished[1], unfinished[2], columns), unfinished.start(1))
@@ -66,6 +73,9 @@ def compile_filter(text: str, columns: Mapping[str, Sequence[Any]]) -> Predicate
         except FilterError as error:
             raise FilterError(str(error), position) from error
         position = term.end()
+        if len(predicates) > MOST_TERMS:
+            message = f"a filter has at most {MOST_TERMS} terms"
+            raise FilterError(message, term.start())
     if not predicates:
         return None
     return lambda row: all(predicate(row) for predicate in predicates)
@@ -138,6 +148,9 @@ def _comparison(column: Sequence[Any], order: str, value: str) -> Predicate:
         compare = _ORDERS[order]
         return lambda row: (number := _as_number(column[row])) is not None and compare(number, limit)
     tests = [_equals(quoted or bare) for quoted, bare in _OPTION.findall(value)]
+    if len(tests) > MOST_TERMS:
+        message = f"a filter has at most {MOST_TERMS} values behind {order}"
+        raise FilterError(message)
     if order == "=":
         return lambda row: any(test(column[row]) for test in tests)
     return lambda row: not any(test(column[row]) for test in tests)

@@ -13,10 +13,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from engine.bounds import DEEPEST
 from engine.catalogue import LIST_ARGUMENTS, NONE
 
 _TOKEN = re.compile(
@@ -32,6 +33,7 @@ _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False}
 _FLAGS = ("log", "int")
 MOST_CHARACTERS = 20_000
+_MOST_DIGITS = 400  # zeros in front can make more of them
 
 
 class ValueSyntaxError(ValueError):
@@ -80,7 +82,7 @@ class NumberPlace:
 
 
 def numbers_in(text: str) -> list[NumberPlace]:
-    """Every number in a text, in order; empty where the text cannot be read."""
+    """Every number in a text that is finite, in order; empty where the text cannot be read."""
     try:
         tokens = _tokens(text)
     except ValueSyntaxError:
@@ -93,7 +95,7 @@ def numbers_in(text: str) -> list[NumberPlace]:
             re.fullmatch(r"[+-]?\d+", token.text) is not None,
         )
         for token in tokens
-        if token.kind == "number"
+        if token.kind == "number" and math.isfinite(float(token.text))
     ]
 
 
@@ -105,6 +107,8 @@ def nudged(text: str, place: NumberPlace, step: int) -> str:
     else:
         size = 10.0 ** (math.floor(math.log10(abs(place.value))) - 1) if place.value else 0.001
         moved = place.value + step * size
+        if not math.isfinite(moved):
+            return text
         # Below a power of ten the second digit is worth a tenth: 0.1 goes down to 0.099, as 0.099 goes up to 0.1.
         if step < 0 and 0 < moved < size * 10 * 0.9999:
             moved = place.value - size / 10
@@ -117,17 +121,21 @@ def nudged(text: str, place: NumberPlace, step: int) -> str:
 # From values to text
 
 
-def _item_text(value: Any) -> str:
+def _item_text(value: Any, depth: int = 0) -> str:
+    if depth > DEEPEST:
+        return "…"  # no spec holds this either
     if isinstance(value, Mapping):
         if _is_distribution(value):
             return _range_text(value)
         head = next((key for key in ("name", "schedule") if key in value), None)
         if head is None or not _WORD.fullmatch(str(value[head])):
             return json.dumps(value)  # no spec holds this; shown as it is, the reader refuses it
-        arguments = ", ".join(f"{key}={_choices_text(key, item)}" for key, item in value.items() if key != head)
+        arguments = ", ".join(
+            f"{key}={_choices_text(key, item, depth + 1)}" for key, item in value.items() if key != head
+        )
         return f"{value[head]}({arguments})" if arguments else f"{value[head]}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_item_text(item) for item in value)}]"
+        return f"[{', '.join(_item_text(item, depth + 1) for item in value)}]"
     if value is None:
         return NONE
     if isinstance(value, bool):
@@ -138,12 +146,12 @@ def _item_text(value: Any) -> str:
     return text if _WORD.fullmatch(text) and text not in _CONSTANTS else json.dumps(text)
 
 
-def _choices_text(key: str, value: Any) -> str:
+def _choices_text(key: str, value: Any, depth: int) -> str:
     if not isinstance(value, list | tuple):
-        return _item_text(value)
+        return _item_text(value, depth)
     if key in LIST_ARGUMENTS and not all(isinstance(item, list | tuple) for item in value):
-        return _item_text(value)
-    return "|".join(_item_text(item) for item in value)
+        return _item_text(value, depth)
+    return "|".join(_item_text(item, depth + 1) for item in value)
 
 
 def _range_text(value: Mapping[str, Any]) -> str:
@@ -189,6 +197,7 @@ class _Reader:
         self._tokens = _tokens(text)
         self._table_key = table_key
         self._place = 0
+        self._depth = 0
 
     @property
     def _next(self) -> _Token:
@@ -234,14 +243,27 @@ class _Reader:
             return _quoted(token)
         if token.kind == "word":
             if self._comes("("):
-                return self._call(token.text)
+                return self._inside(token, lambda: self._call(token.text))
             return _CONSTANTS.get(token.text, token.text)
         if token.kind == "mark" and token.text == "[":
-            items = self.separated(",", "]")
-            self.expect("]")
-            return items
+            return self._inside(token, self._list)
         self._place -= token.kind != "end"
         raise self._unexpected("a value")
+
+    def _inside(self, opened: _Token, read: Callable[[], Any]) -> Any:
+        """What stands between brackets."""
+        if self._depth == DEEPEST:
+            message = f"brackets stand in each other up to {DEEPEST} deep"
+            raise ValueSyntaxError(message, opened.position)
+        self._depth += 1
+        value = read()
+        self._depth -= 1
+        return value
+
+    def _list(self) -> list[Any]:
+        items = self.separated(",", "]")
+        self.expect("]")
+        return items
 
     def _range(self, low: _Token) -> dict[str, Any]:
         self._take()
@@ -283,10 +305,12 @@ class _Reader:
 
 
 def _number(token: _Token) -> float | int:
-    try:
-        return int(token.text) if re.fullmatch(r"[+-]?\d+", token.text) else float(token.text)
-    except ValueError as error:  # thousands of digits
-        raise ValueSyntaxError(str(error), token.position) from error
+    # What is too large as a number with a point is too large altogether; and no digits are wasted on it.
+    value = float(token.text)
+    if not math.isfinite(value):
+        message = f"{token.text[:20]}{'…' if len(token.text) > 20 else ''} is larger than a number can be"
+        raise ValueSyntaxError(message, token.position)
+    return int(token.text) if re.fullmatch(r"[+-]?\d+", token.text) and len(token.text) <= _MOST_DIGITS else value
 
 
 def _quoted(token: _Token) -> str:

@@ -242,3 +242,29 @@ def test_spaces_are_added_and_removed() -> None:
 )
 def test_words_are_completed(field: str, text: str, whole: str | None) -> None:
     assert completed(field, text) == whole
+
+
+def test_a_search_that_is_too_large_is_a_problem_while_typing() -> None:
+    thirty = "|".join(str(step / 100) for step in range(1, 31))
+    table = f"sgd({', '.join(f'{name}={thirty}' for name in ('momentum', 'clipnorm', 'clipvalue', 'weight_decay'))})"
+    reading = read(Form().with_text("space.0.optimizer", table))
+    assert reading.spec is None
+    assert "a search of 810,000 combinations is not accepted" in reading.problems["space.0.optimizer"]
+    assert reading.rest is not None  # the rest of the form is still worked out
+    hundred = ", ".join(map(str, range(1, 101)))
+    many = Form().with_text("space.0.epochs", hundred).with_text("space.0.batch_size", hundred)
+    grid = read(many.with_text("space.0.hidden_units", hundred))
+    assert any("1,000,000 combinations" in problem for problem in grid.problems.values())
+    assert "strategy" in read(many.with_text("strategy", "random 999999").with_text("space.0.l2", "0.1..1")).problems
+    fits = read(Form().with_text("folds", "1000").with_text("repeats", "1000"))
+    assert any("12,000,000 fits" in problem for problem in fits.problems.values())
+
+
+@pytest.mark.parametrize("name", ["scoring", "strategy", "early_stopping", "devices", "name", "space.0.epochs"])
+def test_every_field_has_a_length(name: str) -> None:
+    assert "at most 20,000 characters" in read(Form().with_text(name, "a" * 30_000)).problems[name]
+
+
+def test_what_is_allowed_to_be_large_stays_so_in_the_form() -> None:
+    form = form_of({**SPECS[0], "allow_large": True})
+    assert read(form).values["allow_large"] is True

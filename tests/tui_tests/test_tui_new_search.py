@@ -170,6 +170,9 @@ async def test_numbers_are_nudged_in_their_field_and_words_completed(tmp_path: P
         assert focused_text(screen).value == "5, 10, 21"
         await pilot.press("home", "shift+down")
         assert focused_text(screen).value == "4, 10, 21"
+        focused_text(screen).value = "1e999, " + "9" * 400
+        await pilot.press("home", "shift+up", "end", "shift+up")  # neither is a number
+        assert focused_text(screen).value == "1e999, " + "9" * 400
         screen._editor.edit("optimizer")
         await pilot.press(*"rms")
         box = focused_text(screen)

@@ -101,3 +101,16 @@ def test_what_a_combination_does_not_name_is_found_as_the_table_calls_it() -> No
     keeps = compile_filter("learning_rate=default", {"learning_rate": [None, 0.1]})
     assert keeps is not None
     assert [keeps(0), keeps(1)] == [True, False]
+
+
+@pytest.mark.parametrize("text", ["a" * 6000, "a=" * 3000, '"' * 501, "wide " * 1200, "mean>0.8 " * 60])
+def test_a_filter_has_a_length(text: str) -> None:
+    with pytest.raises(FilterError, match="at most"):
+        compile_filter(text, COLUMNS)
+
+
+@pytest.mark.parametrize("text", ["a " * 31, f"batch_size={','.join(map(str, range(31)))}"])
+def test_a_filter_looks_at_each_row_so_often_and_no_more(text: str) -> None:
+    with pytest.raises(FilterError, match="at most 30"):
+        compile_filter(text, COLUMNS)
+    assert compile_filter("a " * 30, COLUMNS) is not None

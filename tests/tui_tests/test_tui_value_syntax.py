@@ -162,3 +162,29 @@ def test_nudging_changes_only_its_number() -> None:
     assert nudged(text, places[2], 1) == text.replace("0.5", "0.51")
     assert nudged(text, places[3], 1) == text.replace("epochs=1", "epochs=2")
     assert numbers_in("5 §") == []
+
+
+@pytest.mark.parametrize("text", ["[" * 900, "a(b=" * 900, "[a(b=" * 450, "1, [2, " * 900])
+def test_brackets_in_brackets_have_an_end(text: str) -> None:
+    with pytest.raises(ValueSyntaxError, match="16 deep"):
+        values_of(text)
+
+
+@pytest.mark.parametrize("text", ["1e999", "-1e999", "9" * 400, "9" * 19_000, "0.1..1e400", "sgd(momentum=1e309)"])
+def test_a_number_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueSyntaxError, match="larger than a number can be"):
+        values_of(text)
+    assert all(abs(place.value) < 1e308 for place in numbers_in(text))
+
+
+@pytest.mark.parametrize("text", ["1.79e308", "-1.79e308", "5e-324", "9" * 308, "0e99999", "1e-99999"])
+def test_the_largest_and_smallest_numbers_can_be_nudged(text: str) -> None:
+    for step in (1, -1):
+        assert numbers_in(nudged(text, numbers_in(text)[0], step)) or text.startswith("9")
+
+
+def test_what_no_spec_holds_is_shown_all_the_same() -> None:
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    assert "…" in text_of(deep)
