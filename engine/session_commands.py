@@ -53,7 +53,7 @@ def show(
     from engine.results import as_values
     from engine.selection.wording import find_honest, honest_facts, honest_values
     from engine.spec import SearchSpec
-    from engine.tables import facts, results_table
+    from engine.tables import facts, mean_in_words, results_table
 
     found = open_session(identifier, sessions_folder(sessions))
     follower = found.follow()
@@ -83,6 +83,7 @@ def show(
                 *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
                 *honest_facts(find_honest(found, state)),
+                *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
                 ("early stopping", SearchSpec.from_values(found.record.spec).stopping),
                 *(("saved", _saved(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),

@@ -179,6 +179,8 @@ def test_show_json_has_the_documented_keys(searched: str, capsys: pytest.Capture
         assert keys <= set(combination)
         assert [len(scores) for scores in combination["scores"].values()] == [3, 3]
         assert combination["status"] == "complete"
+        for metric, scores in combination["scores"].items():
+            assert combination["metrics"][metric]["mean"] == pytest.approx(sum(scores) / 3)
     best = shown["best"]
     assert best["rank"] == 1
     assert best["mean"] == max(combination["mean"] for combination in shown["combinations"])

@@ -311,10 +311,12 @@ async def test_sorting_by_keys_and_by_the_mouse() -> None:
     async with watching() as (pilot, screen):
         table = screen.query_one(ResultsTable)
         await pilot.press("greater_than_sign")
+        assert (table.order.sort_key, table.order.descending) == ("f1_macro", True)
+        await pilot.press("greater_than_sign")
         assert table.order.sort_key == "batch_size"
         await pilot.press("v")
         assert table.order.descending
-        await pilot.press("less_than_sign", "less_than_sign")
+        await pilot.press("less_than_sign", "less_than_sign", "less_than_sign")
         assert table.order.sort_key == "combination"
         await pilot.click(ResultsTable, offset=(3, 1))
         assert table.order.sort_key == "rank"
