@@ -120,9 +120,7 @@ def _scored(event: events.FitScored, state: SearchState) -> str | None:
     if not combination.is_complete:
         return None
     taken = f", taken over from {event.taken_from}" if event.taken_from else ""
-    mean, deviation = combination.mean(state.scoring[0])
+    means = {metric: combination.mean(metric) for metric in state.scoring}
+    shown = ", ".join(f"{metric} {mean:.4f} ± {deviation:.4f}" for metric, (mean, deviation) in means.items())
     lead = "best so far: " if state.best is combination else ""
-    return (
-        f"{lead}combination {event.combination} {state.scoring[0]} {mean:.4f} ± {deviation:.4f} "
-        f"({in_short(combination.params)}){taken}"
-    )
+    return f"{lead}combination {event.combination} {shown} ({in_short(combination.params)}){taken}"

@@ -146,8 +146,9 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
         "index": combination.index,
         "params": combination.params,
         "scores": combination.scores,
-        "mean": None if math.isnan(mean) else mean,
-        "std": None if math.isnan(deviation) else deviation,
+        "mean": finite(mean),
+        "std": finite(deviation),
+        "metrics": metric_values(combination),
         "rank": rank,
         "seconds": combination.total_seconds,
         "stopped_at": combination.stopped_at,
@@ -162,6 +163,17 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
         "evidence": combination.evidence or None,
         "errors": {str(fold): error for fold, (error, _) in combination.errors.items()},
     }
+
+
+def metric_values(combination: CombinationState) -> dict[str, dict[str, float | None]]:
+    """Mean and standard deviation of every metric; None where there is none."""
+    found = {metric: combination.mean(metric) for metric in combination.scores}
+    return {metric: {"mean": finite(mean), "std": finite(deviation)} for metric, (mean, deviation) in found.items()}
+
+
+def finite(number: float) -> float | None:
+    """What JSON can hold: None for what is not a number."""
+    return number if math.isfinite(number) else None
 
 
 def to_csv(state: SearchState) -> str:

@@ -386,8 +386,8 @@ class Search:
         """Refit the best combination, or a complete one that is named, on all training rows and save it at `path`.
 
         `choose`: instead of the best, the cheapest to train of those within one standard error of it
-        ("one-standard-error"), or of those that may be as good ("cheapest-tied"), see `honest_best`. `told` gets every
-        event meanwhile.
+        ("one-standard-error"), or of the complete ones that may be as good ("cheapest-tied"), see `honest_best`.
+        `told` gets every event meanwhile.
         Returns its scores on the test set. Raises NoBestError if none is complete, and what saving can fail with.
         """
         request = self.save_request(path, combination, choose)
@@ -464,8 +464,9 @@ class Search:
         return results.best_of(state).mean(state.scoring[0])[0]
 
     def honest_best(self) -> HonestBest:
-        """The best score with its interval, corrected for having been chosen, and what is as good; worked out anew.
+        """The best score with its interval, corrected for having been chosen, and what may be as good; worked out anew.
 
+        Dropped combinations count as far as they came; how many could not be judged is said beside.
         Raises NoBestError, and NotAvailableError for a metric that cannot be worked out from kept predictions.
         """
         from engine.selection.honest import honest_best

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +18,10 @@ from engine.printing import print_json, print_text, terminal_width
 from engine.regular_files import open_regular
 from engine.safe_text import clean
 from engine.session import list_sessions, open_session, replay, sessions_folder
+from engine.whole_files import write_for_user
+
+if TYPE_CHECKING:
+    from engine.session import Session
 
 _LOG_BYTES = 4 << 20
 _DROPPED_SHOWN = 10  # reasons below the results, where no other number is asked for
@@ -48,7 +53,7 @@ def show(
     from engine.results import as_values
     from engine.selection.wording import find_honest, honest_facts, honest_values
     from engine.spec import SearchSpec
-    from engine.tables import facts, results_table
+    from engine.tables import facts, mean_in_words, results_table
 
     found = open_session(identifier, sessions_folder(sessions))
     follower = found.follow()
@@ -78,6 +83,7 @@ def show(
                 *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
                 *honest_facts(find_honest(found, state)),
+                *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
                 ("early stopping", SearchSpec.recorded(found.record.spec).stopping),
                 *(("saved", _saved(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
@@ -144,25 +150,38 @@ def _last_lines(log: Path, most: int) -> list[str]:
 
 def export(
     identifier: Identifier,
-    format_: Annotated[str, typer.Option("--format", help="csv or json.")] = "csv",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv or json; else by how FILE ends: .csv, .json; else csv.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here, not to standard output.")] = None,
     sessions: Sessions = None,
 ) -> None:
     """Results as a table in CSV, a row a combination, or as `show --json` has them."""
-    from engine.results import as_values, to_csv
-    from engine.selection.wording import find_honest, honest_values
-
+    chosen = format_ or (to.suffix.removeprefix(".") if to else "csv")
+    if chosen not in ("csv", "json"):
+        message = f"--format: {chosen!r} is not accepted; accepted: csv, json"
+        raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
     if found.owner:
         sys.stderr.write(f"{found.id} is a session of {clean(found.owner)}\n")
-    state = found.state()
-    if format_ == "csv":
-        sys.stdout.write(to_csv(state))
-    elif format_ == "json":
-        values = as_values(state, found.id, found.status(state))
-        print_json({**values, "honest": honest_values(find_honest(found, state))})
+    content = _exported(found, chosen)
+    if to is None:
+        sys.stdout.write(content)
     else:
-        message = f"--format: {format_!r} is not accepted; accepted: csv, json"
-        raise UsageError(message)
+        # Whole or not at all: whatever goes wrong, a file that was there before stays as it is.
+        write_for_user(to, content, "export")
+        sys.stderr.write(f"the results are in {clean(str(to))}\n")
+
+
+def _exported(session: Session, chosen: str) -> str:
+    from engine.results import as_values, to_csv
+    from engine.selection.wording import find_honest, honest_values
+
+    state = session.state()
+    if chosen == "csv":
+        return to_csv(state)
+    values = as_values(state, session.id, session.status(state))
+    return json.dumps({**values, "honest": honest_values(find_honest(session, state))}, allow_nan=False) + "\n"
 
 
 def delete(

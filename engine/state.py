@@ -126,7 +126,7 @@ class CombinationState:
     `score_seconds[fold]`: None in sessions that did not measure it.
     `stopped_at[fold]`, `stopped_scores[fold]`: as in `events.FitScored`.
     `rungs[epochs][fold]`: the first metric on the way, after fewer epochs than its own, where a strategy wanted it;
-    `rung_curves[fold]`, `rung_predictions[fold]`: of the latest rung.
+    `rung_predictions[epochs][fold]`: of those; `rung_curves[fold]`: of the latest rung.
     """
 
     index: int
@@ -144,11 +144,11 @@ class CombinationState:
     stopped_at: list[int | None]
     stopped_scores: list[float | None]
     rung_curves: list[events.CurvePlace | None]
-    rung_predictions: list[events.PredictionsPlace | None]
     stage: int = 0
     epochs_allowed: int | None = None
     folds_allowed: int | None = None
     rungs: dict[int, list[float | None]] = field(default_factory=dict)
+    rung_predictions: dict[int, list[events.PredictionsPlace | None]] = field(default_factory=dict)
     dropped: str = ""
     evidence: str = ""
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)  # fold -> error, traceback
@@ -425,7 +425,6 @@ class SearchState:
                     stopped_at=[None] * splits,
                     stopped_scores=[None] * splits,
                     rung_curves=[None] * splits,
-                    rung_predictions=[None] * splits,
                     stage=planned.stage,
                     epochs_allowed=planned.epochs_allowed,
                     folds_allowed=planned.folds_allowed,
@@ -538,7 +537,8 @@ class SearchState:
             rung[event.fold] = event.scores.get(self.scoring[0])
             combination.seconds[event.fold] = event.seconds
             combination.rung_curves[event.fold] = event.curve
-            combination.rung_predictions[event.fold] = event.predictions
+            places = combination.rung_predictions.setdefault(event.epochs, [None] * self.splits)
+            places[event.fold] = event.predictions
         self._set_fit(event.combination, event.fold, FitStatus.WAITING)
         self._end_training_if_served(event.training, event.time)
 

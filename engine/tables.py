@@ -58,12 +58,13 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _folded(pieces: Sequence[str], width: int) -> list[str]:
-    lines, line = [], "     "
+    indent = 5 * " "
+    lines, line = [], indent
     # A path is one long word: it is broken rather than left to the terminal.
-    for piece in (part for whole in pieces for part in textwrap.wrap(whole, max(20, width - len(line)))):
+    for piece in (part for whole in pieces for part in textwrap.wrap(whole, max(20, width - len(indent)))):
         if len(line) + 2 + len(piece) > width and line.strip():
             lines.append(line)
-            line = "     "
+            line = indent
         line += f"  {piece}" if line.strip() else piece
     return [*lines, line]
 
@@ -89,7 +90,8 @@ def _varies(name: str, everywhere: Sequence[Mapping[str, Any]]) -> bool:
 def results_table(state: SearchState, width: int, most: int | None = None) -> str:
     """Combinations, the best first, then those without a rank; at most `most`; folds where there is room for all.
 
-    What is not complete has its status in place of a mean.
+    What is not complete has its status in place of a mean. Every metric has its mean and deviation: behind the first
+    one's where all columns have room, else at the end, which folds first.
     """
     metric = state.scoring[0] if state.scoring else ""
     ranked = state.ranked()
@@ -100,7 +102,7 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
     ]
     names = varying(state.combinations)
     shown = ordered[:most]
-    head = ["rank", "#", metric, "seconds", *(short_name(name) for name in names)]
+    head = ["rank", "#", clean(metric), "seconds", *(clean(short_name(name)) for name in names)]
     rows = [_row(rank, combination, names, metric) for rank, combination in shown]
     if any(combination.stage for combination in state.combinations):
         head.insert(2, "stage")
@@ -113,6 +115,15 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
             [*row, " ".join(str(stopped_at or "·") for stopped_at in combination.stopped_at)]
             for row, (_, combination) in zip(rows, shown, strict=True)
         ]
+    means = [[mean_in_words(combination, further) for further in state.scoring[1:]] for _, combination in shown]
+    further = [clean(name) for name in state.scoring[1:]]
+    at = head.index("seconds")
+    wide_head = [*head[:at], *further, *head[at:]]
+    wide_rows = [[*row[:at], *more, *row[at:]] for row, more in zip(rows, means, strict=True)]
+    if _fits(wide_head, wide_rows, width):
+        head, rows = wide_head, wide_rows
+    else:
+        head, rows = [*head, *further], [[*row, *more] for row, more in zip(rows, means, strict=True)]
     folds = [f"fold {split}" for split in range(state.splits)]
     scores = [
         ["" if score is None else f"{score:.4f}" for score in combination.scores[metric]] for _, combination in shown
@@ -128,19 +139,29 @@ def with_room(
 ) -> tuple[list[str], list[list[str]]]:
     """A table with more columns behind its own, if there is room for all of them; else as it was."""
     wider, longer = [*head, *more_head], [[*row, *more] for row, more in zip(rows, more_rows, strict=True)]
-    used = _total([max(map(len, column)) for column in zip(wider, *longer, strict=True)])
-    return (wider, longer) if used <= width else (head, rows)
+    return (wider, longer) if _fits(wider, longer, width) else (head, rows)
+
+
+def _fits(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    return _total([max(map(len, column)) for column in zip(head, *rows, strict=True)]) <= width
+
+
+def mean_in_words(combination: CombinationState, metric: str) -> str:
+    """`0.8045 ± 0.0032`; nothing while the combination is not complete; "undefined" where a fold cannot define it."""
+    mean, deviation = combination.mean(metric)
+    if math.isnan(mean):
+        return "undefined" if combination.is_complete else ""
+    return f"{mean:.4f} ± {deviation:.4f}"
 
 
 def _row(rank: int | None, combination: CombinationState, names: Sequence[str], metric: str) -> list[str]:
-    mean, deviation = combination.mean(metric)
     return [
         str(rank or ""),
         str(combination.index),
         # A combination without a mean says instead why it has none: a column of its own would say "complete" mostly.
-        _no_mean(combination) if math.isnan(mean) else f"{mean:.4f} ± {deviation:.4f}",
+        mean_in_words(combination, metric) or str(combination.status),
         f"{combination.total_seconds:.1f}",
-        *(shown_parameter(name, combination.params) for name in names),
+        *(clean(shown_parameter(name, combination.params)) for name in names),
     ]
 
 
@@ -149,10 +170,6 @@ def shown_parameter(name: str, params: Mapping[str, Any]) -> str:
     if name in params:
         return show_value(params[name])
     return "" if "__" in name else DEFAULT
-
-
-def _no_mean(combination: CombinationState) -> str:
-    return "undefined" if combination.is_complete else str(combination.status)
 
 
 def sessions_table(summaries: Sequence[SessionSummary], width: int) -> str:
@@ -184,6 +201,6 @@ def sessions_table(summaries: Sequence[SessionSummary], width: int) -> str:
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> str:
     """Names and values, aligned; pairs without a value are left out."""
-    present = [(name, str(value)) for name, value in pairs if value not in (None, "")]
+    present = [(clean(name), str(value)) for name, value in pairs if value not in (None, "")]
     widest = max((len(name) for name, _ in present), default=0)
     return "\n".join(f"{name:<{widest}}  {clean(value)}" for name, value in present)

@@ -17,7 +17,6 @@ from tui.safe_text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _SAID_BYTES = 4000
 
@@ -28,39 +27,31 @@ def shown_command(arguments: Sequence[str]) -> str:
 
 
 class EngineCommand:
-    """`python -m engine ARGUMENTS`, away from this terminal; stdout goes to a file where one is named."""
+    """`python -m engine ARGUMENTS`, away from this terminal: it writes its own files, and stdout goes nowhere."""
 
-    def __init__(
-        self, arguments: Sequence[str], done: str, *, output: Path | None = None, no_color: bool = False
-    ) -> None:
+    def __init__(self, arguments: Sequence[str], done: str, *, no_color: bool = False) -> None:
         self.arguments = list(arguments)
         self._done = done
-        self._output = output
         self._no_color = no_color
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
 
     def start(self) -> None:
-        """Raises InputOutputError if it cannot be started or its output cannot be written."""
+        """Raises InputOutputError if it cannot be started."""
         environment = dict(os.environ)
         if self._no_color:  # Textual takes it out of its own environment
             environment["NO_COLOR"] = "1"
         try:
             # A file, not a pipe: nobody reads while it runs, and a full pipe would stop it.
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process ends
-            output = self._output.open("wb") if self._output else None
-            try:
-                self._process = subprocess.Popen(
-                    outliving([sys.executable, "-P", "-m", "engine", *self.arguments]),
-                    stdin=subprocess.DEVNULL,
-                    stdout=output or subprocess.DEVNULL,
-                    stderr=self._errors,
-                    start_new_session=True,
-                    env=environment,
-                )
-            finally:
-                if output is not None:
-                    output.close()
+            self._process = subprocess.Popen(
+                outliving([sys.executable, "-P", "-m", "engine", *self.arguments]),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=self._errors,
+                start_new_session=True,
+                env=environment,
+            )
         except OSError as error:
             self.close()
             message = f"{shown_command(self.arguments)}: cannot be started: {error}"

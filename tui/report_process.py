@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Over so many complete `combinations`; `tied`: those tied with the best, itself first; None if not known."""
+    """Over so many complete `combinations`; `tied`: those tied with the best, itself first; None if not known.
+
+    `dropped`: how many dropped ones, or left behind, are tied with the best or cannot be judged.
+    """
 
     combinations: int
     importances: Importances
     tied: tuple[int, ...] | None
+    dropped: int = 0
 
 
 class ReportProcess:
@@ -57,8 +61,12 @@ class ReportProcess:
             told = found["importance"]
             listed = [Importance(**one) for one in told["hyperparameters"]]
             importances = Importances(told["explained"], listed, told["warning"])
-            tied = None if "unavailable" in found["honest"] else tuple(map(int, found["honest"]["tied"]))
-            return Findings(len(found["complete"]), importances, tied)
+            honest, complete = found["honest"], set(found["complete"])
+            if "unavailable" in honest:
+                return Findings(len(complete), importances, None)
+            tied = tuple(map(int, honest["tied"]))
+            dropped = len(set(tied) - complete) + honest["dropped_early"] + honest["chosen_before"]
+            return Findings(len(complete), importances, tied, dropped)
         except (ValueError, KeyError, TypeError) as error:
             raise self._failure(repr(error)) from error
 

@@ -35,7 +35,7 @@ class Column:
     key: str
     title: str
     width: int
-    kind: str  # rank, number, stage, param, fold, mean, seconds, status
+    kind: str  # rank, number, stage, param, fold, mean, metric, seconds, status
     right: bool = True
     fold: int = -1
     stays: bool = False
@@ -51,6 +51,8 @@ class ResultsModel:
         self.fixed: dict[str, Any] = {}  # those that do not
         self.columns: list[Column] = []
         self.values: dict[str, list[Any]] = {}  # by column key, None where missing
+        self.further: dict[str, str] = {}  # metrics after the first, each with the key of its means
+        self.deviations: dict[str, list[float | None]] = {}  # of the further metrics, by the same keys
         self.texts: dict[str, list[str]] = {}  # of the hyperparameters, as drawn
         self.shared: dict[str, list[str]] = {}  # columns that several hyperparameters share: to sort by, not to filter
         self.fits: list[list[FitStatus]] = []
@@ -97,6 +99,7 @@ class ResultsModel:
 
     def _rebuild(self, state: SearchState) -> None:
         self.rows, self.splits = len(state.combinations), state.splits
+        self.values.clear()
         self.params = varying(state.combinations)
         first = state.combinations[0].params if state.combinations else {}
         self.fixed = {name: value for name, value in sorted(first.items()) if name not in self.params}
@@ -114,6 +117,7 @@ class ResultsModel:
             self.values[key] = [None] * self.rows
         self._folds = [self.values[key] for key in folds]
         self.values["combination"] = list(range(self.rows))
+        self._add_metrics(state.scoring)
         self.stages = [combination.stage for combination in state.combinations]
         if any(self.stages):
             self.values["stage"] = [stage + 1 for stage in self.stages]
@@ -128,6 +132,16 @@ class ResultsModel:
         for row, combination in enumerate(state.combinations):
             self._refresh(row, combination)
 
+    def _add_metrics(self, scoring: list[str]) -> None:
+        """Columns of values by the metrics' own names; where another column has that name, it says what it is."""
+        keys = {metric: f"{metric} (metric)" if metric in self.values else metric for metric in scoring}
+        if scoring:
+            self.values[keys[scoring[0]]] = self.values["mean"]
+        self.further = {metric: keys[metric] for metric in scoring[1:]}
+        self.deviations = {key: [None] * self.rows for key in self.further.values()}
+        for key in self.further.values():
+            self.values[key] = [None] * self.rows
+
     def _layout(self, folds: list[str], combinations: list[CombinationState]) -> list[Column]:
         titles = short_titles(self.params)
         # What ranks, by what, and how far the rest is, must not need a wide terminal.
@@ -136,6 +150,9 @@ class ResultsModel:
             Column("combination", "#", len(str(max(0, self.rows - 1))), "number", stays=True),
             Column("mean", "mean ± std", 14, "mean", stays=True),
         ]
+        for metric, key in self.further.items():
+            title = clean(metric, longest=_LONGEST_VALUE)
+            columns.append(Column(key, title, max(14, len(title)), "metric"))
         if any(self.stages):
             columns.append(Column("stage", "stage", 5, "stage"))
         self.shared = {}
@@ -171,12 +188,17 @@ class ResultsModel:
             self.complete.discard(row)
             del self._ranking[bisect_left(self._ranking, self._place(row))]
         # Where something is still to come, the folds so far say where to look; what has ended without all has no mean.
-        mean, deviation = combination.mean(metric) if status.is_finished else combination.mean_so_far(metric)
+        means = combination.mean if status.is_finished else combination.mean_so_far
+        mean, deviation = means(metric)
         values = self.values
         for column, score in zip(self._folds, combination.scores[metric], strict=True):
             column[row] = score
         values["mean"][row] = None if math.isnan(mean) else mean
         values["std"][row] = None if math.isnan(deviation) else deviation
+        for further, key in self.further.items():
+            its_mean, its_deviation = means(further)
+            values[key][row] = None if math.isnan(its_mean) else its_mean
+            self.deviations[key][row] = None if math.isnan(its_deviation) else its_deviation
         values["seconds"][row] = combination.total_seconds or None
         values["status"][row] = str(status)
         values["trainer"][row] = combination.trainer

@@ -54,7 +54,8 @@ class RowOrder:
         elif key == self.sort_key:
             self.descending = not self.descending
         else:
-            self.descending = key in ("mean", "std", "seconds") or key.startswith("fold ")
+            scores = ("mean", "std", "seconds", *self.model.deviations)
+            self.descending = key in scores or key.startswith("fold ")
         self.sort_key = key
 
     def filter_by(self, text: str) -> None:
@@ -131,7 +132,7 @@ class RowOrder:
         if column is None:
             return lambda row: (row not in pinned, row)
         sign = -1 if self.descending != (self.sort_key == "rank") else 1
-        by_mean = name == "mean"
+        by_mean = name == "mean" or name in model.deviations
         numbers = column if by_mean or name in ("std", "seconds") or name.startswith("fold ") else _numbered(column)
         complete, last, stages = model.complete, model.last, model.stages
         active = {row for row, _ in model.running}

@@ -71,6 +71,11 @@ class Report:
         return TIED if isinstance(self.honest, HonestBest) else NEAR
 
     @property
+    def further(self) -> list[str]:
+        """The metrics after the first, which rank nothing."""
+        return self.state.scoring[1:]
+
+    @property
     def record(self) -> SearchRecord:
         """What was asked for, and where and when it was begun."""
         return self.source.record

@@ -12,7 +12,7 @@ from engine.report import drawings
 from engine.report.drawings import Series, escape
 from engine.report.text import strategy_in_words, values_in_words
 from engine.selection.wording import honest_facts
-from engine.tables import short_name, varying
+from engine.tables import mean_in_words, short_name, varying
 from engine.trends.importance import METHOD
 
 if TYPE_CHECKING:
@@ -74,10 +74,11 @@ def _best(report: Report) -> str:
         shown = "<p>No combination is complete on every fold, so none can be called best.</p>"
     else:
         mean, deviation = best.mean(report.metric)
+        further = "".join(f"{escape(metric)} {mean_in_words(best, metric)}<br>" for metric in report.further)
         folds = ", ".join(f"{score:.4f}" for score in best.scores[report.metric] if score is not None)
         shown = (
             f'<div class="best"><strong>{mean:.4f} ± {deviation:.4f}</strong> {escape(report.metric)}, '
-            f"combination #{best.index}<br>{escape(in_short(best.params))}<br>"
+            f"combination #{best.index}<br>{escape(in_short(best.params))}<br>{further}"
             f'<span class="note">by fold: {folds}</span></div>'
         )
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in report.remarks)
@@ -88,16 +89,19 @@ def _best(report: Report) -> str:
 
 def _top(report: Report) -> str:
     names = varying(report.state.combinations)
-    head = ["rank", "#", f"{report.metric} ± std", "lowest", "highest", *(short_name(name) for name in names)]
+    head = ["rank", "#", f"{report.metric} ± std", "lowest", "highest"]
+    head += [*(f"{metric} ± std" for metric in report.further), *(short_name(name) for name in names)]
     rows = []
     for one in report.top:
-        params = report.state.combinations[one.index].params
+        combination = report.state.combinations[one.index]
+        params = combination.params
         numbers = [f"{one.mean:.4f} ± {one.deviation:.4f}", f"{min(one.scores):.4f}", f"{max(one.scores):.4f}"]
+        numbers += [mean_in_words(combination, metric) for metric in report.further]
         values = [show_value(params[name]) if name in params else "" for name in names]
         rows.append([f"{one.rank} {one.mark}".strip(), str(one.index), *numbers, *values])
-    note = f"Lowest and highest are over the folds; {report.marks}."
+    note = f"Lowest and highest are over the folds, of {report.metric}; {report.marks}."
     shown = f"the best {len(rows)} of {len(report.complete)}" if len(rows) < len(report.complete) else "all of them"
-    return f'<h2>Top combinations</h2>\n<p class="note">{note}</p>\n{_table(head, rows, shown)}'
+    return f'<h2>Top combinations</h2>\n<p class="note">{escape(note)}</p>\n{_table(head, rows, shown)}'
 
 
 def _importance(report: Report, numbers: Iterator[int]) -> str:

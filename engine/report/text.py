@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.narration import in_short, show_value
 from engine.safe_text import clean
 from engine.selection.wording import honest_facts
-from engine.tables import facts, short_name, table, varying, with_room
+from engine.tables import facts, mean_in_words, short_name, table, varying, with_room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +64,7 @@ def _head(report: Report) -> str:
             ),
             *((f"  {clean(name)}", values_in_words(values)) for name, values in report.searched.items()),
             ("best", f"{report.metric} {mean:.4f} ± {deviation:.4f} over the folds" if best else "none is complete"),
+            *(("", f"{clean(metric)} {mean_in_words(best, metric)}") for metric in report.further if best),
             ("", f"#{best.index}: {in_short(best.params)}" if best else None),
         ]
     )
@@ -160,11 +161,15 @@ def _cell(mean: float | None, low: float, high: float) -> str:
 
 def _top(report: Report, width: int) -> str:
     names = varying(report.state.combinations)
-    head = ["rank", "", "#", f"{clean(report.metric)} ± std", *(clean(short_name(name)) for name in names)]
+    head = ["rank", "", "#", f"{clean(report.metric)} ± std"]
+    further = [f"{clean(metric)} ± std" for metric in report.further]
+    head += [*further, *(clean(short_name(name)) for name in names)]
     rows, ends = list[list[str]](), list[list[str]]()
     for one in report.top:
-        params = report.state.combinations[one.index].params
-        values = [clean(show_value(params[name])) if name in params else "" for name in names]
+        combination = report.state.combinations[one.index]
+        params = combination.params
+        values = [mean_in_words(combination, metric) for metric in report.further]
+        values += [clean(show_value(params[name])) if name in params else "" for name in names]
         rows.append([str(one.rank), one.mark, str(one.index), f"{one.mean:.4f} ± {one.deviation:.4f}", *values])
         ends.append([f"{min(one.scores):.4f}", f"{max(one.scores):.4f}"])
     head, rows = with_room(head, rows, ["lowest fold", "highest"], ends, width)

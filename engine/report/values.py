@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from engine.results import metric_values
 from engine.selection.wording import honest_values
 from engine.trends.importance import METHOD
 
@@ -29,6 +30,7 @@ def as_values(report: Report) -> dict[str, Any]:
         "seed": spec.get("seed"),
         "strategy": spec.get("strategy"),
         "metric": report.metric,
+        "metrics": report.state.scoring,
         "searched": report.searched,
         "combinations": len(report.state.combinations),
         "by_status": report.counts,
@@ -68,6 +70,7 @@ def _top(one: TopCombination, report: Report) -> dict[str, Any]:
         "mean": one.mean,
         "std": one.deviation,
         "scores": one.scores,
+        "metrics": metric_values(report.state.combinations[one.index]),
         "tied": one.is_tied,
         "near": one.is_near,
         "params": report.state.combinations[one.index].params,

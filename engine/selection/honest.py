@@ -8,12 +8,13 @@ import msgspec
 import numpy as np
 
 from engine.cost import expected_seconds
+from engine.selection.candidates import candidates
 from engine.selection.choices import HonestBest
 from engine.selection.resampling import DRAWS, resample
-from engine.selection.row_scores import candidates
 from engine.selection.ties import CONFIDENCE, may_be_best
 from engine.settings import settings_of
 from engine.spec import SearchSpec
+from engine.state import CombinationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,46 +26,56 @@ if TYPE_CHECKING:
 
 
 def honest_best(session: Session, state: SearchState) -> HonestBest:
-    """What may be believed of a search's best score, so far. Raises as `engine.selection.row_scores.candidates`."""
+    """What may be believed of a search's best score, so far. Raises as `engine.selection.candidates.candidates`."""
     found = candidates(session, state)
     best = state.best
     assert best is not None
     metric, place = state.scoring[0], found.indices.index(best.index)
     spec = SearchSpec.recorded(session.record.spec)
-    resampled = resample(found.row_scores, spec.seed)
+    resampled = resample(found.row_scores, spec.seed, best=place)
     costs = [_cost(spec, state, index) for index in found.indices]
     of_best = resampled.scores[:, place]
-    error = float(np.std(of_best))
-    tied = may_be_best(resampled)
+    score, error = best.mean(metric)[0], float(np.std(of_best))
+    # What leads after a few epochs need not lead in the end, nor what trails then trail.
+    in_full = ~found.early
+    tied = np.zeros(len(costs), bool)
+    tied[in_full] = may_be_best(resampled.only(in_full), looks=state.splits if found.in_part.any() else 1)
     tied[place] = True
+    complete = in_full & ~found.in_part
     others = [one for one in _cheapest_first(tied, costs) if one != place]
     near = resampled.estimates >= resampled.estimates[place] - error
     return HonestBest(
         metric=metric,
         combination=best.index,
-        score=best.mean(metric)[0],
+        score=score,
         interval=_interval(of_best),
         standard_error=error,
-        corrected=float(np.mean(resampled.left_out)),
+        corrected=score - resampled.flattery,
         corrected_interval=_interval(resampled.left_out),
         candidates=len(found.indices),
+        dropped_in_part=int(found.in_part.sum()),
+        dropped_early=int(found.early.sum()),
         without_predictions=found.without_predictions,
-        chosen_before=_chosen_before(state, best.stage),
+        chosen_before=_chosen_before(state, best.stage, found.indices),
         draws=DRAWS,
         tied=tuple(found.indices[one] for one in (place, *others)),
-        cheapest_tied=found.indices[_cheapest_first(tied, costs)[0]],
-        one_standard_error=found.indices[_cheapest_first(near, costs)[0]],
+        cheapest_tied=found.indices[_cheapest_first(tied & complete, costs)[0]],
+        one_standard_error=found.indices[_cheapest_first(near & complete, costs)[0]],
     )
 
 
-def _chosen_before(state: SearchState, stage: int) -> int:
-    by_strategy = {decided.strategy for decided in state.rounds}
+def _chosen_before(state: SearchState, stage: int, candidates: Sequence[int]) -> int:
+    """Combinations that were dropped or left behind, each counted once, and are not among the candidates."""
     here = {msgspec.json.encode(one.params) for one in state.combinations if one.stage == stage}
-    return sum(
-        one.dropped in by_strategy if one.stage == stage else msgspec.json.encode(one.params) not in here
-        for one in state.combinations
-        if not one.is_complete or one.stage < stage
-    )
+    judged = set(candidates)
+    left_behind: set[bytes] = set()
+    dropped = 0
+    for one in state.combinations:
+        if one.stage == stage:
+            dropped += one.status is CombinationStatus.DROPPED and one.index not in judged
+        elif one.status in (CombinationStatus.COMPLETE, CombinationStatus.DROPPED):
+            left_behind.add(msgspec.json.encode(one.params))
+    return dropped + len(left_behind - here)
 
 
 def _interval(scores: NDArray[np.float64]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ out-of-sample predictions for efficient and accurate cross-validation", Machine 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,30 +26,53 @@ class Resampled:
     """Scores of all candidates, greater being better, and of the choice among them.
 
     `estimates` (candidates,): on all rows; `scores` (draws, candidates): on rows drawn with replacement, as many as
-    there are; `left_out` (draws,): of the candidate that is best on a draw's rows, on the rows it lacks; draws that
-    lack none are not among them.
+    there are; `left_out` (draws,): of the candidate that is best on a draw's rows, on the rows it lacks, and
+    `left_out_of_best` (draws,): of the search's best, whatever is best on the draw's rows; draws that lack none are
+    not among them.
     """
 
     estimates: NDArray[np.float64]
     scores: NDArray[np.float64]
     left_out: NDArray[np.float64]
+    left_out_of_best: NDArray[np.float64]
+
+    @property
+    def flattery(self) -> float:
+        """By how much the best one's score is expected to lie above what such a choice scores on other rows; never < 0.
+
+        Worked out from both scores on the same left-out rows, so that how hard these happen to be cancels out: where
+        nothing was chosen, it is 0 exactly.
+        """
+        return max(0.0, float(np.mean(self.left_out_of_best - self.left_out)))
+
+    def only(self, which: NDArray[np.bool_]) -> Resampled:
+        """Of those candidates; what was left out stays that of the choice among all."""
+        return replace(self, estimates=self.estimates[which], scores=self.scores[:, which])
 
 
-def resample(row_scores: RowScores, seed: int, draws: int = DRAWS) -> Resampled:
-    """Draw rows `draws` times; the same seed draws the same."""
+def resample(row_scores: RowScores, seed: int, draws: int = DRAWS, best: int | None = None) -> Resampled:
+    """Draw rows `draws` times; `best`: the candidate that the search chose, None: the highest on all rows.
+
+    The same seed draws the same.
+    """
+    estimates = row_scores.scores(np.ones((1, row_scores.rows), np.int64))[0]
+    best = int(np.argmax(estimates)) if best is None else best
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(_PURPOSE,))))
-    scores, left_out = [], []
+    scores, left_out, of_best = [], [], []
     for first in range(0, draws, _AT_ONCE):
         weights = _drawn(generator, min(_AT_ONCE, draws - first), row_scores.rows)
         scores.append(row_scores.scores(weights))
         # The first of equals, as the search itself chooses.
         chosen = np.argmax(scores[-1], axis=1)
         left_out.append(row_scores.scores_of(chosen, weights == 0))
-    missed = np.concatenate(left_out)
+        of_best.append(row_scores.scores_of(np.full_like(chosen, best), weights == 0))
+    missed, missed_by_best = np.concatenate(left_out), np.concatenate(of_best)
+    some = ~np.isnan(missed)
     return Resampled(
-        estimates=row_scores.scores(np.ones((1, row_scores.rows), np.int64))[0],
+        estimates=estimates,
         scores=np.concatenate(scores),
-        left_out=missed[~np.isnan(missed)],
+        left_out=missed[some],
+        left_out_of_best=missed_by_best[some],
     )
 
 

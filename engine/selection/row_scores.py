@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.catalogue import SHARES_OF_RIGHT
-from engine.errors import NotAvailableError
-from engine.results import best_of
-from engine.state import CombinationStatus
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.predictions import Predictions
-    from engine.session import Session
-    from engine.state import SearchState
 
 
 @dataclass(frozen=True)
@@ -137,57 +132,3 @@ def _mean_of_means(means: Sequence[Means], draws: int, width: int) -> Means:
 def _divided(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> Means:
     some = counts > 0
     return Means(np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=some), some)
-
-
-@dataclass(frozen=True, eq=False)
-class Candidates:
-    """The complete combinations whose predictions are there (`indices`, ascending), and how many have none."""
-
-    indices: tuple[int, ...]
-    without_predictions: int
-    row_scores: RowScores
-
-
-def candidates(session: Session, state: SearchState) -> Candidates:
-    """What the first metric gives the complete combinations of the latest stage, row by row.
-
-    Raises NoBestError if none is complete, NotAvailableError for a metric that `METRICS` does not have, or if the
-    best combination's predictions are not in the record.
-    """
-    best, metric = best_of(state), state.scoring[0]
-    if metric not in METRICS:
-        message = f"not available for {metric}; it is for {', '.join(METRICS)}"
-        raise NotAvailableError(message)
-    rows = _validated_rows(session, best.stage, state.splits)
-    complete = [
-        one
-        for one in state.combinations
-        if one.status is CombinationStatus.COMPLETE and one.stage == best.stage  # others were validated on other rows
-    ]
-    labels = [np.empty(len(numbers), np.uint16) for numbers in rows]
-    earned = [np.empty((len(complete), len(numbers)), METRICS[metric].kind) for numbers in rows]
-    indices: list[int] = []
-    for combination in complete:
-        found = [session.predictions(place) if place else None for place in combination.predictions]
-        if any(one is None or len(one) != len(numbers) for one, numbers in zip(found, rows, strict=True)):
-            continue
-        for split, predictions in enumerate(found):
-            assert predictions is not None
-            labels[split] = predictions.labels
-            earned[split][len(indices)] = METRICS[metric].earned(predictions)
-        indices.append(combination.index)
-    if best.index not in indices:
-        message = f"not available: combination {best.index}, the best, has no predictions"
-        raise NotAvailableError(message)
-    splits = [(n, known, e[: len(indices)]) for n, known, e in zip(rows, labels, earned, strict=True)]
-    total = 1 + max(int(numbers.max()) for numbers in rows)
-    return Candidates(tuple(indices), len(complete) - len(indices), RowScores.of(metric, total, splits))
-
-
-def _validated_rows(session: Session, stage: int, splits: int) -> list[NDArray[np.intp]]:
-    """The rows of each split's validation part, numbered among the rows that the stage uses."""
-    folds = session.folds()
-    repeats = splits // (int(folds.max()) + 1)
-    folds = folds[stage * repeats : (stage + 1) * repeats]
-    used = folds[:, folds[0] >= 0]
-    return [np.flatnonzero(repeat == fold) for repeat in used for fold in range(int(folds.max()) + 1)]

@@ -22,8 +22,13 @@ _SURELY_WORSE = 6.0
 _LEAST_ERROR = 1e-6  # of a distance that never varies, such as that between equal candidates
 
 
-def may_be_best(resampled: Resampled) -> NDArray[np.bool_]:
-    """(candidates,): with a probability of CONFIDENCE at least, the truly best one is among those."""
+def may_be_best(resampled: Resampled, looks: int = 1) -> NDArray[np.bool_]:
+    """(candidates,): with a probability of CONFIDENCE at least, the truly best one is among those.
+
+    `looks`: at how many places a candidate's training may have been ended for what it had scored so far. It was ended
+    where it looked worst, so the error is shared out evenly among these places (Bonferroni).
+    """
+    confidence = 1 - (1 - CONFIDENCE) / looks
     estimates = resampled.estimates
     deviations = resampled.scores - estimates
     inverse = _inverse_errors(deviations)
@@ -33,7 +38,7 @@ def may_be_best(resampled: Resampled) -> NDArray[np.bool_]:
     for candidate in np.flatnonzero(possible):
         farthest = np.max((estimates - estimates[candidate]) * inverse[candidate])
         by_chance = np.max((centred - centred[:, [candidate]]) * inverse[candidate].astype(np.float32), axis=1)
-        possible[candidate] = farthest <= np.quantile(by_chance, CONFIDENCE)
+        possible[candidate] = farthest <= np.quantile(by_chance, confidence)
     possible[best] = True
     return possible
 

@@ -41,9 +41,11 @@ def honest_facts(honest: Found) -> list[tuple[str, str]]:
             f"{honest.corrected:.4f}, 95 % interval {_interval(honest.corrected_interval)} "
             f"(BBC-CV, best of {honest.candidates})",
         ),
-        *([("not corrected", _chosen_before(honest.chosen_before))] if honest.chosen_before else []),
-        *([("left out", f"{missing} complete combinations, which have no predictions")] if missing else []),
         ("tied", _tied(honest)),
+        *([("in part", _in_part(honest))] if honest.dropped_in_part else []),
+        *([("not judged", _early(honest))] if honest.dropped_early else []),
+        *([("not judged", _chosen_before(honest.chosen_before))] if honest.chosen_before else []),
+        *([("left out", f"{missing} complete combinations, which have no predictions")] if missing else []),
     ]
 
 
@@ -52,8 +54,23 @@ def honest_values(honest: Found) -> dict[str, Any]:
     return asdict(honest) if isinstance(honest, HonestBest) else {"unavailable": str(honest)}
 
 
+def _in_part(honest: HonestBest) -> str:
+    return f"{honest.dropped_in_part} of the {honest.candidates} were dropped; they are compared on the folds they have"
+
+
+def _early(honest: HonestBest) -> str:
+    return (
+        f"{honest.dropped_early} of the {honest.candidates}, dropped after fewer epochs: each may be as good in the "
+        "end; the corrected score counts them by how they compared with the best then"
+    )
+
+
 def _chosen_before(count: int) -> str:
-    return f"the strategy's choice, on these rows too, against {count} others that it did not train to the end"
+    what, they = ("1 other", "it") if count == 1 else (f"{count} others", "each")
+    return (
+        f"{what} that the search dropped or left behind: {they} may be as good, and the choice against {what} is not "
+        "corrected for"
+    )
 
 
 def _interval(ends: tuple[float, float]) -> str:
@@ -61,9 +78,13 @@ def _interval(ends: tuple[float, float]) -> str:
 
 
 def _tied(honest: HonestBest) -> str:
+    compared = honest.candidates - honest.dropped_early - 1
+    if not compared:
+        return "not known: there is no other to compare the best with"
     others = honest.tied[1:]
     if not others:
-        return "none may be as good as the best (paired bootstrap, max-t)"
+        return f"none of {compared} others may be as good as the best (paired bootstrap, max-t)"
     named = ", ".join(f"#{index}" for index in others[:_NAMED])
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    return f"{named}{more} (paired bootstrap, max-t); cheapest: #{honest.cheapest_tied}"
+    cheapest = "cheapest complete one" if honest.dropped_in_part else "cheapest"
+    return f"{named}{more} (paired bootstrap, max-t); {cheapest}: #{honest.cheapest_tied}"

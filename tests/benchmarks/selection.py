@@ -4,8 +4,9 @@ python -m tests.benchmarks.selection [--data reuters|imdb|sample] [--data-dir D]
                                      [--rows 500] [--num-words 2000] [--processes 2]
 
 Each search is a random one on a small subsample of its own, where luck weighs most: with the engine's folds, plan,
-seeds and scores, trained by the kernel trainer in this process instead of in workers. What the best combination is
-worth is the mean of its fold models' scores on the whole test set, which nothing else here looks at.
+seeds and scores, trained by the kernel trainer in this process instead of in workers. What the best
+combination is worth is the mean of its fold models' scores on the whole test set, which nothing else here looks at.
+For races and halvings, which choose on the way, see `tests.benchmarks.equals`.
 """
 
 from __future__ import annotations
@@ -93,12 +94,13 @@ def search_once(seed: int, *, spec: dict[str, Any], data_dir: Path | None) -> Ou
                         )
     complete = np.flatnonzero(~np.isnan(found).any(axis=1))
     splits = [(number[folds == fold], labels[folds == fold], right[fold][complete]) for fold in range(read.folds)]
-    resampled = resample(RowScores.of(METRIC, prepared.rows, splits), seed)
-    best = int(complete[np.argmax(found[complete].mean(axis=1))])
+    place = int(np.argmax(found[complete].mean(axis=1)))
+    resampled = resample(RowScores.of(METRIC, prepared.rows, splits), seed, best=place)
+    best = int(complete[place])
     low, high = np.quantile(resampled.left_out, [0.025, 0.975])
     return Outcome(
         plain=float(found[best].mean()),
-        corrected=float(resampled.left_out.mean()),
+        corrected=float(found[best].mean()) - resampled.flattery,
         low=float(low),
         high=float(high),
         test=_test_score(prepared, prepared.plan.combinations[best].params),

@@ -179,6 +179,8 @@ def test_show_json_has_the_documented_keys(searched: str, capsys: pytest.Capture
         assert keys <= set(combination)
         assert [len(scores) for scores in combination["scores"].values()] == [3, 3]
         assert combination["status"] == "complete"
+        for metric, scores in combination["scores"].items():
+            assert combination["metrics"][metric]["mean"] == pytest.approx(sum(scores) / 3)
     best = shown["best"]
     assert best["rank"] == 1
     assert best["mean"] == max(combination["mean"] for combination in shown["combinations"])
@@ -196,6 +198,26 @@ def test_export_csv(searched: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert {row["status"] for row in rows} == {"complete"}
     _, err = _told(capsys, "export", searched, "--format", "xml", code=2)
     assert err == "foldwatch: --format: 'xml' is not accepted; accepted: csv, json\n"
+
+
+def test_export_writes_a_whole_file_or_leaves_what_is_there(
+    searched: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("csv", "json"):
+        assert main(["export", searched, "--format", kind]) == 0
+        printed = capsys.readouterr().out
+        to = tmp_path / f"out.{kind}"
+        assert _told(capsys, "export", searched, "--to", str(to)) == ("", f"the results are in {to}\n")
+        assert to.read_text() == printed
+    kept = tmp_path / "out.csv"
+    kept.write_text("the user's")
+    for arguments in ([searched, "--format", "xml"], ["no-such-session"]):
+        assert main(["export", *arguments, "--to", str(kept)]) == 2
+    assert kept.read_text() == "the user's"
+    assert sorted(tmp_path.glob(".*")) == []
+    capsys.readouterr()
+    _, err = _told(capsys, "export", searched, "--to", str(tmp_path / "out.xlsx"), code=2)
+    assert err == "foldwatch: --format: 'xlsx' is not accepted; accepted: csv, json\n"
 
 
 @pytest.mark.parametrize(("kind", "code"), [("nan", 0), ("raise", 3), ("exit", 1)])

@@ -1,4 +1,4 @@
-"""Racing drops what can no longer win, by rows that it can show, and keeps to the error that it promises."""
+"""Racing drops what is unlikely to win, by rows that it can show, and keeps to the error that it promises."""
 
 from __future__ import annotations
 

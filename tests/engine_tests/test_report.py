@@ -200,6 +200,21 @@ def test_only_the_last_stage_is_reviewed(surroundings: Path) -> None:
     assert "against 2 others" in report.to_text(100)
 
 
+def test_every_metric_is_in_every_form(tmp_path: Path) -> None:
+    report = make_report(make_session(tmp_path, "a", Script(scoring=["accuracy", "f1_macro"]).everything()))
+    best = report.top[0]
+    mean, deviation = report.state.combinations[best.index].mean("f1_macro")
+    text, page, values = report.to_text(200), report.to_html(), report.as_values()
+    assert values["metrics"] == ["accuracy", "f1_macro"]
+    assert values["top"][0]["metrics"]["f1_macro"] == {"mean": mean, "std": deviation}
+    assert values["top"][0]["metrics"]["accuracy"] == {"mean": best.mean, "std": best.deviation}
+    for written in (text, page):
+        head, _, top = written.partition("TOP COMBINATIONS" if written is text else "Top combinations")
+        assert f"f1_macro {mean:.4f} ± {deviation:.4f}" in head
+        assert "f1_macro ± std" in top
+        assert f"{mean:.4f} ± {deviation:.4f}" in top
+
+
 def test_before_anything_is_complete(tmp_path: Path) -> None:
     script = Script()
     for name, made in (("new", []), ("begun", script.start())):

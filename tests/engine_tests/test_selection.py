@@ -16,6 +16,7 @@ from engine.errors import NoBestError, NotAvailableError, UsageError
 from engine.journal import JournalWriter, predictions_path
 from engine.liveness import this_process
 from engine.predictions import Predictions
+from engine.selection.candidates import candidates
 from engine.selection.resampling import Resampled, resample
 from engine.selection.row_scores import METRICS, RowScores
 from engine.selection.ties import may_be_best
@@ -108,7 +109,7 @@ def test_the_corrected_score_takes_back_what_choosing_the_best_of_many_gained() 
     for seed in range(20):
         resampled = resample(_guesses(50, 150, seed), seed, draws=200)
         plain.append(resampled.estimates.max())
-        corrected.append(resampled.left_out.mean())
+        corrected.append(resampled.estimates.max() - resampled.flattery)
     # All of them guess: whichever is chosen is right half the time.
     assert np.mean(plain) > 0.57
     assert abs(np.mean(corrected) - 0.5) < 0.02
@@ -117,6 +118,7 @@ def test_the_corrected_score_takes_back_what_choosing_the_best_of_many_gained() 
 def test_nothing_is_taken_back_where_nothing_was_chosen() -> None:
     resampled = resample(_guesses(1, 3000, 0), 0)
     assert resampled.left_out.mean() == pytest.approx(resampled.estimates[0], abs=0.003)
+    assert resampled.flattery == 0.0
     assert resampled.scores.std() == pytest.approx(np.sqrt(0.25 / 3000), rel=0.1)
 
 
@@ -161,8 +163,55 @@ def test_equal_candidates_are_tied_and_a_clearly_better_one_is_not() -> None:
 
 def test_a_distance_that_never_varies_is_no_tie() -> None:
     scores = np.array([[0.0, 1.0, 1.0]] * 10)
-    resampled = Resampled(estimates=scores[0], scores=scores, left_out=scores[:, 1])
+    resampled = Resampled(estimates=scores[0], scores=scores, left_out=scores[:, 1], left_out_of_best=scores[:, 1])
     assert may_be_best(resampled).tolist() == [False, True, True]
+
+
+# Of races and halvings, whose dropped combinations are known in part
+
+
+def _raced(seed: int, rows: int = 600, folds: int = 6) -> tuple[NDArray[np.bool_], list[int], int]:
+    """Who was right on which row, of eight that are all alike; after how many folds each was dropped; and who is left.
+
+    After each fold but the last, whoever is behind by more than one row in a hundred of those so far is dropped.
+    """
+    generator = np.random.default_rng(seed)
+    right = (generator.random(rows) < 0.7) ^ (generator.random((8, rows)) < 0.05)
+    part, alive, folds_of = rows // folds, set(range(8)), [folds] * 8
+    for fold in range(1, folds):
+        so_far = right[:, : fold * part].mean(axis=1)
+        for one in [one for one in alive if so_far[one] < max(so_far[list(alive)]) - 0.01]:
+            alive.remove(one)
+            folds_of[one] = fold
+    return right, folds_of, max(alive, key=lambda one: (right[one].mean(), -one))
+
+
+def _known(right: NDArray[np.bool_], folds_of: list[int], best: int, folds: int = 6) -> RowScores:
+    """As `engine.selection.candidates` completes them."""
+    part = right.shape[1] // folds
+    known = right.copy()
+    for one, done in enumerate(folds_of):
+        known[one, done * part :] = right[best, done * part :]
+    labels = np.zeros(part, np.intp)
+    numbers = [np.arange(fold * part, (fold + 1) * part) for fold in range(folds)]
+    return RowScores.of("accuracy", right.shape[1], [(rows, labels, known[:, rows]) for rows in numbers])
+
+
+def test_a_race_among_equals_is_taken_back_and_hides_none_that_may_be_best() -> None:
+    plain, corrected, covered, dropped = [], [], 0, 0
+    for seed in range(60):
+        right, folds_of, best = _raced(seed)
+        worth = right.mean()  # they are all alike, so what was chosen is worth no more than any other
+        resampled = resample(_known(right, folds_of, best), seed, draws=200, best=best)
+        plain.append(right[best].mean() - worth)
+        corrected.append(right[best].mean() - resampled.flattery - worth)
+        best_of_all = int(right.mean(axis=1).argmax())
+        dropped += folds_of[best_of_all] < 6
+        covered += bool(may_be_best(resampled, looks=6)[best_of_all])
+    assert np.mean(plain) > 0.005
+    assert abs(np.mean(corrected)) < np.mean(plain) / 3
+    assert dropped > 15
+    assert covered >= 57
 
 
 # Of whole searches
@@ -209,6 +258,72 @@ def test_of_stages_the_latest_counts(surroundings: Path) -> None:
     assert (honest.combination, honest.candidates) == (search.best_index_, 2)
     assert search.state.combinations[honest.combination].stage == 1
     assert honest.score == pytest.approx(search.best_score_)
+
+
+NEARLY_EQUAL: dict[str, Any] = {"epochs": 8, "hidden_units": [16, 17, 18, 24], "batch_size": [16, 17]}
+
+
+def test_dropped_combinations_count_on_the_folds_that_they_have(
+    surroundings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    race = fake_search(surroundings, NEARLY_EQUAL, name="race", strategy="racing", folds=5)
+    list(race.run())
+    dropped = {one.index for one in race.state.combinations if one.dropped}
+    assert race.session is not None
+    found, honest = candidates(race.session, race.state), race.honest_best()
+    assert dropped
+    assert found.indices == tuple(range(8))
+    assert set(np.flatnonzero(found.in_part)) == dropped
+    for index in dropped:
+        for split, score in enumerate(race.state.combinations[index].scores["accuracy"]):
+            (group,) = found.row_scores.splits[split]
+            if score is None:
+                np.testing.assert_array_equal(group.earned[index], group.earned[honest.combination])
+            else:
+                assert group.earned[index].mean() == pytest.approx(score)
+    assert (honest.candidates, honest.dropped_in_part, honest.chosen_before) == (8, len(dropped), 0)
+    assert honest.corrected <= honest.score
+    # A dropped one may be tied, but what is taken in place of the best is complete.
+    assert {honest.cheapest_tied, honest.one_standard_error}.isdisjoint(dropped)
+    assert main(["show", "race", "--sessions", _sessions(race)]) == 0
+    assert f"in part    {len(dropped)} of the 8 were dropped" in capsys.readouterr().out
+
+
+def test_what_was_dropped_after_fewer_epochs_is_corrected_for_but_not_judged(
+    surroundings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    halving = fake_search(surroundings, NEARLY_EQUAL, name="half", strategy={"halving": "grid"})
+    list(halving.run())
+    dropped = [one for one in halving.state.combinations if one.dropped]
+    assert halving.session is not None
+    found, honest = candidates(halving.session, halving.state), halving.honest_best()
+    best = halving.state.combinations[honest.combination]
+    assert len(dropped) > 3
+    assert (honest.candidates, honest.dropped_early, honest.dropped_in_part) == (8, len(dropped), 0)
+    assert set(honest.tied).isdisjoint(one.index for one in dropped)
+    for one in dropped:
+        epochs = max(one.rungs)
+        for split, (own, of_best) in enumerate(zip(one.rungs[epochs], best.rungs[epochs], strict=True)):
+            (group,) = found.row_scores.splits[split]
+            final = best.scores["accuracy"][split]
+            assert own is not None
+            assert of_best is not None
+            assert final is not None
+            assert group.earned[one.index].mean() == pytest.approx(final + own - of_best, abs=1e-6)
+    assert main(["show", "half", "--sessions", _sessions(halving)]) == 0
+    assert f"not judged  {len(dropped)} of the 8, dropped after fewer epochs" in capsys.readouterr().out
+
+
+def test_what_cannot_be_compared_is_counted_once(surroundings: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stages = [{"subsample": 200, "keep": 3}, {"subsample": 300, "keep": 1}, {"subsample": 600}]
+    search = fake_search(surroundings, SPACE, name="a", subsample=1.0, stage=stages)
+    list(search.run())
+    honest = search.honest_best()
+    assert (honest.candidates, honest.chosen_before) == (1, 3)
+    assert main(["show", "a", "--sessions", _sessions(search)]) == 0
+    shown = capsys.readouterr().out
+    assert "not judged  3 others that the search dropped or left behind" in shown
+    assert "tied        not known: there is no other to compare the best with" in shown
 
 
 def test_what_is_chosen_is_what_is_saved(search: Search, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

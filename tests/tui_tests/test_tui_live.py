@@ -311,10 +311,12 @@ async def test_sorting_by_keys_and_by_the_mouse() -> None:
     async with watching() as (pilot, screen):
         table = screen.query_one(ResultsTable)
         await pilot.press("greater_than_sign")
+        assert (table.order.sort_key, table.order.descending) == ("f1_macro", True)
+        await pilot.press("greater_than_sign")
         assert table.order.sort_key == "batch_size"
         await pilot.press("v")
         assert table.order.descending
-        await pilot.press("less_than_sign", "less_than_sign")
+        await pilot.press("less_than_sign", "less_than_sign", "less_than_sign")
         assert table.order.sort_key == "combination"
         await pilot.click(ResultsTable, offset=(3, 1))
         assert table.order.sort_key == "rank"
@@ -624,6 +626,23 @@ async def test_export_and_copy_show_their_command(monkeypatch: pytest.MonkeyPatc
         await until(pilot, lambda: pilot.app.screen is screen)
         await pilot.press("y")
         assert pilot.app.clipboard == "foldwatch attach reuters-01"
+
+
+async def test_a_failed_export_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.csv"
+    kept.write_text("the user's")
+    async with watching() as (pilot, screen):  # of a session that no engine can find on disk
+        await pilot.press("e")
+        await until(pilot, lambda: isinstance(pilot.app.screen, PathScreen))
+        pilot.app.screen.query_one(Input).value = str(kept)
+        await pilot.pause()
+        assert str(pilot.app.screen.query_one("#command", Static).content).endswith(f"--format csv --to {kept}")
+        await pilot.press("enter")
+        await until(pilot, lambda: "would be replaced" in refusal(pilot.app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "no session" in said(screen))
+        assert kept.read_text() == "the user's"
+        assert list(tmp_path.iterdir()) == [kept]
 
 
 async def test_keys_of_the_control_panel_can_be_clicked() -> None:

@@ -47,7 +47,7 @@ def model(state: SearchState) -> ResultsModel:
 def test_only_hyperparameters_that_vary_are_columns(model: ResultsModel) -> None:
     assert model.params == ["batch_size", "epochs", "hidden_units", "optimizer"]
     assert model.fixed["learning_rate__decay_rate"] == 0.8
-    assert [column.title for column in model.columns][3:7] == ["batch", "epochs", "units", "optimizer"]
+    assert [column.title for column in model.columns][3:8] == ["f1_macro", "batch", "epochs", "units", "optimizer"]
     assert [column.title for column in model.columns if column.stays] == ["rank", "#", "mean ± std"]
 
 
@@ -230,3 +230,50 @@ def test_a_rung_is_drawn_with_its_epochs() -> None:
     state.apply(_decided(dropped=[Dropped(3, "accuracy 0.7271 after 4 epochs")]))
     model.update(state)
     assert {".7312@4", "dropped"} <= {segment.text.strip() for segment in cells.row(3)}
+
+
+def test_every_metric_is_a_column_to_read_to_filter_and_to_sort_by(model: ResultsModel, state: SearchState) -> None:
+    order = RowOrder(model)
+    order.filter_by("f1_macro > 0.6 accuracy<0.81 f1>0")
+    order.sort_by("f1_macro")
+    order.arrange()
+    means = {row: state.combinations[row].mean("f1_macro") for row in model.complete}
+    expected = sorted((row for row in means if 0.6 < means[row][0] < 0.61), key=lambda row: -means[row][0])
+    assert len(expected) > 1
+    assert order.rows == expected
+    cells = Cells(model, order)
+    cells.styles = {name: Style() for name in STYLES}
+    cells.fit(200)
+    mean, deviation = means[expected[0]]
+    text = "".join(segment.text for segment in cells.row(expected[0]))
+    assert f"{mean:.4f} ± {f'{deviation:.4f}'.removeprefix('0')}" in text
+    waiting = next(row for row, values in enumerate(model.values["f1_macro"]) if values is None)
+    assert "±" not in "".join(segment.text for segment in cells.row(waiting))
+
+
+def test_metrics_without_room_are_the_first_out_of_sight() -> None:
+    model = ResultsModel()
+    model.update(state_of(Script(scoring=["accuracy", "f1_macro", "neg_log_loss", "balanced_accuracy"])))
+    cells, titles = Cells(model, RowOrder(model)), {}
+    cells.styles = {name: Style() for name in STYLES}
+    for width in (40, 60, 90, 120, 200):
+        cells.fit(width)
+        titles[width] = [column.title for column in cells.columns]
+        assert "".join(segment.text for segment in cells.heading()).split()[-1] == titles[width][-1]
+        assert sorted(titles[width]) == sorted(column.title for column in model.columns)
+    metrics = ["f1_macro", "neg_log_loss", "balanced_accuracy"]
+    assert titles[40][-3:] == metrics
+    assert titles[60][3] == "f1_macro"
+    assert titles[60][-2:] == metrics[1:]
+    assert titles[120][3:6] == titles[200][3:6] == metrics
+
+
+def test_a_metric_with_the_name_of_a_hyperparameter_says_what_it_is() -> None:
+    model = ResultsModel()
+    script = Script(scoring=["accuracy", "epochs"])
+    state = state_of(script)
+    for _ in range(2):
+        model.update(state)
+        assert model.values["epochs"][0] == 5
+        assert model.values["epochs (metric)"][0] == state.combinations[0].mean("epochs")[0]
+        model.splits = 0  # as if a record of another shape had been read: everything is made anew

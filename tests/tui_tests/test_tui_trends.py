@@ -131,6 +131,9 @@ async def test_ties_are_those_that_the_helper_process_told_of_the_same_combinati
         await until(pilot, lambda: "≈ tied with the best" in shown(pilot.app))
         assert "1 of the other 23 is tied with the best" in str(screen.query_one("#top-text", Static).content)
         assert "~" not in str(screen.query_one("#top-text", Static).content)
+        screen.post_message(screen.Found(Findings(24, nothing, (best, 7), dropped=3)))
+        told = "is tied with the best; 3 that were dropped may be as good"
+        await until(pilot, lambda: told in str(screen.query_one("#top-text", Static).content))
         screen.post_message(screen.Found(Findings(23, nothing, (best, 7))))
         await until(pilot, lambda: "~ within one standard error of the best" in shown(pilot.app))
 

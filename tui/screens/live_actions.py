@@ -294,19 +294,20 @@ class LiveActions:
         """Results as CSV or JSON, by a helper process."""
 
         def command(path: str) -> list[str]:
-            return ["export", self.session.id, "--format", "json" if path.endswith(".json") else "csv"]
+            kind = "json" if path.endswith(".json") else "csv"
+            return ["export", self.session.id, "--format", kind, "--to", path]
 
         def chosen(path: str | None) -> None:
             if path:
-                whole = whole_path(path)
-                self._run(command(path), f"results are in {whole}", output=whole)
+                whole = str(whole_path(path))
+                self._run(command(whole), f"results are in {whole}")
 
         suggested = str(Path.cwd() / f"{self.session.id}.csv")
         self.app.push_screen(
             PathScreen(
                 "Export all results; a name that ends in .json makes JSON",
                 suggested,
-                lambda path: f"{self._shown(command(path))} > {path}",
+                lambda path: self._shown(command(path)),
                 _refusal(_check_export),
                 _is_there,
             ),
@@ -353,12 +354,10 @@ class LiveActions:
         self._panel.say(f"{word} …", self._shown([word, self.session.id, *options]))
         self._draw_frame()
 
-    def _run(self, arguments: list[str], done: str, output: Path | None = None) -> None:
+    def _run(self, arguments: list[str], done: str) -> None:
         whole = [*arguments, "--sessions", str(self.session.folder.parent)]
-        command = EngineCommand(whole, done, output=output, no_color=bool(getattr(self.app, "no_color", False)))
-        self.follow.run_command(command)
-        redirected = f" > {output}" if output else ""
-        self._panel.say(f"{arguments[0]} …", f"{self._shown(arguments)}{redirected}")
+        self.follow.run_command(EngineCommand(whole, done, no_color=bool(getattr(self.app, "no_color", False))))
+        self._panel.say(f"{arguments[0]} …", self._shown(arguments))
 
 
 def _keys_of_pane(pane: str | None) -> list[tuple[str, str, str]]:

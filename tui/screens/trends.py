@@ -283,7 +283,8 @@ class TrendsScreen(Watching):
         columns, left_out = fitting_columns(model, top, self._names, width)
         many = f" · no room for {left_out} column{'s' if left_out > 1 else ''}" if left_out else ""
         self._entitle("top", f"top {len(top)}{many}", NEAR if tied is None else TIED)
-        shown = top_text(chosen, top, tied, columns, model, width) if top else self._nothing()
+        dropped = self.findings.dropped if self.findings is not None and tied is not None else 0
+        shown = top_text(chosen, top, tied, dropped, columns, model, width) if top else self._nothing()
         self.query_one("#top-text", Static).update(shown)
         ranked = sorted(range(len(chosen)), key=lambda row: (-chosen.means[row], row))
         self._best = chosen.indices[ranked[0]] if ranked else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -11,7 +12,7 @@ from engine.state import CombinationStatus, FitStatus
 from tui import numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tui.results_model import Column, ResultsModel
     from tui.row_order import RowOrder
@@ -41,6 +42,16 @@ class Cells:
         self.order = order
         self.styles: dict[str, Style] = {}
         self.gap = 2
+        self._room = 0
+        self._arranged: list[Column] = []
+        self._arranged_of: list[Column] | None = None
+
+    @property
+    def columns(self) -> list[Column]:
+        """The model's, in the order that fits the width."""
+        if self._arranged_of is not self.model.columns:
+            self.fit(self._room)
+        return self._arranged
 
     @property
     def width(self) -> int:
@@ -53,10 +64,13 @@ class Cells:
         return sum(column.width + self.gap for column in self.model.columns if column.stays)
 
     def fit(self, width: int) -> None:
-        """Columns stand closer where that saves scrolling."""
+        """Columns stand closer where that saves scrolling; metrics without room go last (see `arranged`)."""
+        self._room = width
         self.gap = 2
         if self.width > width:
             self.gap = 1
+        self._arranged = arranged(self.model.columns, width)
+        self._arranged_of = self.model.columns
 
     def snug(self, most: int) -> int:
         """The widest part, of at most this width, that ends where a column ends."""
@@ -64,7 +78,7 @@ class Cells:
         if whole <= most:
             return whole
         edge, widest = -1, 0
-        for column in self.model.columns:
+        for column in arranged(self.model.columns, most):
             edge += column.width + 1
             if edge <= most:
                 widest = edge
@@ -97,7 +111,7 @@ class Cells:
     def _places(self) -> Iterator[tuple[int, Column]]:
         """Where each column begins that scrolls, and the column."""
         begin = self.frozen
-        for column in self.model.columns:
+        for column in self.columns:
             if not column.stays:
                 yield begin, column
                 begin += column.width + self.gap
@@ -109,7 +123,7 @@ class Cells:
         """The column under a place of the visible part."""
         position = x if x < self.frozen else x + left
         edge = 0
-        for column in self.model.columns:
+        for column in self.columns:
             edge += column.width + self.gap
             if position < edge:
                 return column
@@ -118,7 +132,7 @@ class Cells:
     def heading(self) -> list[Segment]:
         """Titles; the sorted one says which way."""
         segments: list[Segment] = []
-        for column in self.model.columns:
+        for column in self.columns:
             width, title = column.width, column.title
             text = title[:width].rjust(width) if column.right else title[:width].ljust(width)
             if column.key == self.order.sort_key:
@@ -141,7 +155,7 @@ class Cells:
         if status is CombinationStatus.WAITING or row in model.last:
             plain = styles["dim"]
         gap = Segment(" " * self.gap, None)
-        for column in model.columns:
+        for column in self.columns:
             kind, width = column.kind, column.width
             if kind == "rank":
                 pinned = row in self.order.pinned
@@ -171,6 +185,13 @@ class Cells:
                 else:
                     said = self._status(row, status, plain)
                     segments.append(Segment(said.text.rjust(width), said.style))
+            elif kind == "metric":
+                # A mean over some of the folds is not to be compared with any other.
+                if status is CombinationStatus.COMPLETE:
+                    text = numbers.with_deviation(model.values[column.key][row], model.deviations[column.key][row])
+                else:
+                    text = ""
+                segments.append(Segment(text.rjust(width), plain))
             elif kind == "seconds":
                 text = numbers.seconds(model.values["seconds"][row])
                 segments.append(Segment(text.rjust(width), plain))
@@ -227,3 +248,16 @@ class Cells:
         elif status is CombinationStatus.DIVERGED:
             style = self.styles["diverged"]
         return Segment(text, style)
+
+
+def arranged(columns: Sequence[Column], width: int) -> list[Column]:
+    """Columns in the order in which a table of this width shows them.
+
+    Metrics after the first stand behind the first one's as long as the other columns keep half of what is not frozen;
+    those for which there is no such room come last, so that they are the first ones out of sight.
+    """
+    metrics = [column for column in columns if column.kind == "metric"]
+    room = (width - sum(column.width + 1 for column in columns if column.stays)) // 2
+    taken = list(itertools.accumulate(column.width + 1 for column in metrics))
+    last = [column for column, edge in zip(metrics, taken, strict=True) if edge > room]
+    return [column for column in columns if column not in last] + last

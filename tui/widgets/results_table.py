@@ -260,7 +260,7 @@ class ResultsTable(ScrollView, can_focus=True):
 
     def action_sort_next(self, step: int) -> None:
         """Sort by the neighbouring column."""
-        keys = [column.key for column in self.model.columns]
+        keys = [column.key for column in self._cells.columns]
         if keys:
             place = keys.index(self.order.sort_key) if self.order.sort_key in keys else 0
             key = keys[(place + step) % len(keys)]

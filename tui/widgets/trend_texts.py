@@ -157,13 +157,15 @@ def top_text(
     complete: CompleteCombinations,
     top: list[TopCombination],
     tied: Collection[int] | None,
+    dropped: int,
     columns: list[Column],
     model: ResultsModel,
     width: int,
 ) -> Text:
     """The best combinations: every fold's score as a dot, the mean as a bar, and which are as good as the best.
 
-    `columns`: those that fit (see `fitting_columns`); `tied`: as for `top_combinations`.
+    `columns`: those that fit (see `fitting_columns`); `tied`: as for `top_combinations`; `dropped`: how many dropped
+    ones may be as good.
     """
     text = Text(no_wrap=True)
     scores = [score for combination in top for score in combination.scores]
@@ -187,8 +189,11 @@ def top_text(
         for column, wide in zip(columns, widths, strict=True):
             text.append(f"  {_cut(model.texts[column.key][combination.index] or ABSENT, wide):>{wide}}")
         text.append("\n")
-    if len(complete) > 1:
-        text.append(f"\n{_as_good(complete, tied)}\n", style="italic")
+    said = [_as_good(complete, tied)] if len(complete) > 1 else []
+    if dropped:
+        said.append(f"{dropped} that {'were' if dropped > 1 else 'was'} dropped may be as good")
+    if said:
+        text.append(f"\n{'; '.join(said)}\n", style="italic")
     return text
 
 
