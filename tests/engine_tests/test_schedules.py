@@ -158,7 +158,7 @@ def test_a_step_is_a_batch_and_the_last_one_is_partial() -> None:
         # Without a target Keras has no warm-up that the decay could come after.
         ("CosineDecay", {"decay_epochs": "all", "warmup_epochs": 2}, {"decay_steps": 3910, "warmup_steps": 1564}),
         ("CosineDecayRestarts", {"first_decay_epochs": 1.5}, {"first_decay_steps": 1173}),
-        ("PiecewiseConstantDecay", {"boundary_epochs": (1, 2.5)}, {"boundaries": [782, 1955]}),
+        ("PiecewiseConstantDecay", {"boundary_epochs": (1, 2.5)}, {"boundaries": [781, 1954]}),
     ],
 )
 def test_epochs_become_steps(name: str, arguments: dict[str, Any], resolved: dict[str, Any]) -> None:
