@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.spec import SearchSpec
 
 __all__ = ["Search", "SearchSpec", "list_sessions", "open_session"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "Search": "engine.search",

@@ -7,6 +7,9 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
+from engine.revisions import changed_rules
+from engine.settings import settings_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,8 +25,9 @@ class CheckpointFiles:
         self._folder, self._origin = folder / "checkpoints", origin
 
     def key(self, training: Training) -> str:
-        """All that decides a training but how long it is."""
-        return json.dumps([self._origin, training.split, training.trainer, training.params], sort_keys=True)
+        """All that decides a training but how long it is, with the rules that have changed and touch it."""
+        rules = changed_rules(settings_of(training.params), training.trainer)
+        return json.dumps([self._origin, training.split, training.trainer, training.params, *rules], sort_keys=True)
 
     def path(self, training: Training) -> Path:
         """The file of a training, whether it is there or not."""

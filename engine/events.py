@@ -81,8 +81,10 @@ class SearchStarted(Event, frozen=True):
 
     `splits` = folds x repeats (0 folds, in older records: as many as splits); `rows`: training rows in use; `cost`:
     planned work in units of `engine.plan.Training.cost`, what is already scored left out; `changed`: versions and CPU
-    that are no longer what the session began with, accepted by whoever resumed it; `only_save`: it trains no fits, a
-    model is to be saved; `passed_over`: sessions of which nothing was taken over, because others may have written them.
+    that are no longer what the session began with, accepted by whoever resumed it; `revision`: of the training's rules
+    (`engine.revisions`), 0 in records of version 0.1; `older`: which fits were scored by older ones;
+    `only_save`: it trains no fits, a model is to be saved; `passed_over`:
+    sessions of which nothing was taken over, because others may have written them.
     """
 
     session: str
@@ -102,6 +104,8 @@ class SearchStarted(Event, frozen=True):
     num_words: int = 10_000
     folds: int = 0
     only_save: bool = False
+    revision: int = 0
+    older: list[str] = []
     passed_over: int = 0
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from engine.spec import SearchSpec
 
 # Raise with every change of what the same spec means; older files are then never looked at again.
-_FORMAT = 1
+_FORMAT = 2
 _KEPT = 64  # files of one dataset, those read last: two bytes a row, repeat and stage
 _LONGEST_HEADER = 1000
 _CHECKSUM_BYTES = hashlib.sha256().digest_size
@@ -56,10 +56,20 @@ def folds_of(spec: SearchSpec, dataset: Dataset) -> NDArray[np.int16]:
 def assign_folds(spec: SearchSpec, labels: NDArray[np.integer]) -> NDArray[np.int16]:
     """The fold in which each row is validated, shape (stages x repeats, rows) int16; -1 beyond the stage's subsample.
 
-    Repeat r is `StratifiedKFold(folds, shuffle=True, random_state=seed + r)` over the subsample's labels. Raises
-    SpecError where the labels do not allow it.
+    Repeat r is `StratifiedKFold(folds, shuffle=True, random_state=partition_seed(seed, r))` over the subsample's
+    labels. Raises SpecError where the labels do not allow it.
     """
     return np.concatenate([_assign_folds(spec, labels, stage.subsample) for stage in spec.stages])
+
+
+def partition_seed(seed: int, repeat: int) -> int:
+    """What scikit-learn shuffles the rows of a repeat with: the seed itself for the first.
+
+    Later ones are drawn from both, so that the partitions of one seed are not those of the next.
+    """
+    if repeat == 0:
+        return seed % 2**32
+    return int(np.random.SeedSequence(seed, spawn_key=(repeat,)).generate_state(1)[0])
 
 
 def _assign_folds(spec: SearchSpec, labels: NDArray[np.integer], subsample: float | int) -> NDArray[np.int16]:
@@ -71,7 +81,7 @@ def _assign_folds(spec: SearchSpec, labels: NDArray[np.integer], subsample: floa
         raise SpecError("subsample", subsample, f"at most {len(labels)} rows") from error
     folds = np.full((spec.repeats, len(labels)), -1, np.int16)
     for repeat in range(spec.repeats):
-        splitter = StratifiedKFold(spec.folds, shuffle=True, random_state=(spec.seed + repeat) % 2**32)
+        splitter = StratifiedKFold(spec.folds, shuffle=True, random_state=partition_seed(spec.seed, repeat))
         with warnings.catch_warnings():
             # Rare classes with fewer rows than folds are usual here (Reuters); scorers that mind are checked later.
             warnings.filterwarnings("ignore", "The least populated class", UserWarning)

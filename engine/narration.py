@@ -47,6 +47,7 @@ def describe(event: events.Event, state: SearchState) -> str | None:
             return (
                 f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {event.classes} classes, "
                 f"{event.splits} splits, {event.workers} workers, {event.trainings} trainings to run{passed_over}"
+                f"{''.join(f'; scored by an older rule: {which}' for which in event.older)}"
             )
         case events.CombinationDropped():
             evidence = f" ({event.evidence})" if event.evidence else ""

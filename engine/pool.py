@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine import scratch
 from engine.access import create_file
 from engine.messages import LONGEST_LINE, FromWorker, ToWorker, decode_from_worker, encode
 from engine.whole_files import write_all
@@ -77,11 +78,12 @@ class Pool:
     """Some worker processes. Not safe for use from several threads.
 
     `command` starts a worker; it is told the number of its event pipe as its last argument and reads its orders
-    from standard input. `logs` is a folder for what workers print.
+    from standard input. `logs` is a folder for what workers print; `scratch` one that they may make, see there.
     """
 
     def __init__(self, logs: Path, command: Sequence[str] = WORKER_COMMAND) -> None:
         self.logs, self._command = logs, tuple(command)
+        self.scratch = scratch.new_name()
         self._workers: dict[int, _Worker] = {}
         self._selector = selectors.DefaultSelector()
 
@@ -107,7 +109,7 @@ class Pool:
                     stdout=log,
                     stderr=log,
                     pass_fds=(events_write,),
-                    env={**os.environ, **_ENVIRONMENT, **environment},
+                    env={**os.environ, **_ENVIRONMENT, scratch.VARIABLE: str(self.scratch), **environment},
                     start_new_session=True,  # ctrl-C in a terminal is the engine's to answer
                 )
         except BaseException:
@@ -212,6 +214,7 @@ class Pool:
             worker.process.wait()
         self._workers.clear()
         self._selector.close()
+        scratch.remove(self.scratch)
 
 
 def _kill_group(process: subprocess.Popen[bytes], number: int) -> None:

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from engine.data import Dataset
     from engine.space import Params
 
-# Scores come from the other packages alone: scikeras is the estimator's, and Python only calls them.
-_NO_MATTER = ("python", "scikeras")
+# Scores come from the other packages alone: scikeras is the estimator's, and Python only calls them. What this one
+# changes has a revision.
+_NO_MATTER = ("python", "scikeras", "foldwatch")
 
 
 @dataclass(frozen=True, eq=False)

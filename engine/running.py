@@ -22,9 +22,11 @@ from engine.errors import FoldwatchError, InputOutputError, UsageError, cannot_w
 from engine.inbox import Inbox
 from engine.model_place import check_model_place
 from engine.model_record import model_record, refit_epochs
+from engine.older_scores import scored_by_older_rules
 from engine.pool import Died, Pool, Said
 from engine.preparing import changed_versions
 from engine.recorder import Recorder
+from engine.revisions import REVISION
 from engine.staffing import data_order, start_worker
 from engine.state import SearchStatus
 from engine.translation import (
@@ -178,6 +180,8 @@ class RunningSearch:
                 num_words=spec.num_words,
                 folds=spec.folds,
                 only_save=self.only_save,
+                revision=REVISION,
+                older=scored_by_older_rules(self.state.combinations),
                 passed_over=self._passed_over,
             )
         )

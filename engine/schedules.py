@@ -144,6 +144,7 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
 def in_steps(schedule: str, arguments: Mapping[str, Any], epoch_steps: int, epochs: int) -> dict[str, Any]:
     """The arguments as Keras takes them: those in epochs turned into whole steps, at least one.
 
+    What changes after e epochs changes at the first step of the next, number round(`epoch_steps` x e).
     `epoch_steps`: steps in an epoch; "all" stretches to the end of a training of `epochs` epochs, after its warm-up.
     """
     resolved = dict(arguments)
@@ -157,7 +158,8 @@ def in_steps(schedule: str, arguments: Mapping[str, Any], epoch_steps: int, epoc
             warmup_steps = resolved.get("warmup_steps", 0) if resolved.get("warmup_target") is not None else 0
             resolved[in_steps_name] = max(1, epoch_steps * epochs - warmup_steps)
         elif isinstance(value, list | tuple):
-            resolved[in_steps_name] = [max(1, round(epoch_steps * item)) for item in value]
+            # Keras' boundary is the last step of the value before it, not the first of the next.
+            resolved[in_steps_name] = [max(0, round(epoch_steps * item) - 1) for item in value]
         else:
             resolved[in_steps_name] = max(1, round(epoch_steps * value))
     return resolved

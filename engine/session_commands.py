@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import UsageError
+from engine.older_scores import scored_by_older_rules
 from engine.options import AsJson, Identifier, Sessions
 from engine.printing import print_json, print_text, terminal_width
 from engine.regular_files import open_regular
@@ -77,6 +78,7 @@ def show(
                 ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
                 *(("taken over", f"{count} fits from {name}") for name, count in sorted(taken.items())),
                 *(("versions", change) for change in state.changed_versions),
+                *(("scored by an older rule", which) for which in scored_by_older_rules(state.combinations)),
                 ("took", in_words(state.elapsed(time.time() if found.liveness().alive else None))),
                 ("deadline", moment_in_words(state.deadline) if state.deadline else None),
                 ("foreseen", delay_in_words(state.delay) if state.delay and not state.status.is_finished else None),

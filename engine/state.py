@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine import events
+from engine.revisions import REVISION
 from engine.workload import Workload
 
 
@@ -152,6 +153,7 @@ class CombinationState:
     dropped: str = ""
     evidence: str = ""
     errors: dict[int, tuple[str, str]] = field(default_factory=dict)  # fold -> error, traceback
+    older_revisions: dict[int, int] = field(default_factory=dict)  # fold -> revision of the rules, where not today's
 
     @property
     def status(self) -> CombinationStatus:
@@ -549,6 +551,8 @@ class SearchState:
             return  # the first score counts, whoever sends another
         for metric in combination.scores:
             combination.scores[metric][event.fold] = event.scores.get(metric)
+        if self.started is not None and self.started.revision != REVISION:
+            combination.older_revisions[event.fold] = self.started.revision
         combination.seconds[event.fold] = event.seconds
         combination.score_seconds[event.fold] = event.score_seconds
         combination.curves[event.fold] = event.curve

@@ -15,6 +15,7 @@ from engine import machine
 from engine.early_stopping import EarlyStopping
 from engine.errors import FoldwatchError, SessionNotTrustedError
 from engine.folds import fold_rows
+from engine.older_scores import older_rules
 from engine.plan import effective
 from engine.predictions import read_block
 from engine.regular_files import NotMineError, open_mine
@@ -34,8 +35,9 @@ if TYPE_CHECKING:
     from engine.session import Session
     from engine.state import CombinationState
 
-# Rows of the fold, effective settings, trainer, and the rule that may have ended it before its last epoch.
-FitKey = tuple[str, Settings, str, EarlyStopping | None]
+# Rows of the fold, effective settings, trainer, the rule that may have ended it before its last epoch, and the rules of
+# training that touch it and were others when it was scored.
+FitKey = tuple[str, Settings, str, EarlyStopping | None, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,8 @@ def _keys(
         settings = settings_of(combination.params)
         for fold in range(spec.splits):
             split = combination.stage * spec.splits + fold
-            key = (digests[split], effective(settings, (rows[split],)), combination.trainer, spec.stopping)
-            yield (combination.index, fold), key
+            known = effective(settings, (rows[split],))
+            yield (combination.index, fold), (digests[split], known, combination.trainer, spec.stopping, ())
 
 
 def _fold_digest(repeat: NDArray[np.int16], fold: int) -> str:
@@ -131,7 +133,7 @@ def _comparable_sessions(session: Session) -> tuple[list[Session], int]:
             and theirs.data.digest == mine.data.digest
             and theirs.spec.get("seed") == mine.spec.get("seed")
             and theirs.cpu == machine.cpu_model()
-            and machine.versions().items() <= theirs.versions.items()
+            and _versions_that_matter().items() <= theirs.versions.items()
         ):
             if other.opened is open_mine:
                 others.append(other)
@@ -140,12 +142,17 @@ def _comparable_sessions(session: Session) -> tuple[list[Session], int]:
     return sorted(others, key=lambda other: -other.record.created), passed_over
 
 
+def _versions_that_matter() -> dict[str, str]:
+    """All but foldwatch's own, whose changes have revisions."""
+    return {name: version for name, version in machine.versions().items() if name != "foldwatch"}
+
+
 def _same_fits(key: FitKey, stopped_at: int | None) -> list[FitKey]:
     """What a fit is the same as: itself, and one that never ends early if this one did not."""
     rule = key[3]
     if rule is None or (rule.stop and stopped_at is not None):
         return [key]
-    return [key, (*key[:3], None)]
+    return [key, (*key[:3], None, key[4])]
 
 
 def _scored(
@@ -161,7 +168,7 @@ def _scored(
         if not combination.fits[fold].is_finished:
             continue
         stopped_at, stopped_score = combination.stopped_at[fold], combination.stopped_scores[fold]
-        for same in _same_fits(key, stopped_at):
+        for same in _same_fits((*key[:4], older_rules(combination, fold)), stopped_at):
             if same in wanted and seconds is not None:
                 yield (
                     same,

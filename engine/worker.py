@@ -16,7 +16,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import messages
+from engine import messages, scratch
 from engine.early_stopping import NEVER, Patience
 from engine.errors import FoldwatchError
 from engine.events import finite
@@ -67,6 +67,7 @@ class Orders:
                 for line in lines:
                     self._take(messages.decode_to_worker(line))
         finally:
+            scratch.leave(Path(os.environ.get(scratch.VARIABLE, "")))
             os._exit(0)
 
     def _take(self, order: messages.ToWorker) -> None:

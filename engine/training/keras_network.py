@@ -43,10 +43,10 @@ _refuse_other_settings()
 _let_gpu_memory_grow()
 
 
-def build_network(network: NetworkDescription, seed: int = 0, dtype: str = "float32") -> Any:
+def build_network(network: NetworkDescription, dtype: str = "float32") -> Any:
     """A `keras.Sequential` as the description says, uncompiled, with Keras' own random initial weights.
 
-    `seed`: the training's seed, from which each Dropout gets `randomness.dropout_seed`; `dtype`: of its dense layers.
+    `dtype`: of its dense layers. Its Dropout layers are for whoever trains it further: trainers draw `dropout_masks`.
     """
     layers = [keras.Input((network.width,))]
     penalty = keras.regularizers.L2(network.l2) if network.l2 > 0 else None
@@ -58,7 +58,7 @@ def build_network(network: NetworkDescription, seed: int = 0, dtype: str = "floa
         )
         if network.dropout > 0:
             layers.append(
-                keras.layers.Dropout(network.dropout, seed=dropout_seed(layer, seed), name=f"dropout_{layer + 1}")
+                keras.layers.Dropout(network.dropout, seed=dropout_seed(layer, 0), name=f"dropout_{layer + 1}")
             )
     output = "sigmoid" if network.outputs == 1 else "softmax"
     layers.append(keras.layers.Dense(network.outputs, output, name="output", dtype=dtype))

@@ -8,9 +8,11 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from engine.training.dropout_masks import mask, mask_keys
 from engine.training.interface import Checkpoint, Epoch
 from engine.training.keras_batches import (
     Evaluation,
@@ -21,7 +23,7 @@ from engine.training.keras_batches import (
     targets,
 )
 from engine.training.keras_network import build_network, build_optimizer, compile_network
-from engine.training.randomness import batch_order, dropout_seed, initial_weights
+from engine.training.randomness import batch_order, initial_weights
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -43,7 +45,7 @@ class BuiltNetwork:
         self.optimizer = build_optimizer(request.optimizer, request.optimizer_arguments, 0.001)
         compile_network(self.model, request.network, self.optimizer)
         self.evaluate = Evaluation(self.model, request.network)
-        self._dropouts = [layer for layer in self.model.layers if hasattr(layer, "seed_generator")]
+        self._masked_layers = len(request.network.hidden_units) if request.network.dropout > 0 else 0
         self._optimizer_start = [_compact(variable.numpy()) for variable in self.optimizer.variables]
         # Traced here, once, for any number of rows and any batch size; a call can never trace again.
         self.traced_epoch = tf.function(self._epoch, autograph=False).get_concrete_function(
@@ -51,16 +53,15 @@ class BuiltNetwork:
             tf.TensorSpec((None,), tf.int64),
             tf.TensorSpec((None,), tf.int32),
             tf.TensorSpec((None,), tf.float32),
+            tf.TensorSpec((None, self._masked_layers, 2), tf.int64),
             tf.TensorSpec((), tf.int32),
         )
 
-    def reset(self, weights: Sequence[NDArray[np.float32]], seed: int) -> None:
-        """Bring every variable to where a newly built model with these weights and this seed would start."""
+    def reset(self, weights: Sequence[NDArray[np.float32]]) -> None:
+        """Bring every variable to where a newly built model with these weights would start."""
         self.model.set_weights(weights)
         for variable, start in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
-        for layer, dropout in enumerate(self._dropouts):
-            dropout.seed_generator.state.assign([dropout_seed(layer, seed), 0])
 
     def checkpoint(self, epoch: int) -> Checkpoint:
         """Copies of every variable."""
@@ -75,17 +76,20 @@ class BuiltNetwork:
 
     def _variables(self) -> dict[str, Any]:
         """All that `reset` knows, by names that do not depend on what Keras has called them."""
-        states = [dropout.seed_generator.state for dropout in self._dropouts]
-        kinds = {"weight": self.model.weights, "optimizer": self.optimizer.variables, "random": states}
+        kinds = {"weight": self.model.weights, "optimizer": self.optimizer.variables}
         return {f"{kind}_{number}": one for kind, several in kinds.items() for number, one in enumerate(several)}
 
-    def train_epoch(self, rows: Rows, learning_rates: NDArray[np.float32], batch_size: int) -> float:
+    def train_epoch(
+        self, rows: Rows, learning_rates: NDArray[np.float32], batch_size: int, *, seed: int, epochs_before: int
+    ) -> float:
         """Train on the rows in their order, one rate for each batch; the mean loss of the rows while trained."""
+        steps = len(learning_rates)
         loss = self.traced_epoch(
             tf.constant(coordinates(rows, batch_size)),
             tf.constant(rows.indptr),
             tf.constant(rows.labels),
             tf.constant(learning_rates),
+            tf.constant(mask_keys(self._masked_layers, seed, epochs_before * steps, steps)),
             tf.constant(batch_size),
         )
         return float(loss)
@@ -94,14 +98,14 @@ class BuiltNetwork:
         """Copies of kernel and bias of every dense layer, first to last."""
         return [np.array(variable) for variable in self.model.get_weights()]
 
-    def _epoch(self, positions: Any, indptr: Any, labels: Any, learning_rates: Any, batch_size: Any) -> Any:
+    def _epoch(self, positions: Any, indptr: Any, labels: Any, learning_rates: Any, keys: Any, batch_size: Any) -> Any:
         rows = tf.shape(labels)[0]
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
             first = number * batch_size
             last = tf.minimum(first + batch_size, rows)
             ones = positions[indptr[first] : indptr[last]]
-            loss = self._step(ones, labels[first:last], learning_rates[number])
+            loss = self._step(ones, labels[first:last], learning_rates[number], keys[number])
             return number + 1, total + tf.cast(loss, tf.float64) * tf.cast(last - first, tf.float64)
 
         # One iteration at a time: each step reads the weights that the one before it wrote.
@@ -113,19 +117,31 @@ class BuiltNetwork:
         )
         return total / tf.cast(rows, tf.float64)
 
-    def _step(self, positions: Any, labels: Any, learning_rate: Any) -> Any:
+    def _step(self, positions: Any, labels: Any, learning_rate: Any, keys: Any) -> Any:
         """One batch, as `keras.Model.train_step` does it."""
         self.optimizer.learning_rate.assign(learning_rate)
         dense = dense_batch(positions, tf.shape(labels)[0], self.network.width)
         expected = targets(labels, self.network)
         with tf.GradientTape() as tape:
-            outputs = self.model(dense, training=True)
+            outputs = self._outputs(dense, keys) if self._masked_layers else self.model(dense, training=True)
             loss = self.model.compute_loss(x=dense, y=expected, y_pred=outputs, training=True)
             scaled = self.optimizer.scale_loss(loss)
         variables = self.model.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
         forget_custom_gradients()
         return loss
+
+    def _outputs(self, batch: Any, keys: Any) -> Any:
+        """The model's, with the kernel's masks in place of those that its Dropout layers would draw."""
+        masked = 0
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout):
+                units = self.network.hidden_units[masked]
+                batch = batch * mask(keys[masked], tf.shape(batch)[0], units, self.network.dropout)
+                masked += 1
+            else:
+                batch = layer(batch, training=True)
+        return batch
 
 
 class KerasTrainer:
@@ -174,12 +190,18 @@ class KerasTrainer:
         built = self._take(key) or BuiltNetwork(request)
         try:
             if start is None:
-                built.reset(initial_weights(request.network, request.seed), request.seed)
+                built.reset(initial_weights(request.network, request.seed))
             else:
                 built.restore(start)
             for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
                 order = batch_order(len(training), number, request.seed)
-                loss = built.train_epoch(training.take(order), rates[number - 1], request.batch_size)
+                loss = built.train_epoch(
+                    training.take(order),
+                    rates[number - 1],
+                    request.batch_size,
+                    seed=request.seed,
+                    epochs_before=number - 1,
+                )
                 yield _epoch(built, number, loss, validation)
         finally:
             self._keep(key, built)

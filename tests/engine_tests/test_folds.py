@@ -16,7 +16,7 @@ import pytest
 from engine import data
 from engine.data import open_cached
 from engine.errors import SpecError
-from engine.folds import _KEPT, assign_folds, fold_rows, folds_of
+from engine.folds import _KEPT, assign_folds, fold_rows, folds_of, partition_seed
 from engine.spec import SearchSpec
 from engine.whole_files import temporary_path
 from tests.fakes import SMALL
@@ -50,7 +50,7 @@ def test_folds_are_those_of_scikit_learn(dataset: Dataset) -> None:
     folds = assign_folds(spec_of(subsample=1.0, repeats=2, seed=5), labels)
     assert (folds.shape, folds.dtype) == ((2, len(labels)), np.dtype(np.int16))
     for repeat in range(2):
-        splitter = StratifiedKFold(3, shuffle=True, random_state=5 + repeat)
+        splitter = StratifiedKFold(3, shuffle=True, random_state=partition_seed(5, repeat))
         for fold, (training, validation) in enumerate(splitter.split(labels, labels)):
             assert np.flatnonzero(folds[repeat] == fold).tolist() == validation.tolist()
             assert fold_rows(spec_of(), folds)[repeat * 3 + fold] == len(training)
@@ -142,3 +142,9 @@ def test_what_cannot_be_split_is_refused_and_not_kept(dataset: Dataset) -> None:
         with pytest.raises(SpecError, match="subsample"):
             folds_of(spec_of(subsample=10**6), dataset)
     assert files(dataset) == []
+
+
+def test_repeats_of_neighbouring_seeds_share_no_partition() -> None:
+    seeds = [partition_seed(seed, repeat) for seed in range(50) for repeat in range(10)]
+    assert len(set(seeds)) == len(seeds)
+    assert [partition_seed(seed, 0) for seed in (0, 7, 2**32 - 1)] == [0, 7, 2**32 - 1]

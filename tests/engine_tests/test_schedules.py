@@ -158,7 +158,7 @@ def test_a_step_is_a_batch_and_the_last_one_is_partial() -> None:
         # Without a target Keras has no warm-up that the decay could come after.
         ("CosineDecay", {"decay_epochs": "all", "warmup_epochs": 2}, {"decay_steps": 3910, "warmup_steps": 1564}),
         ("CosineDecayRestarts", {"first_decay_epochs": 1.5}, {"first_decay_steps": 1173}),
-        ("PiecewiseConstantDecay", {"boundary_epochs": (1, 2.5)}, {"boundaries": [782, 1955]}),
+        ("PiecewiseConstantDecay", {"boundary_epochs": (1, 2.5)}, {"boundaries": [781, 1954]}),
     ],
 )
 def test_epochs_become_steps(name: str, arguments: dict[str, Any], resolved: dict[str, Any]) -> None:
@@ -169,3 +169,10 @@ def test_only_a_schedule_over_the_whole_training_depends_on_epochs() -> None:
     assert depends_on_epochs({"decay_epochs": "all", "initial_learning_rate": 0.1})
     assert not depends_on_epochs({"decay_epochs": 3, "boundaries": [1, 2]})
     assert not depends_on_epochs({})
+
+
+def test_a_value_changes_at_the_first_step_of_its_epoch() -> None:
+    for epoch_steps in (1, 2, 7):
+        resolved = in_steps("PiecewiseConstantDecay", {"boundary_epochs": (1, 2)}, epoch_steps, 3)
+        rates = learning_rates("PiecewiseConstantDecay", {**resolved, "values": [0.3, 0.2, 0.1]}, 3 * epoch_steps)
+        assert rates == [0.3] * epoch_steps + [0.2] * epoch_steps + [0.1] * epoch_steps

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import functools
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -22,7 +24,9 @@ import numba.extending
 import numpy as np
 import platformdirs
 
+from engine import scratch
 from engine.regular_files import is_my_folder
+from engine.training.kernel.linking import self_contained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,6 +39,22 @@ cgutils: Any = numba.core.cgutils
 
 # Reordering, contraction and reciprocals, but nothing that assumes away NaN or infinity: a diverged loss must show.
 _FAST_MATH = {"contract", "reassoc", "nsz", "arcp"}
+
+# What users can set for numba, by NUMBA_... in the environment or in its own file, and what it finds installed.
+_SETTINGS_THAT_MATTER = (
+    "BOUNDSCHECK",
+    "CPU_FEATURES",
+    "CPU_NAME",
+    "DEBUGINFO_DEFAULT",
+    "DISABLE_INTEL_SVML",
+    "ENABLE_AVX",
+    "LLVM_REFPRUNE_FLAGS",
+    "LLVM_REFPRUNE_PASS",
+    "LOOP_VECTORIZE",
+    "OPT",
+    "SLP_VECTORIZE",
+    "USING_SVML",
+)
 
 
 def compiled(function: _Function) -> _Function:
@@ -65,7 +85,7 @@ def _let_one_process_compile(dispatcher: Any) -> None:
 
     def alone(signature: Any) -> Any:
         # numba's own lock comes first: who waited for it with a file locked would hold up the thread that has it.
-        with numba.core.compiler_lock.global_compiler_lock, lock(name):
+        with numba.core.compiler_lock.global_compiler_lock, lock(name), self_contained():
             return compile_or_load(signature)
 
     dispatcher.compile = alone
@@ -90,35 +110,45 @@ def specialised(template: _Function, name: str, **parts: Callable[..., Any]) -> 
 
 @functools.cache
 def cache_folder() -> Path:
-    """Where compiled code lies: `$FOLDWATCH_CACHE`, else the user's cache folder, else a private temporary one.
+    """Where compiled code lies: in `$FOLDWATCH_CACHE`, else in the user's cache folder, else in a passing one.
 
     Its name holds a hash of the kernel's sources, the versions that matter and the CPU, because numba's cache does
-    not see an edited helper in another file.
+    not see an edited helper in another file. The passing folder is the search's, or this process's own; it is used
+    where the others cannot be written, or where somebody else could have written what would be run.
     """
     named = os.environ.get("FOLDWATCH_CACHE")
     for parent in (named, platformdirs.user_cache_dir("foldwatch")):
         if parent:
             folder = Path(parent) / f"kernel-{_fingerprint()}"
-            if _is_writable(folder):
+            if _is_good(folder):
                 return folder
-    return Path(tempfile.mkdtemp(prefix="foldwatch-kernel-"))
+    shared = os.environ.get(scratch.VARIABLE)
+    if shared:
+        return scratch.use(Path(shared))
+    own = scratch.use(scratch.new_name())
+    atexit.register(scratch.leave, own)
+    return own
 
 
 def _fingerprint() -> str:
+    """A hash of all that decides what machine code the kernel becomes."""
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     cpu = llvmlite.binding.get_host_cpu_name() + llvmlite.binding.get_host_cpu_features().flatten()
-    versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version)
-    digest.update(repr((versions, cpu)).encode())
+    versions = (numba.__version__, llvmlite.__version__, llvmlite.binding.llvm_version_info, np.__version__)
+    settings = [(name, repr(getattr(_settings, name, None))) for name in _SETTINGS_THAT_MATTER]
+    digest.update(repr((versions, sys.version, cpu, settings)).encode())
     return digest.hexdigest()[:16]
 
 
-def _is_writable(folder: Path) -> bool:
+def _is_good(folder: Path) -> bool:
+    """Make the folder; whether this user, and nobody else, can write to it or put another in its place."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What lies there is run: nobody else may have put it there.
-        if not is_my_folder(folder):
+        # What lies there is run: nobody else may have put it there, or may put something else in its place.
+        above = folder.parent.stat().st_mode
+        if not is_my_folder(folder) or (above & stat.S_IWOTH and not above & stat.S_ISVTX):
             return False
         with tempfile.TemporaryFile(dir=folder):
             return True
