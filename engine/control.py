@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from engine.errors import InputOutputError
+from engine.record_limits import Moment, Name, Number, Values, check_depth
 from engine.regular_files import TooLargeError, open_regular, owner_of, read_within
 from engine.whole_files import write_whole
 
@@ -41,53 +42,53 @@ class Stop(Request, frozen=True):
 class Skip(Request, frozen=True):
     """Do not run what is still missing of a combination."""
 
-    combination: int
+    combination: Number
 
 
 class Retry(Request, frozen=True):
     """Run the failed, skipped or dropped fits of a combination after all."""
 
-    combination: int
+    combination: Number
 
 
 class Save(Request, frozen=True):
     """Refit a combination (None: the best), save it at an absolute path, score it on the test set."""
 
-    path: str
-    combination: int | None = None
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4_096, pattern=r"^[^\x00]+$")]
+    combination: Number | None = None
 
 
 class SetDeadline(Request, frozen=True):
     """End by `at` (seconds since 1970), or `seconds` from when the engine reads this; neither: no deadline any more."""
 
-    at: float | None = None
-    seconds: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    at: Moment | None = None
+    seconds: Annotated[float, msgspec.Meta(gt=0, le=1e10)] | None = None
 
 
 class AddValues(Request, frozen=True):
     """Search more values of some hyperparameters, with all values of the others; as a spec's space writes them."""
 
-    values: dict[str, list[Any]]
+    values: Values
 
 
 class DropValues(Request, frozen=True):
     """Do not run what is still missing of the combinations whose parameter has this value."""
 
-    parameter: str
+    parameter: Name
     value: Any
 
 
 class PutFirst(Request, frozen=True):
     """Run what is missing of a combination before everything else that waits."""
 
-    combination: int
+    combination: Number
 
 
 class Clone(Request, frozen=True):
     """Add a copy of a combination with some hyperparameters changed, written as in a spec's space; it comes first."""
 
-    combination: int
-    changes: dict[str, Any]
+    combination: Number
+    changes: Annotated[dict[Name, Any], msgspec.Meta(max_length=1_000)]
 
 
 class Undo(Request, frozen=True):
@@ -144,8 +145,9 @@ def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
                 path.rename(control / f".refused-{name}")
         if content is not None:
             try:
+                check_depth(content)
                 taken.append(_decoder.decode(content))
-            except msgspec.MsgspecError as error:
+            except ValueError as error:  # of which msgspec's are
                 why = str(error)
         if why:
             refused.append(f"control/{name}: {why}")

@@ -154,7 +154,7 @@ def _scored(
     # What was scored with other versions cannot be told from the rest.
     if state.started is None or state.changed_versions or not set(metrics) <= set(state.scoring):
         return
-    for (index, fold), key in _keys(SearchSpec.from_values(other.record.spec), other.folds(), state.combinations):
+    for (index, fold), key in _keys(other.spec, other.folds(), state.combinations):
         combination = state.combinations[index]
         seconds, place = combination.seconds[fold], combination.curves[fold]
         if not combination.fits[fold].is_finished:

@@ -13,7 +13,6 @@ from engine.selection.resampling import DRAWS, resample
 from engine.selection.row_scores import candidates
 from engine.selection.ties import CONFIDENCE, may_be_best
 from engine.settings import settings_of
-from engine.spec import SearchSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.session import Session
+    from engine.spec import SearchSpec
     from engine.state import SearchState
 
 
@@ -30,7 +30,7 @@ def honest_best(session: Session, state: SearchState) -> HonestBest:
     best = state.best
     assert best is not None
     metric, place = state.scoring[0], found.indices.index(best.index)
-    spec = SearchSpec.from_values(session.record.spec)
+    spec = session.spec
     resampled = resample(found.row_scores, spec.seed)
     costs = [_cost(spec, state, index) for index in found.indices]
     of_best = resampled.scores[:, place]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from engine.events import CombinationsAdded, PlannedCombination
 from engine.state import SearchState
 from engine.tables import results_table, shown_parameter, varying
 from tests.tui_tests.scripted_search import Script
 
 
-def _state(*params: dict[str, object]) -> SearchState:
+def _state(*params: dict[str, Any]) -> SearchState:
     state = SearchState()
     state.apply(Script().start()[0])
     planned = [PlannedCombination(index=index, params=one, trainer="kernel") for index, one in enumerate(params)]
