@@ -328,6 +328,9 @@ DAMAGED: dict[str, tuple[Break, str]] = {
 UNREADABLE: dict[str, tuple[Break, str]] = {
     "a FIFO for the record": (_replace("search.json", _fifo), "is a FIFO, not a regular file"),
     "a FIFO for the journal": (_replace("journal.1.jsonl", _fifo), "is a FIFO, not a regular file"),
+    "a FIFO for the heartbeat": (_replace("heartbeat", _fifo), "is a FIFO, not a regular file"),
+    "a folder for the heartbeat": (_replace("heartbeat", _folder), "is a folder, not a regular file"),
+    "a FIFO for the folds": (_replace("folds.npy", _fifo), "is a FIFO, not a regular file"),
     "a folder for the journal": (_replace("journal.1.jsonl", _folder), "is a folder, not a regular file"),
     "a record of gigabytes": (_replace("search.json", _of_bytes(10 << 30)), f"more than the {LARGEST_RECORD}"),
     "a journal of gigabytes": (_replace("journal.1.jsonl", _of_bytes(10 << 30)), f"more than the {LARGEST_SEGMENT}"),
@@ -341,9 +344,6 @@ UNREADABLE: dict[str, tuple[Break, str]] = {
 
 # Nothing of these is lost: they are read as they are, or what they name is left out.
 HARMLESS: dict[str, Break] = {
-    "a FIFO for the heartbeat": _replace("heartbeat", _fifo),
-    "a folder for the heartbeat": _replace("heartbeat", _folder),
-    "a FIFO for the folds": _replace("folds.npy", _fifo),
     "folds of terabytes": _replace("folds.npy", _huge_folds),
     "no folds": lambda folder: (folder / "folds.npy").unlink(),
     "a FIFO for a log": _replace("worker.0.log", _fifo),
