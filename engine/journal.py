@@ -28,6 +28,7 @@ from engine.errors import (
     FoldwatchError,
     InputOutputError,
     SessionHeldError,
+    SessionNotTrustedError,
     SessionUnreadableError,
     cannot_work,
 )
@@ -49,7 +50,7 @@ from engine.record_limits import (
     Size,
     check_depth,
 )
-from engine.regular_files import NotRegularError, Opener, open_mine, open_regular, read_at
+from engine.regular_files import NotMineError, NotRegularError, Opener, open_mine, open_regular, read_at
 from engine.whole_files import sync_folder, temporary_path, write_all
 
 _LINE_BEGINS = re.compile(rb"[0-9a-f]{8} \[")
@@ -616,7 +617,8 @@ def unreadable(folder: Path, error: OSError) -> FoldwatchError:
     """What to raise where a file of a session's record cannot be read."""
     if error.errno in TOO_MANY_OPEN:
         return cannot_work(folder, error)
-    return SessionUnreadableError(f"{error.filename or folder}: cannot be read: {error.strerror or error}")
+    kind = SessionNotTrustedError if isinstance(error, NotMineError) else SessionUnreadableError
+    return kind(f"{error.filename or folder}: cannot be read: {error.strerror or error}")
 
 
 class EpochReader:

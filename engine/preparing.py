@@ -170,9 +170,9 @@ def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[s
 
 
 def announce_again(state: SearchState, spec: SearchSpec) -> None:
-    """Bring a state to what it will be when an engine has announced what a damaged record lost: how many there are.
+    """Bring a state to where an engine finds it once it has announced what the record lost, or never had.
 
-    A search that has not begun knows of its first combinations then.
+    The plan of a resume is made of its combinations: those that a damaged announcement kept waiting are among them.
     """
     state.apply(
         SearchStarted(

@@ -7,13 +7,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from engine.events import EpochEnded
+from engine.state import SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.events import Event
     from engine.session import Session
-    from engine.state import SearchState
 
 
 class PublishedState:
@@ -24,7 +24,8 @@ class PublishedState:
 
     def __init__(self, session: Session, segment: int) -> None:
         self._session, self._segment = session, segment
-        self._state: SearchState | None = None
+        # Before the first segment nothing is recorded.
+        self._state: SearchState | None = SearchState() if segment == 1 else None
         self._reading = threading.RLock()
         self._putting = threading.Lock()
         self._waiting: list[Event] = []

@@ -17,7 +17,7 @@ from engine.errors import FoldwatchError, SessionNotTrustedError
 from engine.folds import fold_rows
 from engine.plan import effective
 from engine.predictions import read_block
-from engine.regular_files import NotMineError, open_mine
+from engine.regular_files import open_mine
 from engine.session import list_names, open_session
 from engine.settings import Settings, settings_of
 from engine.spec import SearchSpec
@@ -83,7 +83,7 @@ def known_fits(prepared: Prepared, session: Session) -> KnownFits:
             for key, known in _scored(other, prepared.spec.scoring, wanted):
                 for place in wanted[key]:
                     found.setdefault(place, known)
-        except NotMineError:
+        except SessionNotTrustedError:
             passed_over += 1  # somebody exchanged it meanwhile
         except (FoldwatchError, OSError):
             continue

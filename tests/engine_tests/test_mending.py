@@ -64,10 +64,10 @@ def test_what_a_damaged_line_held_is_run_again(
     session = open_session("damaged", surroundings)
     assert session.status(session.state()) == summarise(session.folder).status == "damaged"
     search = Search.of_session("damaged", sessions=surroundings, worker_command=FAKE_WORKER)
-    assert not search.state.is_complete
+    before = search.state.is_complete
     list(search.run())
     assert search.outcome == "completed"
-    assert search.state.is_complete
+    assert (before, search.state.is_complete) == (False, True)
     assert same_results(search.cv_results_, results)
     # Every reader agrees with it: the record, the list that reads the heartbeat, and the command.
     state, listed = session.state(), summarise(session.folder)

@@ -449,7 +449,8 @@ def test_a_fault_of_the_reducer_is_not_taken_for_damage(monkeypatch: pytest.Monk
     def faulty(state: SearchState, event: events.FitScored) -> None:
         [][event.fold]
 
-    monkeypatch.setitem(_RULES, events.FitScored, faulty)
+    rules: dict[Any, Any] = _RULES
+    monkeypatch.setitem(rules, events.FitScored, faulty)
     with pytest.raises(IndexError):
         _state(_scored(0, 0, 0.5))
 
@@ -457,16 +458,16 @@ def test_a_fault_of_the_reducer_is_not_taken_for_damage(monkeypatch: pytest.Monk
 def test_damage_is_open_until_an_engine_has_gone_on_after_it() -> None:
     state = _state(*(_scored(index, fold, 0.5) for index in range(3) for fold in range(2)))
     state.apply(events.SearchFinished(time=NOON, outcome="completed"))
-    assert state.is_complete
+    complete = [state.is_complete]
     state.note_damages([Damage("journal.1.jsonl", 7, "the checksum does not fit", 1)])
     assert state.damages == ["journal.1.jsonl at byte 7: the checksum does not fit"]
-    assert not state.is_complete
+    complete.append(state.is_complete)
     state.apply(_started(NOON + 20, segment=2, only_save=True))
     assert state.damages
     state.apply(_started(NOON + 30, segment=3))
     state.apply(events.SearchFinished(time=NOON + 31, outcome="completed"))
     assert state.damages == []
-    assert state.is_complete
+    assert [*complete, state.is_complete] == [True, False, True]
 
 
 def test_completed_is_not_complete_while_fits_are_missing() -> None:
