@@ -1,6 +1,6 @@
 """The bounds of everything that is parsed: how deep, how long, how many; checked before memory and time are spent.
 
-A text is checked before its parser sees it (`check_toml`, `check_json`), values when they are there (`check_value`):
+A text is checked before its parser sees it (`check_toml`), values when they are there (`check_value`):
 those of a spec, of a request, of a call. Deeper than this is nothing that means something, and recursion over what
 was checked cannot fail. Every refusal is one line that names the place and the limit.
 """
@@ -39,7 +39,6 @@ _TOML = re.compile(
     r"|(?P<dot>\.)|(?P<open>[\[{])|(?P<close>[\]}])|(?P<blank>[ \t]+)|\#[^\n]*|[^\"'#\[\]{}.A-Za-z0-9_ \t-]+",
     re.DOTALL,
 )
-_JSON = re.compile(r'"(?:[^"\\]|\\.)*+"?|(?P<open>[\[{])|(?P<close>[\]}])', re.DOTALL)
 
 
 def check_toml(text: str, place: str) -> None:
@@ -56,15 +55,6 @@ def check_toml(text: str, place: str) -> None:
         if dots >= DEEPEST or depth > DEEPEST:
             line = text.count("\n", 0, token.start()) + 1
             raise _too_deep(f"{place}: line {line}", "TOML with ")
-
-
-def check_json(text: str, place: str) -> None:
-    """Raises SpecError where lists and tables of a JSON text are too deep in each other."""
-    depth = 0
-    for token in _JSON.finditer(text):
-        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
-        if depth > DEEPEST:
-            raise _too_deep(place)
 
 
 def check_text(text: str, place: str, longest: int = LONGEST_TEXT) -> None:

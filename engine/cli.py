@@ -298,8 +298,8 @@ def resume(
     found = session.open_session(identifier, folder)
     check_retries(found, retry or [])
     console = Console()
-    status = str(found.state().status)
-    if found.liveness().alive and status == "paused":
+    state = found.state()
+    if found.liveness().alive and str(state.status) == "paused":
         found.request(control.Resume())
         for number in retry or []:
             found.request(control.Retry(combination=number))
@@ -307,9 +307,11 @@ def resume(
             found.request(request_of(Deadline.read(deadline)))
         console.say(f"{identifier}: asked its engine to go on")
         return 0
-    if status == "completed" and not retry and not as_json:
+    if state.is_complete and not retry and not as_json:
         console.say(f"{identifier} is complete: nothing is left to run; its results: {found.command('show')}")
         return 0
+    if damage := found.damage_in_words(state):
+        console.say(damage)
     if detach:
         arguments = ["resume", identifier]
         arguments += ["--take-over", take_over] if take_over else []
@@ -483,6 +485,8 @@ def _save(search: Any, to: Path, combination: int | None, choose: str, *, as_jso
     request = search.save_request(to, combination, choose)
     state = search.state
     looks = state.all_test_looks
+    if damage := search.session.damage_in_words(state):
+        console.say(f"note: {damage}")
     for warning in search.save_warnings(request):
         console.say(f"note: {warning}")
     if looks:

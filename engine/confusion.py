@@ -100,7 +100,7 @@ def errors_of(
     if not 0 <= index < len(state.combinations):
         message = f"combination {index} is not accepted; accepted: 0 to {len(state.combinations) - 1}"
         raise UsageError(message)
-    names = dataset_facts(str(session.record.spec["dataset"])).label_names
+    names = dataset_facts(session.spec.dataset).label_names
     found = _predictions(session, state, index, len(names))
     rows = np.concatenate([numbers for numbers, _ in found])
     labels, classes = (
@@ -136,6 +136,8 @@ def _predictions(
     for split, place in enumerate(combination.predictions):
         # Each stage has its own rows, repeat after repeat.
         repeat, fold = divmod(combination.stage * state.splits + split, count)
+        if repeat >= len(folds):  # a record that does not fit its folds
+            continue
         rows = np.flatnonzero(folds[repeat] == fold)
         one = session.predictions(place) if place else None
         if one is not None and len(one) == len(rows) and max(one.labels.max(), one.classes.max()) < classes:
@@ -188,9 +190,9 @@ def _worst(rows: NDArray[np.intp], losses: NDArray[np.float32], wrong: NDArray[n
 
 def _words(session: Session, rows: NDArray[np.intp], data_dir: Path | None) -> list[tuple[str, ...]]:
     """How the texts of training rows begin; none of any where the search's data are not at hand. Nothing is fetched."""
-    spec, record = session.record.spec, session.record
+    spec, record = session.spec, session.record
     folder = data_dir or (Path(record.data_dir) if record.data_dir else None)
-    name = str(spec["dataset"])
+    name = spec.dataset
     try:
         at_hand = data.whereabouts(name, folder).at_hand
     except DataError:
@@ -199,7 +201,7 @@ def _words(session: Session, rows: NDArray[np.intp], data_dir: Path | None) -> l
         at_hand = False
     if not at_hand:
         return [()] * len(rows)
-    num_words = int(spec["num_words"])
+    num_words = spec.num_words
     digest = data.load(name, num_words=num_words, data_dir=folder).digest
     if digest != record.data.digest:
         if data_dir is not None:

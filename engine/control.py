@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from engine.bounds import LATEST, LONGEST_SPAN, check_json
-from engine.errors import InputOutputError, SpecError, UsageError
+from engine.bounds import LATEST, LONGEST_SPAN
+from engine.errors import InputOutputError, UsageError
+from engine.record_limits import Name, Number, Values, check_depth
 from engine.regular_files import TooLargeError, open_regular, owner_of, read_within
 from engine.whole_files import write_whole
 
@@ -42,20 +43,20 @@ class Stop(Request, frozen=True):
 class Skip(Request, frozen=True):
     """Do not run what is still missing of a combination."""
 
-    combination: int
+    combination: Number
 
 
 class Retry(Request, frozen=True):
     """Run the failed, skipped or dropped fits of a combination after all."""
 
-    combination: int
+    combination: Number
 
 
 class Save(Request, frozen=True):
     """Refit a combination (None: the best), save it at an absolute path, score it on the test set."""
 
-    path: str
-    combination: int | None = None
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4_096, pattern=r"^[^\x00]+$")]
+    combination: Number | None = None
 
 
 class SetDeadline(Request, frozen=True):
@@ -71,28 +72,28 @@ class AddValues(Request, frozen=True):
     `allow_large`: as a spec says it.
     """
 
-    values: dict[str, list[Any]]
+    values: Values
     allow_large: bool = False
 
 
 class DropValues(Request, frozen=True):
     """Do not run what is still missing of the combinations whose parameter has this value."""
 
-    parameter: str
+    parameter: Name
     value: Any
 
 
 class PutFirst(Request, frozen=True):
     """Run what is missing of a combination before everything else that waits."""
 
-    combination: int
+    combination: Number
 
 
 class Clone(Request, frozen=True):
     """Add a copy of a combination with some hyperparameters changed, written as in a spec's space; it comes first."""
 
-    combination: int
-    changes: dict[str, Any]
+    combination: Number
+    changes: Annotated[dict[Name, Any], msgspec.Meta(max_length=1_000)]
 
 
 class Undo(Request, frozen=True):
@@ -156,9 +157,9 @@ def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
                 path.rename(control / f".refused-{name}")
         if content is not None:
             try:
-                check_json(content.decode(errors="replace"), "request")
+                check_depth(content)
                 taken.append(_decoder.decode(content))
-            except (SpecError, msgspec.MsgspecError) as error:
+            except ValueError as error:  # of which msgspec's are
                 why = str(error)
         if why:
             refused.append(f"control/{name}: {why}")

@@ -46,7 +46,7 @@ class Course:
         self._record, self._known, self._clock = record, known, clock
         self._plan = prepared.plan
         self.agenda = Agenda(prepared.plan, state)
-        self._begun_with = state.begun_with or len(prepared.plan.combinations)
+        self._begun_with = state.begun_with or prepared.begun_with or len(prepared.plan.combinations)
         first = prepared.plan.combinations[0].params
         self._strategy = strategy_of(prepared.spec, self._begun_with, first, session.predictions)
         origin = f"{prepared.dataset.digest} {session.record.data.folds_sha256} {prepared.spec.seed}"
@@ -60,12 +60,13 @@ class Course:
     def _is_unfinished(self, training: Training) -> bool:
         """Whether a training has fits left that are not known; before the search has begun all of them are left."""
         combinations = self._state.combinations
-        return any(
-            (fit.combination, training.fold) not in self._known
-            and not (combinations and combinations[fit.combination].dropped)
-            and not (combinations and combinations[fit.combination].fits[training.fold].is_finished)
-            for fit in training.fits
-        )
+        for fit in training.fits:
+            # What a damaged record lost is announced again when the search has begun.
+            one = combinations[fit.combination] if fit.combination < len(combinations) else None
+            is_left = one is None or not (one.dropped or one.fits[training.fold].is_finished)
+            if is_left and (fit.combination, training.fold) not in self._known:
+                return True
+        return False
 
     def begin(self) -> None:
         """Announce what the search begins with, take over what is known, and put the rest on the agenda."""
@@ -83,7 +84,8 @@ class Course:
 
     def _first_combinations(self) -> list[events.PlannedCombination]:
         planned = []
-        for combination in self._plan.combinations:
+        # What was added later stands in the record, and counts as soon as these are announced again.
+        for combination in self._plan.combinations[: self._begun_with]:
             epochs, folds = self._strategy.first(combination.index)
             planned.append(structs.replace(combination, epochs_allowed=epochs, folds_allowed=folds))
         return planned

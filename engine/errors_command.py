@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from engine.options import AsJson, DataDir, Identifier, Sessions
-from engine.printing import print_json, print_text, terminal_width
+from engine.printing import print_json, print_note, print_text, terminal_width
+from engine.safe_text import clean
 
 
 def errors(
@@ -26,8 +27,9 @@ def errors(
 
     found = open_session(identifier, sessions_folder(sessions))
     state = found.state()
+    print_note(clean(found.damage_in_words(state)))
     wrong = errors_of(found, state, combination, most=most, data_dir=data_dir)
     if as_json:
-        print_json({"session": found.id, **asdict(wrong)})
+        print_json({"session": found.id, **asdict(wrong), "damages": state.damages})
     else:
         print_text(errors_text(wrong, state.splits, terminal_width()))

@@ -8,15 +8,43 @@ never sent: every reader derives them with `engine.state.SearchState`.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+from engine.record_limits import (
+    Checksum,
+    Count,
+    Duration,
+    Epochs,
+    Finite,
+    LongText,
+    Moment,
+    Name,
+    Number,
+    Parameters,
+    Place,
+    ProcessNumber,
+    Rate,
+    Scores,
+    Segment,
+    Size,
+    Splits,
+    Stage,
+    Text,
+    Values,
+    check_depth,
+)
+
+_Numbers = Annotated[list[Number], Meta(max_length=1_000_000)]
+_Names = Annotated[list[Name], Meta(max_length=1_000)]
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
     """A fact; every event carries when it happened. None refers to another, so none needs to be garbage-collected."""
 
-    time: float
+    time: Moment
 
 
 class PlannedCombination(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -27,53 +55,53 @@ class PlannedCombination(msgspec.Struct, frozen=True, kw_only=True, omit_default
     strategy decides on it, None: in full.
     """
 
-    index: int
-    params: dict[str, Any]
-    trainer: str
-    trainer_reason: str = ""
-    same_as: int | None = None
-    stage: int = 0
-    epochs_allowed: int | None = None
-    folds_allowed: int | None = None
+    index: Number
+    params: Parameters
+    trainer: Name
+    trainer_reason: Text = ""
+    same_as: Number | None = None
+    stage: Stage = 0
+    epochs_allowed: Epochs | None = None
+    folds_allowed: Number | None = None
 
 
 class Dropped(msgspec.Struct, frozen=True, array_like=True):
     """A combination that a strategy dropped, and on what evidence."""
 
-    combination: int
-    evidence: str
+    combination: Number
+    evidence: Text
 
 
 class Allowance(msgspec.Struct, frozen=True, array_like=True):
     """How far a combination may be trained: to so many epochs, on so many folds; None: on to the end, on all."""
 
-    combination: int
-    epochs: int | None = None
-    folds: int | None = None
+    combination: Number
+    epochs: Epochs | None = None
+    folds: Number | None = None
 
 
 class ServedFit(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A fit that a training serves: it is scored when `epochs` epochs are done, its own or those of a rung."""
 
-    combination: int
-    epochs: int
+    combination: Number
+    epochs: Epochs
 
 
 class CurvePlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a curve lies: byte `offset` of `curves.<segment>.jsonl`, `length` bytes."""
 
-    segment: int
-    offset: int
-    length: int
+    segment: Segment
+    offset: Size
+    length: Size
 
 
 class PredictionsPlace(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Where a fit's predictions lie: byte `offset` of `predictions.<segment>.bin`, `length` bytes of that CRC-32."""
 
-    segment: int
-    offset: int
-    length: int
-    checksum: int
+    segment: Segment
+    offset: Size
+    length: Size
+    checksum: Checksum
 
 
 class SearchStarted(Event, frozen=True):
@@ -87,47 +115,47 @@ class SearchStarted(Event, frozen=True):
     sessions of which nothing was taken over, because others may have written them.
     """
 
-    session: str
-    segment: int
-    dataset: str
+    session: Name
+    segment: Segment
+    dataset: Name
     synthetic: bool
-    rows: int
-    classes: int
-    splits: int
-    scoring: list[str]
-    workers: int
-    trainings: int
-    cost: float
-    host: str
-    pid: int
-    changed: list[str] = []
-    num_words: int = 10_000
-    folds: int = 0
+    rows: Count
+    classes: Count
+    splits: Splits
+    scoring: Annotated[list[Name], Meta(min_length=1, max_length=1_000)]
+    workers: Count
+    trainings: Count
+    cost: Duration
+    host: Name
+    pid: ProcessNumber
+    changed: _Names = []
+    num_words: Count = 10_000
+    folds: Number = 0
     only_save: bool = False
-    revision: int = 0
-    older: list[str] = []
-    passed_over: int = 0
+    revision: Count = 0
+    older: _Names = []
+    passed_over: Count = 0
 
 
 class CombinationsAdded(Event, frozen=True):
     """Combinations joined the search, in order; the strategy means to add `to_come` more."""
 
     combinations: list[PlannedCombination]
-    to_come: int = 0
+    to_come: Number = 0
 
 
 class CombinationDropped(Event, frozen=True):
     """A combination will not be finished: why, and on what evidence."""
 
-    combination: int
-    reason: str
-    evidence: str = ""
+    combination: Number
+    reason: Text
+    evidence: Text = ""
 
 
 class CombinationRestored(Event, frozen=True):
     """A dropped, skipped or failed combination is to be finished after all."""
 
-    combination: int
+    combination: Number
 
 
 class RoundDecided(Event, frozen=True):
@@ -136,12 +164,12 @@ class RoundDecided(Event, frozen=True):
     `to_come`: combinations that it means to add later.
     """
 
-    strategy: str
-    words: str
+    strategy: Name
+    words: Text
     dropped: list[Dropped] = []
     allowed: list[Allowance] = []
     added: list[PlannedCombination] = []
-    to_come: int = 0
+    to_come: Number = 0
 
 
 class Steered(Event, frozen=True):
@@ -151,40 +179,40 @@ class Steered(Event, frozen=True):
     space, as a spec writes them.
     """
 
-    words: str
+    words: Text
     added: list[PlannedCombination] = []
-    dropped: list[int] = []
-    restored: list[int] = []
-    first: list[int] = []
-    widened: dict[str, list[Any]] = {}
+    dropped: _Numbers = []
+    restored: _Numbers = []
+    first: _Numbers = []
+    widened: Values = {}
     undoes: bool = False
 
 
 class WorkerStarted(Event, frozen=True):
     """A worker process is ready; `device` is "cpu" or "gpu:<number>"."""
 
-    worker: int
-    pid: int
-    device: str
+    worker: Number
+    pid: ProcessNumber
+    device: Name
 
 
 class WorkerDied(Event, frozen=True):
     """A worker process ended unasked: with an exit code, or by a signal (its name)."""
 
-    worker: int
-    pid: int
-    exit_code: int | None = None
-    signal: str = ""
-    training: int | None = None
-    reason: str = ""
+    worker: Number
+    pid: ProcessNumber
+    exit_code: Annotated[int, Meta(ge=-(1 << 31), lt=1 << 32)] | None = None
+    signal: Name = ""
+    training: Number | None = None
+    reason: Text = ""
 
 
 class WorkerRecycled(Event, frozen=True):
     """A worker process was replaced on purpose."""
 
-    worker: int
-    pid: int
-    reason: str
+    worker: Number
+    pid: ProcessNumber
+    reason: Text
 
 
 class TrainingStarted(Event, frozen=True):
@@ -193,27 +221,27 @@ class TrainingStarted(Event, frozen=True):
     It ends after `epochs` epochs, and goes on after `start` where a checkpoint is at hand.
     """
 
-    training: int
-    worker: int
-    fold: int
-    fits: list[ServedFit]
-    epochs: int
-    steps_per_epoch: int
-    cost: float
-    trainer: str
+    training: Number
+    worker: Number
+    fold: Number
+    fits: Annotated[list[ServedFit], Meta(min_length=1)]
+    epochs: Epochs
+    steps_per_epoch: Count
+    cost: Duration
+    trainer: Name
     seed: int
-    start: int = 0
+    start: Epochs = 0
 
 
 class EpochEnded(Event, frozen=True):
     """An epoch of a training ended; `learning_rate` is the one its last step used."""
 
-    training: int
-    epoch: int
-    loss: float | None
-    validation_loss: float | None
-    validation_score: float | None
-    learning_rate: float
+    training: Number
+    epoch: Epochs
+    loss: Finite | None
+    validation_loss: Finite | None
+    validation_score: Finite | None
+    learning_rate: Rate
     diverged: bool = False
 
 
@@ -228,30 +256,30 @@ class FitScored(Event, frozen=True):
     it would have, with `stopped_score` for the first metric, had it not been told to go on.
     """
 
-    combination: int
-    fold: int
-    training: int
-    epochs: int
-    scores: dict[str, float | None]
-    seconds: float
+    combination: Number
+    fold: Number
+    training: Number
+    epochs: Epochs
+    scores: Scores
+    seconds: Duration
     diverged: bool = False
     curve: CurvePlace | None = None
     predictions: PredictionsPlace | None = None
-    taken_from: str = ""
-    stopped_at: int | None = None
-    stopped_score: float | None = None
-    score_seconds: float | None = None
+    taken_from: Name = ""
+    stopped_at: Epochs | None = None
+    stopped_score: Finite | None = None
+    score_seconds: Duration | None = None
 
 
 class RungScored(Event, frozen=True):
     """A fit was scored on its way, after fewer epochs than its own: a strategy decides by it whether it goes on."""
 
-    combination: int
-    fold: int
-    training: int
-    epochs: int
-    scores: dict[str, float | None]
-    seconds: float
+    combination: Number
+    fold: Number
+    training: Number
+    epochs: Epochs
+    scores: Scores
+    seconds: Duration
     curve: CurvePlace | None = None
     predictions: PredictionsPlace | None = None
 
@@ -259,20 +287,20 @@ class RungScored(Event, frozen=True):
 class FitFailed(Event, frozen=True):
     """A fit raised or lost its worker too often; `traceback` is text."""
 
-    combination: int
-    fold: int
-    training: int
-    error: str
-    traceback: str = ""
+    combination: Number
+    fold: Number
+    training: Number
+    error: LongText
+    traceback: LongText = ""
 
 
 class FitRetried(Event, frozen=True):
     """A fit will run once more."""
 
-    combination: int
-    fold: int
-    training: int
-    reason: str
+    combination: Number
+    fold: Number
+    training: Number
+    reason: LongText
 
 
 class SearchPaused(Event, frozen=True):
@@ -286,7 +314,7 @@ class SearchResumed(Event, frozen=True):
 class DeadlineSet(Event, frozen=True):
     """The search is to end by `at`, in seconds since 1970; None: it may take as long as it takes."""
 
-    at: float | None = None
+    at: Moment | None = None
 
 
 class DelayForeseen(Event, frozen=True):
@@ -295,37 +323,37 @@ class DelayForeseen(Event, frozen=True):
     `proposals`: what could be left out, how much time that saves and what it may cost, in words.
     """
 
-    least: float
-    most: float
-    left: float
+    least: Duration
+    most: Duration
+    left: Annotated[float, Meta(ge=-1e12, le=1e12)]
     is_certain: bool = False
-    proposals: list[str] = []
+    proposals: Annotated[list[Text], Meta(max_length=1_000)] = []
 
 
 class RefitStarted(Event, frozen=True):
     """A worker began to train a combination on all training rows; the model is to lie at `path`."""
 
-    combination: int
-    epochs: int
-    path: str
+    combination: Number
+    epochs: Epochs
+    path: Place
 
 
 class RefitEpochEnded(Event, frozen=True):
     """An epoch of the refit on all training rows ended; `path` is where the model is to lie."""
 
-    combination: int
-    epoch: int
-    epochs: int
-    loss: float | None
-    path: str = ""
+    combination: Number
+    epoch: Epochs
+    epochs: Epochs
+    loss: Finite | None
+    path: Place = ""
 
 
 class ModelSaved(Event, frozen=True):
     """A refitted model lies, whole and checked, at `path`."""
 
-    combination: int
-    path: str
-    sha256: str
+    combination: Number
+    path: Place
+    sha256: Name
 
 
 class TestScored(Event, frozen=True):
@@ -333,25 +361,25 @@ class TestScored(Event, frozen=True):
 
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
-    combination: int
-    scores: dict[str, float]
-    rows: int
+    combination: Number
+    scores: Annotated[dict[Name, Finite], Meta(max_length=1_000)]
+    rows: Count
 
 
 class SaveFailed(Event, frozen=True):
     """A model could not be refitted or saved; nothing was left at `path`."""
 
-    combination: int
-    path: str
-    error: str
-    traceback: str = ""
+    combination: Annotated[int, Meta(ge=-1, lt=10_000_000)]
+    path: Place
+    error: LongText
+    traceback: LongText = ""
 
 
 class SearchFinished(Event, frozen=True):
     """The engine's work on the search ended."""
 
     outcome: Literal["completed", "stopped", "interrupted", "failed"]
-    message: str = ""
+    message: Text = ""
 
 
 AnyEvent = (
@@ -392,7 +420,11 @@ def to_json(event: Event) -> bytes:
 
 
 def from_json(line: bytes | str) -> AnyEvent:
-    """The event of one line; raises `msgspec.DecodeError` or `msgspec.ValidationError` for anything else."""
+    """The event of one line.
+
+    Raises `msgspec.DecodeError` or `msgspec.ValidationError` for anything else, ValueError for what is nested too deep.
+    """
+    check_depth(line if isinstance(line, bytes) else line.encode())
     event: AnyEvent = _decoder.decode(line)
     return event
 

@@ -10,25 +10,53 @@ from __future__ import annotations
 import binascii
 import contextlib
 import errno
-import operator
 import os
 import re
 import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from engine.access import create_file
-from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
+from engine.errors import (
+    TOO_MANY_OPEN,
+    CannotCreateError,
+    FoldwatchError,
+    InputOutputError,
+    SessionHeldError,
+    SessionNotTrustedError,
+    SessionUnreadableError,
+    cannot_work,
+)
 from engine.events import AnyEvent, CurvePlace, EpochEnded, Event, PredictionsPlace, from_json
-from engine.regular_files import Opener, open_mine, open_regular, read_at
+from engine.record_limits import (
+    LARGEST_CURVE,
+    LARGEST_SEGMENT,
+    LONGEST_LINE,
+    MOST_DAMAGES,
+    MOST_SEGMENTS,
+    Checksum,
+    Duration,
+    Finite,
+    Name,
+    Number,
+    ProcessNumber,
+    Rate,
+    Segment,
+    Size,
+    check_depth,
+)
+from engine.regular_files import NotMineError, NotRegularError, Opener, open_mine, open_regular, read_at
 from engine.whole_files import sync_folder, temporary_path, write_all
 
 _LINE_BEGINS = re.compile(rb"[0-9a-f]{8} \[")
 _SEGMENT_NAME = re.compile(r"journal\.([1-9][0-9]{0,8})\.jsonl")
 _LINES_AT_ONCE = 4096
+_CHUNK_BYTES = 8 << 20
 # What a file system says that knows no second name for a file: FAT, some network and user-space ones.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 _TAIL_BYTES = 4 << 20  # how much of the newest curves file a new follower reads for the trainings now running
@@ -40,36 +68,36 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
     `namespace`: in which of its machine's containers it has this number; see `process_namespace`.
     """
 
-    host: str
-    boot: str
-    pid: int
-    process_started: float
-    namespace: str = ""
+    host: Name
+    boot: Name
+    pid: ProcessNumber
+    process_started: Duration
+    namespace: Name = ""
 
 
 class Seal(msgspec.Struct, frozen=True, kw_only=True):
     """How much of an older segment counts: its first `length` bytes, whose CRC-32 is `checksum`."""
 
-    segment: int
-    length: int
-    checksum: int
+    segment: Segment
+    length: Size
+    checksum: Checksum
 
 
 class SegmentOpened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """A segment's first line."""
 
     owner: Owner
-    seals: list[Seal]
+    seals: Annotated[list[Seal], Meta(max_length=MOST_SEGMENTS)]
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The epochs of a training up to a scored one, an entry an epoch; None where a number was not finite."""
 
-    training: int
-    loss: list[float | None]
-    validation_loss: list[float | None]
-    validation_score: list[float | None]
-    learning_rate: list[float]
+    training: Number
+    loss: list[Finite | None]
+    validation_loss: list[Finite | None]
+    validation_score: list[Finite | None]
+    learning_rate: list[Rate]
 
     def up_to(self, epochs: int) -> Curve:
         """Its first epochs."""
@@ -84,11 +112,15 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 @dataclass(frozen=True)
 class Damage:
-    """A place in the record that could not be read."""
+    """A place in the record of which something is lost; `segment`: the number of the file's."""
 
     file: str
     offset: int
     why: str
+    segment: int
+
+    def __str__(self) -> str:
+        return f"{self.file} at byte {self.offset}: {self.why}"
 
 
 _header_decoder = msgspec.json.Decoder(tuple[int, SegmentOpened])
@@ -129,9 +161,16 @@ def unframe_all(lines: list[bytes]) -> list[bytes] | None:
 
 
 def segment_numbers(folder: Path) -> list[int]:
-    """The numbers of the segments in a session's folder, ascending."""
+    """The numbers of the segments in a session's folder, ascending.
+
+    Raises OSError if the folder cannot be listed, SessionUnreadableError for more of them than a session can have.
+    """
     names = (_SEGMENT_NAME.fullmatch(name) for name in os.listdir(folder))
-    return sorted(int(name[1]) for name in names if name)
+    numbers = sorted(int(name[1]) for name in names if name)
+    if len(numbers) > MOST_SEGMENTS:
+        message = f"{folder}: has {len(numbers)} segments, more than the {MOST_SEGMENTS} that a session can have"
+        raise SessionUnreadableError(message)
+    return numbers
 
 
 def segment_path(folder: Path, segment: int) -> Path:
@@ -150,15 +189,31 @@ def predictions_path(folder: Path, segment: int) -> Path:
 
 
 def read_header(folder: Path, segment: int, opened: Opener = open_regular) -> SegmentOpened | None:
-    """A segment's header; None if it is damaged. Raises OSError; `opened` opens files of whom one trusts."""
-    with opened(segment_path(folder, segment)) as file:
-        payload = unframe(file.readline(1 << 20).rstrip(b"\n"))
+    """A segment's header; None if it is damaged, or the segment no file. Raises OSError where that cannot be known.
+
+    `opened` opens files of whom one trusts.
+    """
+    try:
+        with opened(segment_path(folder, segment)) as file:
+            payload = unframe(file.readline(1 << 20).rstrip(b"\n"))
+    except NotRegularError:
+        return None
     if payload is None:
         return None
     try:
+        check_depth(payload)
         return _header_decoder.decode(payload)[1]
-    except msgspec.DecodeError:
+    except ValueError:  # of which msgspec's are
         return None
+
+
+def holds(folder: Path, seal: Seal, opened: Opener = open_regular) -> bool:
+    """Whether a segment begins with the very bytes that a seal speaks of."""
+    checksum, left = 0, seal.length
+    with opened(segment_path(folder, seal.segment)) as file:
+        while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+            checksum, left = zlib.crc32(chunk, checksum), left - len(chunk)
+    return not left and checksum == seal.checksum
 
 
 def _seal(folder: Path, segment: int, earlier: Seal | None) -> Seal:
@@ -177,6 +232,7 @@ class _GrowingFile:
     def __init__(self, descriptor: int, what: Path) -> None:
         self.descriptor, self._what = descriptor, what
         self.length = self._synced = os.fstat(descriptor).st_size  # with what is held
+        self.checksum = 0  # of what was written through here, as far as `length`
         self._held = bytearray()
         self._broken = False
 
@@ -184,6 +240,7 @@ class _GrowingFile:
         """Hand it to the system, or hold it. Raises InputOutputError for what waiting does not cure."""
         self._held += content
         self.length += len(content)
+        self.checksum = zlib.crc32(content, self.checksum)
         self.drain()
 
     def drain(self) -> bool:
@@ -246,8 +303,10 @@ class JournalWriter:
             header = read_header(folder, number, open_mine)
             sealed.update({seal.segment: seal for seal in header.seals} if header else {})
         header = SegmentOpened(owner=owner, seals=[_seal(folder, number, sealed.get(number)) for number in numbers])
+        first_line = frame(_encode((0, header)))
         try:
-            self._lines = _GrowingFile(self._create(frame(_encode((0, header)))), folder)
+            self._lines = _GrowingFile(self._create(first_line), folder)
+            self._lines.checksum = zlib.crc32(first_line)
             self._curves = _GrowingFile(_open_to_append(curves_path(folder, self.segment)), folder)
             self._predictions = _GrowingFile(_open_to_append(predictions_path(folder, self.segment)), folder)
         except OSError as error:
@@ -308,6 +367,11 @@ class JournalWriter:
         """Bytes of the segment so far."""
         return self._lines.length
 
+    @property
+    def checksum(self) -> int:
+        """CRC-32 of those bytes."""
+        return self._lines.checksum
+
     def append(self, event: Event) -> None:
         """Hand a line to the system; it counts after the next `sync`."""
         self._sequence += 1
@@ -364,28 +428,48 @@ class JournalReader:
     """Reads a session's record and goes on reading as it grows; never blocks a writer.
 
     `generation` rises when what was read before no longer counts (an engine took over and sealed less than had been
-    read): the next poll then begins from the start again, and whoever reduces the events starts afresh.
+    read): the next poll then begins from the start again, and whoever reduces the events starts afresh. `before`: only
+    the segments before that one are read.
     """
 
-    def __init__(self, folder: Path, opened: Opener = open_regular) -> None:
+    def __init__(self, folder: Path, opened: Opener = open_regular, *, before: int | None = None) -> None:
         """`opened` opens the files: `open_mine` refuses what others may have written."""
         self.folder = folder
         self._opened = opened
         self.generation = 0
         self.damages: list[Damage] = []
+        self._before = before
         self._segment = 0
         self._offset = 0
         self._sequence = -1
+        self._is_damaged = False  # the line before
+        self._seals: dict[int, Seal] = {}
+        self._sealing = 0  # the newest segment whose seals are known
 
     def poll(self) -> list[AnyEvent]:
-        """Every event that has come since the last poll, in order."""
+        """Every event that has come since the last poll, in order.
+
+        Raises SessionUnreadableError where the record cannot be read, InputOutputError where this process may open no
+        more files. What was read before that is not lost: it is returned, and the error is raised by the next poll.
+        """
         events: list[AnyEvent] = []
+        try:
+            self._advance(events)
+        except OSError as error:
+            if not events:
+                raise unreadable(self.folder, error) from error
+        except SessionUnreadableError:
+            if not events:
+                raise
+        return events
+
+    def _advance(self, events: list[AnyEvent]) -> None:
         while True:
-            numbers = segment_numbers(self.folder)
+            numbers = [number for number in segment_numbers(self.folder) if not self._before or number < self._before]
             later = [number for number in numbers if number > self._segment]
             if self._segment == 0:
                 if not later:
-                    return events
+                    return
                 self._enter(later[0])
                 continue
             limit = self._sealed_length(later)
@@ -397,27 +481,55 @@ class JournalReader:
                 continue
             self._read(events, limit)
             if not later:
-                return events
+                return
+            if limit is not None and self._offset < limit:
+                self._note(self._offset, f"it ends here, and {limit} bytes were recorded")
             self._enter(later[0])
 
     def _enter(self, segment: int) -> None:
-        self._segment, self._offset, self._sequence = segment, 0, -1
+        before = self._segment
+        self._segment, self._offset, self._sequence, self._is_damaged = segment, 0, -1, False
+        for missing in range(before + 1, min(segment, before + MOST_DAMAGES)):
+            self._note(0, "it is missing", missing)
 
     def _sealed_length(self, later: list[int]) -> int | None:
         for number in later:
-            header = read_header(self.folder, number, self._opened)
-            for seal in header.seals if header else []:
-                if seal.segment == self._segment:
-                    return seal.length
-        return None
+            if number > self._sealing:
+                header = read_header(self.folder, number, self._opened)
+                for seal in header.seals if header else []:
+                    if seal.segment < number:
+                        self._seals.setdefault(seal.segment, seal)
+                # What has no sound header yet is looked at again, unless others stand behind it.
+                if header is None and number == later[-1]:
+                    break
+                self._sealing = number
+            if self._segment in self._seals:
+                break
+        return self._seals[self._segment].length if self._segment in self._seals else None
 
     def _read(self, events: list[AnyEvent], limit: int | None) -> None:
         path = segment_path(self.folder, self._segment)
         with self._opened(path) as file:
-            file.seek(self._offset)
-            content = file.read(-1 if limit is None else limit - self._offset)
-        end = content.rfind(b"\n") + 1
-        lines = content[:end].split(b"\n")[:-1]
+            size = os.fstat(file.fileno()).st_size
+            if size > LARGEST_SEGMENT:
+                message = f"{path}: is {size} bytes long, more than the {LARGEST_SEGMENT} that a session can have there"
+                raise SessionUnreadableError(message)
+            place = file.seek(self._offset)
+            begun = b""  # a line whose end is not read yet
+            while chunk := file.read(_CHUNK_BYTES if limit is None else min(_CHUNK_BYTES, limit - place)):
+                place += len(chunk)
+                end = chunk.rfind(b"\n") + 1
+                if end:
+                    self._take_block(begun + chunk[:end], events)
+                    begun = b""
+                begun += chunk[end:]
+                if len(begun) > LONGEST_LINE:
+                    message = f"{path}: has a line at byte {self._offset} that is longer than {LONGEST_LINE} bytes"
+                    raise SessionUnreadableError(message)
+
+    def _take_block(self, block: bytes, events: list[AnyEvent]) -> None:
+        """Take whole lines that stand where the last ones ended."""
+        lines = block.split(b"\n")[:-1]
         place = self._offset
         # The header stands alone: it is no event.
         begin = min(1, len(lines)) if place == 0 else 0
@@ -428,7 +540,7 @@ class JournalReader:
                 place += sum(map(len, batch)) + len(batch)
             else:
                 place = self._take_each(batch, events, place)
-        self._offset += end
+        self._offset += len(block)
 
     def _take_all(self, lines: list[bytes], events: list[AnyEvent]) -> bool:
         """Take lines at one go if all are sound and in order; else none of them, and return False."""
@@ -436,31 +548,40 @@ class JournalReader:
         if payloads is None:
             return False
         try:
+            for payload in payloads:
+                check_depth(payload)
             records = _event_decoder.decode_lines(b"\n".join(payloads))
-        except msgspec.MsgspecError:
+        except ValueError:  # of which msgspec's are
             return False
-        sequences = [self._sequence, *[sequence for sequence, _ in records]]
-        if len(records) != len(lines) or not all(map(operator.lt, sequences, sequences[1:])):
+        numbers = range(self._sequence + 1, self._sequence + 1 + len(lines))
+        if [sequence for sequence, _ in records] != list(numbers):
             return False
-        self._sequence = sequences[-1]
+        self._sequence += len(lines)
         events.extend([event for _, event in records])
         return True
 
     def _take_each(self, lines: list[bytes], events: list[AnyEvent], place: int) -> int:
         """Take what is sound of lines that begin at a place of the file; the place behind them."""
         for line in lines:
+            before = self._sequence
             try:
                 self._take(line, events)
-            except (ValueError, msgspec.MsgspecError) as error:
-                self.damages.append(Damage(segment_path(self.folder, self._segment).name, place, str(error)))
+            except ValueError as error:  # of which msgspec's are
+                self._is_damaged = True
+                self._note(place, str(error))
                 self._take_next_of(line, events)
+            else:
+                # After a damaged line a number is missing: that is the damage already told.
+                if self._sequence > before + 1 and not self._is_damaged:
+                    self._note(place, f"line {self._sequence} stands after line {before}: what was between is lost")
+                self._is_damaged = False
             place += len(line) + 1
         return place
 
     def _take_next_of(self, line: bytes, events: list[AnyEvent]) -> None:
         """Where the damage hit a line's end, the next line is whole and stands behind it."""
         for begin in _LINE_BEGINS.finditer(line, 1):
-            with contextlib.suppress(ValueError, msgspec.MsgspecError):
+            with contextlib.suppress(ValueError):
                 self._take(line[begin.start() :], events)
                 return
 
@@ -469,13 +590,35 @@ class JournalReader:
         if payload is None:
             message = "the checksum does not fit"
             raise ValueError(message)
+        check_depth(payload)
         sequence, raw = _record_decoder.decode(payload)
         if sequence <= self._sequence:
             message = f"line {sequence} stands after line {self._sequence}"
             raise ValueError(message)
+        event = from_json(bytes(raw)) if sequence > 0 else None
         self._sequence = sequence
-        if sequence > 0:
-            events.append(from_json(raw))
+        if event is not None:
+            events.append(event)
+        else:
+            _header_decoder.decode(payload)
+
+    def _note(self, place: int, why: str, segment: int | None = None) -> None:
+        number = segment or self._segment
+        name = segment_path(self.folder, number).name
+        self.damages.append(Damage(name, place, why, number))
+        if len(self.damages) > MOST_DAMAGES:
+            message = (
+                f"{self.folder}: its record is damaged in more than {MOST_DAMAGES} places, last {self.damages[-1]}"
+            )
+            raise SessionUnreadableError(message)
+
+
+def unreadable(folder: Path, error: OSError) -> FoldwatchError:
+    """What to raise where a file of a session's record cannot be read."""
+    if error.errno in TOO_MANY_OPEN:
+        return cannot_work(folder, error)
+    kind = SessionNotTrustedError if isinstance(error, NotMineError) else SessionUnreadableError
+    return kind(f"{error.filename or folder}: cannot be read: {error.strerror or error}")
 
 
 class EpochReader:
@@ -488,7 +631,7 @@ class EpochReader:
         self._offset = 0
 
     def poll(self) -> list[EpochEnded]:
-        """Epochs since the last poll; the first poll begins a few megabytes before the end."""
+        """Epochs since the last poll; of more than a few megabytes only the last."""
         numbers = segment_numbers(self.folder)
         if not numbers:
             return []
@@ -497,25 +640,32 @@ class EpochReader:
         with contextlib.suppress(FileNotFoundError), self._opened(path) as file:
             size = file.seek(0, os.SEEK_END)
             if self._segment != numbers[-1]:
-                self._segment, self._offset = numbers[-1], max(0, size - _TAIL_BYTES)
+                self._segment, self._offset = numbers[-1], 0
+            self._offset = max(self._offset, size - _TAIL_BYTES)
             file.seek(self._offset)
-            content = file.read()
+            content = file.read(_TAIL_BYTES)
             end = content.rfind(b"\n") + 1
             self._offset += end
             for line in content[:end].split(b"\n"):
                 payload = unframe(line)
                 # Curves stand between the epochs, and what is damaged here has cost only a glimpse.
                 if payload is not None and payload.startswith(b'{"type":"EpochEnded"'):
-                    with contextlib.suppress(msgspec.MsgspecError):
+                    with contextlib.suppress(ValueError):
+                        check_depth(payload)
                         epochs.append(_epoch_decoder.decode(payload))
         return epochs
 
 
 def read_curve(folder: Path, place: CurvePlace, opened: Opener = open_regular) -> Curve | None:
     """The curve at a place; None if the file is gone or damaged there."""
+    if place.length > LARGEST_CURVE:
+        return None
     try:
         with opened(curves_path(folder, place.segment)) as file:
             payload = unframe(read_at(file, place.offset, place.length).rstrip(b"\n"))
-        return None if payload is None else _curve_decoder.decode(payload)
-    except (OSError, msgspec.MsgspecError):
+        if payload is None:
+            return None
+        check_depth(payload)
+        return _curve_decoder.decode(payload)
+    except (OSError, ValueError):
         return None

@@ -7,42 +7,57 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from engine.journal import Owner, read_header, segment_numbers
 from engine.process_marks import boot_id, process_namespace, process_started
+from engine.record_limits import (
+    LARGEST_HEARTBEAT,
+    Checksum,
+    Count,
+    Duration,
+    Finite,
+    Moment,
+    Number,
+    Segment,
+    Size,
+    check_depth,
+)
 from engine.regular_files import Opener, open_regular, read_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 HEARTBEAT_SECONDS = 2.0
-_LARGEST_HEARTBEAT = 64 << 10
 _SILENCE_SECONDS = 30.0  # another host's engine is taken for dead after this, clocks and NFS caches allowed for
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine says of itself every few seconds, so that a list of sessions need not read every record.
 
-    `journal_bytes`: length of its segment when it said so; a reader that finds another length reads the record.
+    `journal_bytes`, `checksum`: length and CRC-32 of its segment when it said so; a reader that finds others reads the
+    record, as it does for a heartbeat of version 0.1, which has no checksum. `damages`: places of the record that were
+    damaged when it began, and of which nothing is run again.
     `ended`: it was the last one; the process may live on.
     """
 
     owner: Owner
-    time: float
-    segment: int
-    journal_bytes: int
-    status: str
-    fits_finished: int
-    fits_total: int
-    fits_failed: int
-    combinations: int
-    best_score: float | None
-    best_combination: int | None
-    seconds: float
+    time: Moment
+    segment: Segment
+    journal_bytes: Size
+    status: Literal["new", "running", "paused", "completed", "stopped", "interrupted", "failed"]
+    fits_finished: Count
+    fits_total: Count
+    fits_failed: Count
+    combinations: Count
+    best_score: Finite | None
+    best_combination: Number | None
+    seconds: Duration
     ended: bool = False
+    checksum: Checksum | None = None
+    damages: Count = 0
 
 
 @dataclass(frozen=True)
@@ -71,8 +86,10 @@ def read_heartbeat(folder: Path, opened: Opener = open_regular) -> Heartbeat | N
     """The latest heartbeat; None if there is none that can be read."""
     try:
         with opened(folder / "heartbeat") as file:
-            return msgspec.json.decode(read_within(file, _LARGEST_HEARTBEAT), type=Heartbeat)
-    except (OSError, msgspec.MsgspecError):
+            content = read_within(file, LARGEST_HEARTBEAT)
+        check_depth(content)
+        return msgspec.json.decode(content, type=Heartbeat)
+    except (OSError, ValueError):
         return None
 
 

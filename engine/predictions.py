@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.journal import predictions_path
+from engine.record_limits import LARGEST_PREDICTIONS
 from engine.regular_files import Opener, open_regular, read_at
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ class Predictions:
 
 def read_block(folder: Path, place: PredictionsPlace, opened: Opener = open_regular) -> bytes | None:
     """The block at a place of a session's folder; None if it is gone or damaged."""
+    if place.length > LARGEST_PREDICTIONS:
+        return None
     try:
         with opened(predictions_path(folder, place.segment)) as file:
             block = read_at(file, place.offset, place.length)

@@ -14,6 +14,7 @@ import numpy as np
 from engine import data, machine
 from engine.catalogue import SCORERS
 from engine.errors import SessionUnreadableError, SpecError
+from engine.events import CombinationsAdded, PlannedCombination, SearchStarted
 from engine.folds import fold_rows, folds_of
 from engine.plan import Plan, make_plan
 from engine.session import FORMAT, DataRecord, SearchRecord, Session
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from engine.data import Dataset
     from engine.space import Params
+    from engine.state import SearchState
 
 # Scores come from the other packages alone: scikeras is the estimator's, and Python only calls them. What this one
 # changes has a revision.
@@ -37,12 +39,16 @@ _NO_MATTER = ("python", "scikeras", "foldwatch")
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Everything that is settled before a search runs; `folds` as in `Session.create`."""
+    """Everything that is settled before a search runs; `folds` as in `Session.create`.
+
+    `begun_with`: how many combinations of the plan are those that the search begins with; 0: all of them.
+    """
 
     spec: SearchSpec
     dataset: Dataset
     folds: NDArray[np.int16]
     plan: Plan
+    begun_with: int = 0
 
     @property
     def rows(self) -> int:
@@ -160,7 +166,7 @@ def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[s
             f"now {found}; a changed spec is a new search, which takes over the scores that it shares"
         )
         raise SessionUnreadableError(message)
-    spec = SearchSpec.recorded(session.record.spec)
+    spec = session.spec
     dataset = load_data(spec, data_dir, progress)
     if dataset.digest != session.record.data.digest:
         message = (
@@ -170,7 +176,40 @@ def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[s
         raise SessionUnreadableError(message)
     folds = session.folds()
     state = session.state()
-    params = [combination.params for combination in state.combinations]
+    announce_again(state, spec)
+    # Of a combination whose announcement is lost nothing is run: any parameters keep its place in the plan.
+    params = [combination.params or state.combinations[0].params for combination in state.combinations]
     stages = [combination.stage for combination in state.combinations]
-    plan = make_plan(spec, params or combinations_of(spec), fold_rows(spec, folds), stages, recorded=True)
-    return Prepared(spec, dataset, folds, plan)
+    plan = make_plan(spec, params, fold_rows(spec, folds), stages, recorded=True)
+    return Prepared(spec, dataset, folds, plan, state.begun_with)
+
+
+def announce_again(state: SearchState, spec: SearchSpec) -> None:
+    """Bring a state to where an engine finds it once it has announced what the record lost, or never had.
+
+    The plan of a resume is made of its combinations: those that a damaged announcement kept waiting are among them.
+    """
+    state.apply(
+        SearchStarted(
+            time=state.last_time,
+            session="",
+            segment=1,
+            dataset=spec.dataset,
+            synthetic=False,
+            rows=spec.rows,
+            classes=1,
+            splits=spec.splits,
+            scoring=spec.scoring,
+            workers=1,
+            trainings=0,
+            cost=0.0,
+            host="",
+            pid=0,
+        )
+    )
+    if not state.combinations:
+        first = [
+            PlannedCombination(index=index, params=params, trainer="")
+            for index, params in enumerate(combinations_of(spec))
+        ]
+        state.apply(CombinationsAdded(time=state.last_time, combinations=first))

@@ -1,4 +1,4 @@
-"""What commands print on standard output: text, or JSON in a line."""
+"""What commands print: text, or JSON in a line, on standard output; notes on standard error."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def print_json(value: Any) -> None:
 def print_text(text: str) -> None:
     """For people; what came from outside is cleaned before."""
     sys.stdout.write(text + "\n")
+
+
+def print_note(text: str) -> None:
+    """For people, beside what is printed; nothing for no text."""
+    if text:
+        sys.stderr.write(text + "\n")
 
 
 def terminal_width() -> int:

@@ -123,6 +123,8 @@ class Recorder:
             time=now,
             segment=self.journal.segment,
             journal_bytes=self.journal.length,
+            checksum=self.journal.checksum,
+            damages=len(state.damages),
             status=state.status.value,
             fits_finished=state.fits_finished,
             fits_total=state.fits_total,

@@ -11,7 +11,7 @@ import typer
 
 from engine.errors import UsageError
 from engine.options import AsJson, Identifier, Sessions
-from engine.printing import terminal_width
+from engine.printing import print_note, terminal_width
 from engine.safe_text import clean
 from engine.whole_files import write_for_user
 
@@ -47,7 +47,9 @@ def report(
     if chosen not in _FORMATS:
         message = f"--format: {chosen!r} is not accepted; accepted: {', '.join(_FORMATS)}"
         raise UsageError(message)
-    made = make_report(open_session(identifier, sessions_folder(sessions)), pair)
+    found = open_session(identifier, sessions_folder(sessions))
+    made = make_report(found, pair)
+    print_note(clean(found.damage_in_words(made.state)))
     content = _written(made, chosen, to)
     if to is None:
         sys.stdout.write(content)

@@ -137,6 +137,7 @@ def as_values(state: SearchState, session: str, status: str) -> dict[str, Any]:
         ],
         "fits": {"finished": state.fits_finished, "failed": state.fits_failed, "total": state.fits_total},
         "seconds": state.elapsed(),
+        "damages": state.damages,
     }
 
 

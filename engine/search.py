@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import queue
 import threading
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from engine.model_record import steps_kept
 from engine.narration import in_sessions
 from engine.plan import make_plan
 from engine.pool import WORKER_COMMAND, Pool
+from engine.published_state import PublishedState
 from engine.selection.choices import CHOICES
 from engine.session import (
     Session,
@@ -94,6 +97,7 @@ class Search:
         self._running: RunningSearch | None = None
         self._thread: threading.Thread | None = None
         self._subscribers: list[queue.SimpleQueue[events.Event | None]] = []
+        self._published: PublishedState | None = None
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
         self.outcome: Outcome | None = None
@@ -119,7 +123,7 @@ class Search:
         session = open_session(identifier, folder)
         record = session.record
         search = cls(
-            SearchSpec.recorded(record.spec),
+            session.spec,
             workers=workers or record.workers,
             devices=devices or record.devices,
             sessions=folder,
@@ -230,7 +234,8 @@ class Search:
         self._steer(control.Undo())
 
     def _steer(self, request: steering.Request) -> None:
-        steering.step_of(request, self.spec, self.state)
+        with self._known() as state:
+            steering.step_of(request, self.spec, state)
         self._ask(request)
 
     def interrupt(self) -> None:
@@ -250,6 +255,7 @@ class Search:
             raise UsageError(message)
         try:
             self._running = self._assemble([*self._retries, *saves], only_save=only_save)
+            self._published = PublishedState(self._running.session, self._free_after + 1)
             self._retries.clear()
         except OSError as error:
             where = self.session.folder if self.session is not None else self._sessions
@@ -368,6 +374,8 @@ class Search:
                 subscriber.put(None)
 
     def _publish(self, event: events.Event) -> None:
+        if self._published is not None:
+            self._published.put(event)
         with self._lock:
             subscribers = list(self._subscribers)
         for subscriber in subscribers:
@@ -442,26 +450,39 @@ class Search:
 
     @property
     def state(self) -> SearchState:
-        """What is known of the search: the running engine's, else what the session's record says."""
-        if self._running is not None:
-            return self._running.state
-        return self.session.state() if self.session is not None else SearchState()
+        """What is known of the search: what its engine has published so far, else what the session's record says.
+
+        Its scores are on disk. While the search runs it stands still until somebody asks again, in whichever thread.
+        """
+        with self._known() as state:
+            return state
+
+    @contextlib.contextmanager
+    def _known(self) -> Iterator[SearchState]:
+        """The state, which no other thread brings up to date meanwhile."""
+        if self._published is not None:
+            with self._published.held() as state:
+                yield state
+        else:
+            yield self.session.state() if self.session is not None else SearchState()
 
     @property
     def best_index_(self) -> int:
         """Index of the best combination in `cv_results_`. Raises NoBestError."""
-        return results.best_of(self.state).index
+        with self._known() as state:
+            return results.best_of(state).index
 
     @property
     def best_params_(self) -> dict[str, Any]:
         """Parameters of the best combination. Raises NoBestError."""
-        return dict(results.best_of(self.state).params)
+        with self._known() as state:
+            return dict(results.best_of(state).params)
 
     @property
     def best_score_(self) -> float:
         """Mean of the first metric of the best combination over the folds. Raises NoBestError."""
-        state = self.state
-        return results.best_of(state).mean(state.scoring[0])[0]
+        with self._known() as state:
+            return results.best_of(state).mean(state.scoring[0])[0]
 
     def honest_best(self) -> HonestBest:
         """The best score with its interval, corrected for having been chosen, and what may be as good; worked out anew.
@@ -471,10 +492,10 @@ class Search:
         """
         from engine.selection.honest import honest_best
 
-        state = self.state
-        results.best_of(state)
-        assert self.session is not None
-        return honest_best(self.session, state)
+        with self._known() as state:
+            results.best_of(state)
+            assert self.session is not None
+            return honest_best(self.session, state)
 
     def errors(self, combination: int | None = None, *, most: int = 10) -> Errors:
         """What a combination, else the best one, takes for what: by class, pair of classes and row, out of fold.
@@ -483,19 +504,20 @@ class Search:
         """
         from engine.confusion import errors_of
 
-        state = self.state
         if self.session is None:
             message = "the search has no session yet; start it first"
             raise UsageError(message)
-        return errors_of(self.session, state, combination, most=most, data_dir=self._data_dir)
+        with self._known() as state:
+            return errors_of(self.session, state, combination, most=most, data_dir=self._data_dir)
 
     @property
     def cv_results_(self) -> dict[str, Any]:
         """As scikit-learn's."""
-        return results.cv_results(self.state)
+        with self._known() as state:
+            return results.cv_results(state)
 
     def report(self, pair: tuple[str, str] | None = None) -> Report:
-        """Trends of the whole search as recorded so far: see `engine.report.contents.Report`.
+        """Trends of the whole search so far: see `engine.report.contents.Report`.
 
         `pair`: the hyperparameters down and across its heat map. Raises UsageError before the search was started, or
         for a pair that does not vary.
@@ -505,14 +527,18 @@ class Search:
         if self.session is None:
             message = "nothing is recorded yet; start the search first"
             raise UsageError(message)
-        return make_report(self.session, pair)
+        with self._known() as state:
+            known = copy.deepcopy(state)  # a report speaks of one moment, whenever it is written down
+        return make_report(self.session, pair, known)
 
     def zoom(self, *, allow_large: bool = False) -> Zoom:
         """The search to run next, finer around what was good: `Search(search.zoom().spec)`. Raises as `engine.zoom`."""
         from engine.zoom import zoom
 
-        return zoom(self.spec, self.state, allow_large=allow_large)
+        with self._known() as state:
+            return zoom(self.spec, state, allow_large=allow_large)
 
     def to_frame(self) -> pd.DataFrame:
         """`cv_results_` as a table, a row a combination."""
-        return results.to_frame(self.state)
+        with self._known() as state:
+            return results.to_frame(state)

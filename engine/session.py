@@ -13,35 +13,49 @@ import stat
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from engine import access, control, journal, predictions
 from engine.errors import (
     CannotCreateError,
+    FoldwatchError,
     InputOutputError,
     SessionHeldError,
     SessionNotTrustedError,
     SessionUnreadableError,
+    SpecError,
     UsageError,
 )
 from engine.liveness import Liveness, liveness, read_heartbeat
 from engine.process_marks import is_abandoned, new_mark
+from engine.record_limits import (
+    LARGEST_FOLDS,
+    LARGEST_RECORD,
+    Count,
+    Moment,
+    Name,
+    Place,
+    check_depth,
+)
 from engine.regular_files import Opener, is_my_folder, kind_of, open_mine, open_regular, read_within
+from engine.spec import SearchSpec
 from engine.state import SearchState, SearchStatus
 from engine.strategy import strategy_name
 from engine.whole_files import as_json, remove_tree, sync_folder, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from engine.events import AnyEvent, CurvePlace, EpochEnded, PredictionsPlace
+    from engine.liveness import Heartbeat
 
 FORMAT = 1
-_LARGEST_FOLDS = 512 << 20  # 10,000 repeats of the largest data
-_LARGEST_RECORD = 8 << 20  # a spec is at most one, and longer as values
 _RECORD_NAME = re.compile(
     r"search\.json|folds\.npy|control|heartbeat|(journal|curves)\.[0-9]+\.jsonl|predictions\.[0-9]+\.bin"
 )
@@ -53,35 +67,38 @@ _NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
     """What the search was trained on, so that a resume can tell whether it still is."""
 
-    source_sha256: str
-    digest: str
-    folds_sha256: str
-    rows: int
-    test_rows: int
-    classes: int
+    source_sha256: Name
+    digest: Name
+    folds_sha256: Name
+    rows: Count
+    test_rows: Count
+    classes: Count
     synthetic: bool
 
 
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """`search.json`: what was asked for, and of what data, versions and machine."""
 
-    format: int
-    id: str
-    created: float
-    spec: dict[str, Any]
+    format: Count
+    id: Name
+    created: Moment
+    spec: dict[Name, Any]
     data: DataRecord
-    versions: dict[str, str]
-    host: str
-    cpu: str
-    workers: int | None = None
-    devices: list[str] | None = None
-    data_dir: str | None = None
-    spec_sha256: str = ""
+    versions: Annotated[dict[Name, Name], Meta(max_length=1_000)]
+    host: Name
+    cpu: Name
+    workers: Count | None = None
+    devices: Annotated[list[Name], Meta(max_length=1_000)] | None = None
+    data_dir: Place | None = None
+    spec_sha256: Name = ""
 
 
 @dataclass(frozen=True)
 class SessionSummary:
-    """A session as a list shows it; `problem` says why it cannot be read, `owner` whose it is if not this user's."""
+    """A session as a list shows it; `problem` says why it cannot be read, `owner` whose it is if not this user's.
+
+    `damages`: places of its record of which something is lost, and not run again yet.
+    """
 
     id: str
     folder: Path
@@ -101,6 +118,12 @@ class SessionSummary:
     alive: bool = False
     problem: str = ""
     owner: str = ""
+    damages: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing is left to run."""
+        return self.status == "completed" and self.fits_finished >= self.fits_total and not self.damages
 
 
 @dataclass
@@ -111,6 +134,7 @@ class Follower:
     opened: Opener = open_regular
     _journal: journal.JournalReader = field(init=False)
     _epochs: journal.EpochReader = field(init=False)
+    _waiting: list[EpochEnded] = field(init=False, default_factory=list)  # read, and not handed over yet
 
     def __post_init__(self) -> None:
         self._journal = journal.JournalReader(self.folder, self.opened)
@@ -127,10 +151,15 @@ class Follower:
         return self._journal.damages
 
     def poll(self) -> list[AnyEvent]:
-        """Every event since the last poll; epochs, which the record does not order, come last."""
+        """Every event since the last poll; epochs, which the record does not order, come last.
+
+        Raises what reading the record can raise; what was read before that comes with the next poll that does not.
+        """
         # Read epochs first: an epoch whose training's start is not yet in the record would be lost on the state.
-        epochs: list[EpochEnded] = self._epochs.poll()
+        with contextlib.suppress(OSError):  # they are a glimpse: the record says whether the folder can be read
+            self._waiting += self._epochs.poll()
         events = self._journal.poll()
+        epochs, self._waiting = self._waiting, []
         return [*events, *epochs]
 
 
@@ -177,34 +206,62 @@ class Session:
         """The folds that `create` was given, checked against their hash."""
         import hashlib
 
-        from engine.array_files import read_array
-
+        path = self.folder / "folds.npy"
         try:
-            with self.opened(self.folder / "folds.npy") as file:
-                folds: NDArray[np.int16] = read_array(file, _LARGEST_FOLDS)
-        except (OSError, ValueError) as error:
-            message = f"{self.folder / 'folds.npy'}: cannot be read: {error}"
+            folds = _read_folds(path, self.opened)
+        except OSError as error:
+            raise journal.unreadable(path, error) from error
+        except ValueError as error:
+            message = f"{path}: cannot be read: {error}"
             raise SessionUnreadableError(message) from error
         if hashlib.sha256(folds.tobytes()).hexdigest() != self.record.data.folds_sha256:
-            message = f"{self.folder / 'folds.npy'}: is not what the session was created with"
+            message = f"{path}: is not what the session was created with"
             raise SessionUnreadableError(message)
         return folds
 
+    @property
+    def spec(self) -> SearchSpec:
+        """What was asked for. Raises SessionUnreadableError for what no spec can be."""
+        try:
+            return SearchSpec.recorded(self.record.spec)
+        except SpecError as error:
+            message = f"{self.folder / 'search.json'}: holds no spec that can be run: {error}"
+            raise SessionUnreadableError(message) from error
+
     def liveness(self) -> Liveness:
-        """Whether an engine works on it now."""
-        return liveness(self.folder, opened=self.opened)
+        """Whether an engine works on it now. Raises SessionUnreadableError where that cannot be read."""
+        try:
+            return liveness(self.folder, opened=self.opened)
+        except OSError as error:
+            raise journal.unreadable(self.folder, error) from error
 
     def follow(self) -> Follower:
         """Start to read it, from the beginning."""
         return Follower(self.folder, self.opened)
 
-    def state(self) -> SearchState:
-        """What its record says now."""
-        return replay(self.follow())
+    def state(self, *, before: int | None = None) -> SearchState:
+        """What its record says now, or said `before` a segment was opened."""
+        return replay(
+            self.follow() if before is None else journal.JournalReader(self.folder, self.opened, before=before)
+        )
 
     def status(self, state: SearchState) -> str:
-        """The state's status, or "crashed" where it says that an engine works on it and none does."""
-        return _status(state.status, alive=self.liveness().alive)
+        """The state's status, or why it cannot be believed.
+
+        "crashed" where it says that an engine works on it and none does; "damaged" where something of its record is
+        lost that no engine has run again.
+        """
+        return _status(state.status, alive=self.liveness().alive, is_damaged=bool(state.damages))
+
+    def damage_in_words(self, state: SearchState) -> str:
+        """What of its record is lost, in one line; nothing where nothing is."""
+        if not (damages := state.damages):
+            return ""
+        more = f", and in {len(damages) - 1} more places" if len(damages) > 1 else ""
+        return (
+            f"{self.id}: the record is damaged: {damages[0]}{more}; "
+            f"what is lost is run again with: {self.command('resume')}"
+        )
 
     def curve(self, place: CurvePlace) -> journal.Curve | None:
         """The epochs of a scored fit; None if they are gone."""
@@ -334,7 +391,24 @@ def owner_name(folder: Path) -> str:
         return str(user)
 
 
-def _status(status: SearchStatus, *, alive: bool) -> str:
+def _read_folds(path: Path, opened: Opener) -> NDArray[np.int16]:
+    """The array of a file, if it is one of folds. Raises OSError, and ValueError for anything else."""
+    from engine.array_files import read_array
+
+    with opened(path) as file:
+        folds: NDArray[np.int16] = read_array(file, LARGEST_FOLDS)
+    if folds.dtype != "int16" or folds.ndim != 2 or folds.size == 0:
+        message = f"holds {folds.dtype} in the shape {folds.shape}, not int16 in (repeats, rows)"
+        raise ValueError(message)
+    if folds.min() < -1 or (folds.max(axis=1) != folds.max()).any() or folds.max() < 0:
+        message = "its rows are not in as many folds in every repeat"
+        raise ValueError(message)
+    return folds
+
+
+def _status(status: SearchStatus, *, alive: bool, is_damaged: bool) -> str:
+    if is_damaged and not alive:
+        return "damaged"
     return str(status) if alive or status.is_finished or status is SearchStatus.NEW else "crashed"
 
 
@@ -449,15 +523,20 @@ def _read_record(place: Path, opened: Opener) -> SearchRecord:
     path = place / "search.json"
     try:
         with opened(path) as file:
-            record = msgspec.json.decode(read_within(file, _LARGEST_RECORD), type=SearchRecord)
+            content = read_within(file, LARGEST_RECORD)
+        check_depth(content)
+        record = msgspec.json.decode(content, type=SearchRecord)
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise SessionUnreadableError(message) from error
-    except msgspec.MsgspecError as error:
+    except ValueError as error:  # of which msgspec's are
         message = f"{path}: is not the record of a search: {error}"
         raise SessionUnreadableError(message) from error
     if record.format > FORMAT:
         message = f"{path}: has format {record.format}; this version reads up to {FORMAT}"
+        raise SessionUnreadableError(message)
+    if not isinstance(record.spec.get("dataset"), str):
+        message = f"{path}: is not the record of a search: its spec names no dataset"
         raise SessionUnreadableError(message)
     return record
 
@@ -496,16 +575,10 @@ def summarise(place: Path) -> SessionSummary:
         session = _opened_session(place)
         record, now = session.record, session.liveness()
         beat = read_heartbeat(place, session.opened)
-        numbers = journal.segment_numbers(place)
-        up_to_date = (
-            beat is not None
-            and numbers
-            and beat.segment == numbers[-1]
-            and (now.alive or beat.journal_bytes == journal.segment_path(place, numbers[-1]).stat().st_size)
-        )
-        if beat is not None and up_to_date:
+        if beat is not None and _is_up_to_date(session, beat, alive=now.alive):
             counts: dict[str, Any] = {
-                "status": _status(SearchStatus(beat.status), alive=now.alive),
+                "status": _status(SearchStatus(beat.status), alive=now.alive, is_damaged=beat.damages > 0),
+                "damages": beat.damages,
                 "fits_finished": beat.fits_finished,
                 "fits_total": beat.fits_total,
                 "fits_failed": beat.fits_failed,
@@ -516,10 +589,10 @@ def summarise(place: Path) -> SessionSummary:
             }
         else:
             counts = _counts(session.state(), alive=now.alive)
-    except SessionUnreadableError as error:
+    except FoldwatchError as error:
         return SessionSummary(place.name, place, problem=str(error))
-    except (OSError, ValueError) as error:
-        return SessionSummary(place.name, place, problem=f"{place}: cannot be read: {error}")
+    except OSError as error:
+        return SessionSummary(place.name, place, problem=str(journal.unreadable(place, error)))
     return SessionSummary(
         id=place.name,
         folder=place,
@@ -534,10 +607,29 @@ def summarise(place: Path) -> SessionSummary:
     )
 
 
+def _is_up_to_date(session: Session, beat: Heartbeat, *, alive: bool) -> bool:
+    """Whether a heartbeat speaks of the record as it is: no byte of it has changed, no dead engine added any.
+
+    Comparing checksums costs a hundredth of what reading the events would.
+    """
+    place = session.folder
+    numbers = journal.segment_numbers(place)
+    header = (
+        journal.read_header(place, beat.segment, session.opened) if numbers and numbers[-1] == beat.segment else None
+    )
+    if header is None or beat.checksum is None or [seal.segment for seal in header.seals] != numbers[:-1]:
+        return False
+    if not alive and beat.journal_bytes != journal.segment_path(place, beat.segment).stat().st_size:
+        return False
+    newest = journal.Seal(segment=beat.segment, length=beat.journal_bytes, checksum=beat.checksum)
+    return all(journal.holds(place, seal, session.opened) for seal in (*header.seals, newest))
+
+
 def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
     best = state.best
     return {
-        "status": _status(state.status, alive=alive),
+        "status": _status(state.status, alive=alive, is_damaged=bool(state.damages)),
+        "damages": len(state.damages),
         "fits_finished": state.fits_finished,
         "fits_total": state.fits_total,
         "fits_failed": state.fits_failed,
@@ -548,9 +640,26 @@ def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
     }
 
 
-def replay(follower: Follower) -> SearchState:
-    """The state after everything that a follower has seen so far."""
-    state = SearchState()
-    for event in follower.poll():
-        state.apply(event)
+def _say_nothing(event: AnyEvent, state: SearchState) -> None:
+    pass
+
+
+def replay(
+    follower: Follower | journal.JournalReader,
+    tell: Callable[[AnyEvent, SearchState], None] = _say_nothing,
+) -> SearchState:
+    """The state after everything that a follower of the record finds, from its beginning.
+
+    `tell` gets every event that counts at once, after the state has applied it.
+    Raises SessionUnreadableError where the record cannot be read to its end.
+    """
+    state, generation = SearchState(), follower.generation
+    # A poll that could not read to the end returns what it had read: the next one says why.
+    while events := follower.poll():
+        if follower.generation != generation:
+            state, generation = SearchState(), follower.generation
+        for event in events:
+            if state.apply(event):
+                tell(event, state)
+    state.note_damages(follower.damages)
     return state

@@ -15,17 +15,19 @@ import typer
 from engine.errors import UsageError
 from engine.older_scores import scored_by_older_rules
 from engine.options import AsJson, Identifier, Sessions
-from engine.printing import print_json, print_text, terminal_width
+from engine.printing import print_json, print_note, print_text, terminal_width
 from engine.regular_files import open_regular
 from engine.safe_text import clean
-from engine.session import list_sessions, open_session, replay, sessions_folder
+from engine.session import Session, list_sessions, open_session, replay, sessions_folder
 from engine.whole_files import write_for_user
 
 if TYPE_CHECKING:
-    from engine.session import Session
+    from engine.events import Event
+    from engine.state import SearchState
 
 _LOG_BYTES = 4 << 20
 _DROPPED_SHOWN = 10  # reasons below the results, where no other number is asked for
+_DAMAGES_SHOWN = 5
 
 
 def list_(sessions: Sessions = None, as_json: AsJson = False) -> None:
@@ -53,12 +55,10 @@ def show(
     from engine.remaining import in_words
     from engine.results import as_values
     from engine.selection.wording import find_honest, honest_facts, honest_values
-    from engine.spec import SearchSpec
     from engine.tables import facts, mean_in_words, results_table
 
     found = open_session(identifier, sessions_folder(sessions))
-    follower = found.follow()
-    state = replay(follower)
+    spec, state = found.spec, found.state()
     status = found.status(state)
     if as_json:
         print_json({**as_values(state, found.id, status), "honest": honest_values(find_honest(found, state))})
@@ -74,7 +74,7 @@ def show(
                 ("session", found.id),
                 ("owner", found.owner),
                 ("state", f"{status}{': ' + state.message if state.message else ''}"),
-                ("data", f"{found.record.spec['dataset']}{synthetic}, {found.record.data.rows} rows"),
+                ("data", f"{spec.dataset}{synthetic}, {found.record.data.rows} rows"),
                 ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
                 *(("taken over", f"{count} fits from {name}") for name, count in sorted(taken.items())),
                 *(("versions", change) for change in state.changed_versions),
@@ -86,10 +86,10 @@ def show(
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
                 *honest_facts(find_honest(found, state)),
                 *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
-                ("early stopping", SearchSpec.recorded(found.record.spec).stopping),
+                ("early stopping", spec.stopping),
                 *(("saved", _saved(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
-                *(("damaged", f"{d.file} at byte {d.offset}: {d.why}") for d in follower.damages),
+                *_damage_facts(found, state),
             ]
         )
     )
@@ -107,6 +107,16 @@ def show(
         print_text(f"and {len(dropped) - limit} more were dropped; --json says why each")
 
 
+def _damage_facts(found: Session, state: SearchState) -> list[tuple[str, str]]:
+    """What of the record is lost, and what helps."""
+    if not (damages := state.damages):
+        return []
+    named = damages[:_DAMAGES_SHOWN]
+    if len(damages) > len(named):
+        named.append(f"and in {len(damages) - len(named)} more places")
+    return [*(("damaged", one) for one in named), ("", f"what is lost is run again with: {found.command('resume')}")]
+
+
 def _saved(refit: Any) -> str:
     scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
     return f"#{refit.combination} at {refit.path}, test set: {scores}"
@@ -119,14 +129,15 @@ def logs(
 ) -> None:
     """What happened, and what the workers printed."""
     from engine.narration import describe
-    from engine.state import SearchState
 
     found = open_session(identifier, sessions_folder(sessions))
-    state = SearchState()
-    for event in found.follow().poll():
-        state.apply(event)
+
+    def tell(event: Event, state: SearchState) -> None:
         if (words := describe(event, state)) is not None:
             print_text(f"{time.strftime('%H:%M:%S', time.localtime(event.time))}  {clean(words)}")
+
+    state = replay(found.follow(), tell)
+    print_note(clean(found.damage_in_words(state)))
     for combination in state.combinations:
         for fold, (_, traceback) in sorted(combination.errors.items()):
             if traceback:
@@ -180,6 +191,7 @@ def _exported(session: Session, chosen: str) -> str:
     from engine.selection.wording import find_honest, honest_values
 
     state = session.state()
+    print_note(clean(session.damage_in_words(state)))
     if chosen == "csv":
         return to_csv(state)
     values = as_values(state, session.id, session.status(state))

@@ -8,11 +8,13 @@ from __future__ import annotations
 import enum
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from engine import events
+from engine.journal import Damage
+from engine.record_limits import MOST_COMBINATIONS, MOST_FITS, MOST_LOST
 from engine.revisions import REVISION
 from engine.workload import Workload
 
@@ -254,6 +256,10 @@ class RefitState:
         return f"refitting #{self.combination} on all training rows: epoch {self.epoch}/{self.epochs}"
 
 
+LOST = "its announcement was lost with a damaged line of the record"
+_MOST_MISFITS = 100
+
+
 class SearchState:
     """Everything a reader can know of a search, rebuilt by applying its events in order.
 
@@ -287,7 +293,11 @@ class SearchState:
         self._paused_at: float | None = None
         self._paused_seconds = 0.0
         self._test_looks: dict[int, int] = {}
-        self._unplaced: list[events.Event] = []
+        self._unplaced: list[events.Event] = []  # what speaks of combinations that are not announced yet
+        self._lost: set[int] = set()  # combinations whose announcement is lost; others stand behind them
+        self._misfits: list[str] = []  # what can not be of this search, since an engine last went to work on it
+        self._damages: list[Damage] = []
+        self._worked_on_in = 0  # the segment of the last engine that ran what was missing
         self._best: CombinationState | None = None
         self._best_key = (0, -math.inf, 0)
 
@@ -312,6 +322,22 @@ class SearchState:
             if combination.dropped
         )
         return (len(self.combinations) + self.combinations_to_come) * self.splits - dropped
+
+    @property
+    def damages(self) -> list[str]:
+        """What of the record is lost and not run again yet, in words: the next engine that goes on does that."""
+        damages = [str(one) for one in self._damages if one.segment >= self._worked_on_in]
+        return [*damages, *self._misfits]
+
+    @property
+    def is_complete(self) -> bool:
+        """Its engine completed it, and nothing of that is missing or lost: nothing is left to run."""
+        is_finished = self.status is SearchStatus.COMPLETED and self.fits_finished >= self.fits_total
+        return is_finished and not self.damages
+
+    def note_damages(self, damages: Sequence[Damage]) -> None:
+        """Whoever reads the record says, each time in full, what of it could not be read."""
+        self._damages = list(damages)
 
     def elapsed(self, now: float | None = None) -> float:
         """Seconds that engines worked on the search, pauses left out; `now` while one is at work, else the record."""
@@ -357,19 +383,97 @@ class SearchState:
 
     # The reducer
 
-    def apply(self, event: events.Event) -> None:
-        """Take one event into account; events come in the order of the record.
+    def apply(self, event: events.Event) -> bool:
+        """Take one event into account, in the order of the record; whether it counts now.
 
         What is said of combinations that a damaged record no longer announces waits until they are announced again.
+        What cannot be of this search is left out, and named among the `damages`.
         """
-        try:
+        check = _CHECKS.get(type(event))
+        found = check(self, event) if check is not None else ""
+        if not found:
             _RULES[type(event)](self, event)
-        except IndexError:
+        elif found is _WAITS:
             if isinstance(event, _LASTING):
                 self._unplaced.append(event)
+        elif found is not _PASSED_OVER and len(self._misfits) < _MOST_MISFITS:
+            self._misfits.append(f"{type(event).__name__} does not fit the search: {found}")
         # Clocks jump; what has been seen is never un-seen.
         if event.time > self.last_time:
             self.last_time = event.time
+        return not found
+
+    # What an event speaks of: "" where that is known, _WAITS where it is not known yet, else why it is left out
+
+    def _check_search_started(self, event: events.SearchStarted) -> str:
+        if self.started is not None and event.splits != self.splits:
+            return f"it has {self.splits} splits, not {event.splits}"
+        if self.started is not None and event.scoring != self.scoring:
+            return f"it is scored by {', '.join(self.scoring)}, not {', '.join(event.scoring)}"
+        return ""
+
+    def _check_combination(self, event: events.CombinationDropped | events.CombinationRestored) -> str:
+        return self._check_all([event.combination])
+
+    def _check_fit(self, event: events.FitScored | events.RungScored | events.FitFailed | events.FitRetried) -> str:
+        if event.combination >= len(self.combinations):
+            return _WAITS
+        if event.fold >= self.splits:
+            return f"split {event.fold} of {self.splits}"
+        return _PASSED_OVER if event.combination in self._lost else ""
+
+    def _check_training(self, event: events.TrainingStarted) -> str:
+        if event.fold >= self.splits and self.started is not None:
+            return f"split {event.fold} of {self.splits}"
+        return self._check_all(fit.combination for fit in event.fits)
+
+    def _check_all(self, combinations: Iterable[int]) -> str:
+        known, lost = len(self.combinations), self._lost
+        found = ""
+        for combination in combinations:
+            if combination >= known:
+                return _WAITS
+            found = _PASSED_OVER if combination in lost else found
+        return found
+
+    def _check_added(self, event: events.CombinationsAdded) -> str:
+        return self._check_announced(event.combinations)
+
+    def _check_round(self, event: events.RoundDecided) -> str:
+        spoken_of = {one.combination for one in event.dropped} | {one.combination for one in event.allowed}
+        return self._check_change(spoken_of, event.added)
+
+    def _check_steered(self, event: events.Steered) -> str:
+        return self._check_change({*event.dropped, *event.restored, *event.first}, event.added)
+
+    def _check_change(self, spoken_of: set[int], added: list[events.PlannedCombination]) -> str:
+        """The whole of a change waits for what it speaks of, some of which it may add itself."""
+        known = added[-1].index + 1 if added else len(self.combinations)
+        if max(spoken_of, default=-1) >= known or (added and not self.combinations):
+            return _WAITS
+        return self._check_announced(added)
+
+    def _check_announced(self, planned: list[events.PlannedCombination]) -> str:
+        if self.started is None:
+            return _WAITS
+        if not planned:
+            return ""
+        first, known = planned[0].index, len(self.combinations)
+        if first < known:
+            return f"combination {first} is announced twice"
+        if first > known == 0:
+            return _WAITS
+        if any(one.index != index for index, one in enumerate(planned, start=first)):
+            return f"its combinations are not numbered one after the other from {first}"
+        if any(one.same_as is not None and one.same_as >= one.index for one in planned):
+            return "a combination is said to be the same as one that comes later"
+        if first > known + MOST_LOST:
+            return f"combination {first} is announced after combination {known - 1}"
+        count = first + len(planned)
+        if count > MOST_COMBINATIONS or count * self.splits > MOST_FITS:
+            most = f"{MOST_COMBINATIONS} combinations or {MOST_FITS} fits"
+            return f"{count} combinations of {self.splits} splits each are more than {most}"
+        return ""
 
     def _on_search_started(self, event: events.SearchStarted) -> None:
         if self.started is not None:
@@ -383,6 +487,10 @@ class SearchState:
         self._paused_at, self._paused_seconds = None, 0.0
         self.deadline = self.delay = None
         self.last_time = event.time
+        if not event.only_save:
+            # It looks at what is missing and runs that, whatever was lost before.
+            self._worked_on_in = event.segment
+            self._misfits.clear()
         self.workers.clear()
         for training in list(self.trainings.values()):
             self._release(training.training)
@@ -392,22 +500,41 @@ class SearchState:
             self.workload = Workload(self.combinations, event.splits, rows, event.num_words)
         self.workload.start_anew()
         self._place()
+        if self.combinations and self._unplaced:
+            self._give_up_lost()
 
     def _place(self) -> None:
         unplaced, self._unplaced = self._unplaced, []
         for event in unplaced:
             self.apply(event)
 
+    def _give_up_lost(self) -> None:
+        """What is left speaks of combinations that nothing announces any more: new ones must not get their numbers."""
+        known = len(self.combinations)
+        most = min(known + MOST_LOST, MOST_COMBINATIONS, MOST_FITS // self.splits)
+        self._count_as_lost(min(most, 1 + max(map(_highest, self._unplaced))))
+        self._unplaced.clear()
+
+    def _count_as_lost(self, known: int) -> None:
+        """Keep the numbers up to `known` for combinations of which nothing is known but that they were there."""
+        first = len(self.combinations)
+        self._lost.update(range(first, known))
+        self._append([events.PlannedCombination(index=n, params={}, trainer="") for n in range(first, known)])
+        for combination in self.combinations[first:]:
+            combination.dropped = LOST
+
     def _on_combinations_added(self, event: events.CombinationsAdded) -> None:
-        if self.started is None:
-            self._unplaced.append(event)
-            return
         self.begun_with = self.begun_with or len(event.combinations)
         self.combinations_to_come = event.to_come
         self._add(event.combinations)
         self._place()
 
     def _add(self, combinations: list[events.PlannedCombination]) -> None:
+        if combinations:
+            self._count_as_lost(combinations[0].index)
+            self._append(combinations)
+
+    def _append(self, combinations: list[events.PlannedCombination]) -> None:
         metrics, splits = self.scoring, self.splits
         for planned in combinations:
             self.combinations.append(
@@ -416,7 +543,7 @@ class SearchState:
                     params=planned.params,
                     trainer=planned.trainer,
                     trainer_reason=planned.trainer_reason,
-                    same_as=planned.same_as,
+                    same_as=self._first_of(planned.same_as),
                     fits=[FitStatus.WAITING] * splits,
                     scores={metric: [None] * splits for metric in metrics},
                     seconds=[None] * splits,
@@ -434,6 +561,12 @@ class SearchState:
             )
             self._touch(planned.index)
 
+    def _first_of(self, same_as: int | None) -> int | None:
+        """The first of those of equal effect: it is the same as no other."""
+        if same_as is None or self.combinations[same_as].same_as is None:
+            return same_as
+        return self.combinations[same_as].same_as
+
     def _on_combination_dropped(self, event: events.CombinationDropped) -> None:
         self._drop(event.combination, event.reason, event.evidence, event.time)
 
@@ -449,34 +582,24 @@ class SearchState:
                 self._end_training_if_served(training.training, time)
 
     def _on_round_decided(self, event: events.RoundDecided) -> None:
-        if self.started is None:
-            self._unplaced.append(event)
-            return
-        spoken_of = {one.combination for one in event.dropped} | {one.combination for one in event.allowed}
-        if max(spoken_of, default=-1) >= len(self.combinations):
-            raise IndexError  # what it speaks of is not announced yet: the whole of it waits
+        self._add(event.added)
         for one in event.dropped:
             self._drop(one.combination, event.strategy, one.evidence, event.time)
         for allowance in event.allowed:
             combination = self.combinations[allowance.combination]
             combination.epochs_allowed, combination.folds_allowed = allowance.epochs, allowance.folds
             self._touch(allowance.combination)
-        self._add(event.added)
         self.combinations_to_come = event.to_come
         self.rounds.append(event)
 
     def _on_steered(self, event: events.Steered) -> None:
-        if self.started is None:
-            self._unplaced.append(event)
-            return
-        if max([*event.dropped, *event.restored], default=-1) >= len(self.combinations):
-            raise IndexError  # as above
+        self._add(event.added)
         for index in event.dropped:
             self._drop(index, event.words, "", event.time)
         for index in event.restored:
-            self.combinations[index].dropped = self.combinations[index].evidence = ""
-            self.changed.add(index)
-        self._add(event.added)
+            if index not in self._lost:
+                self.combinations[index].dropped = self.combinations[index].evidence = ""
+                self.changed.add(index)
         if not event.undoes:
             self.steps.append(event)
         elif self.steps:
@@ -673,7 +796,9 @@ class SearchState:
 
     def _release(self, number: int) -> None:
         """The training runs no more; fits it still owed wait again, and the work on them is to be done again."""
-        training = self.trainings[number]
+        training = self.trainings.get(number)
+        if training is None:
+            return
         owed = [f for f in training.fits if self.combinations[f.combination].fits[training.fold] is _RUNNING]
         for fit in owed:
             self._set_fit(fit.combination, training.fold, FitStatus.WAITING)
@@ -686,9 +811,14 @@ class SearchState:
             worker.training = None
 
 
+# Findings of the checks below, beside the words for what does not fit.
+_WAITS = "it waits"
+_PASSED_OVER = "it is passed over"
+
 # What still holds when it is placed late; a training that was said to begin does not.
 _LASTING = (
-    events.CombinationDropped
+    events.CombinationsAdded
+    | events.CombinationDropped
     | events.CombinationRestored
     | events.RoundDecided
     | events.Steered
@@ -696,6 +826,36 @@ _LASTING = (
     | events.FitScored
     | events.FitFailed
 )
+
+
+def _highest(event: events.Event) -> int:
+    """The highest number of a combination that a lasting event speaks of; -1 if none."""
+    match event:
+        case events.CombinationsAdded():
+            numbers = [one.index for one in event.combinations]
+        case events.RoundDecided():
+            spoken_of = [one.combination for one in event.dropped] + [one.combination for one in event.allowed]
+            numbers = [*spoken_of, *(one.index for one in event.added)]
+        case events.Steered():
+            numbers = [*event.dropped, *event.restored, *event.first, *(one.index for one in event.added)]
+        case _:
+            numbers = [getattr(event, "combination", -1)]
+    return max(numbers, default=-1)
+
+
+_CHECKS: dict[type[events.Event], Callable[[SearchState, Any], str]] = {
+    events.SearchStarted: SearchState._check_search_started,
+    events.CombinationsAdded: SearchState._check_added,
+    events.CombinationDropped: SearchState._check_combination,
+    events.CombinationRestored: SearchState._check_combination,
+    events.RoundDecided: SearchState._check_round,
+    events.Steered: SearchState._check_steered,
+    events.TrainingStarted: SearchState._check_training,
+    events.RungScored: SearchState._check_fit,
+    events.FitScored: SearchState._check_fit,
+    events.FitFailed: SearchState._check_fit,
+    events.FitRetried: SearchState._check_fit,
+}
 
 _RULES: dict[type[events.Event], Callable[[SearchState, Any], None]] = {
     events.SearchStarted: SearchState._on_search_started,

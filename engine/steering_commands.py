@@ -54,13 +54,12 @@ def _steer(
 ) -> None:
     """Ask for it, if it means something now; say what."""
     from engine.session import open_session, sessions_folder
-    from engine.spec import SearchSpec
     from engine.steering import in_full, step_of
     from engine.steering_words import request_of
 
     request = request_of(word, assignments, combination, allow_large=allow_large)
     found = open_session(identifier, sessions_folder(sessions))
     state = found.state()
-    step = step_of(request, SearchSpec.recorded(found.record.spec), state)
+    step = step_of(request, found.spec, state)
     found.request(request)
     sys.stderr.write(f"{identifier}: asked its engine: {clean(in_full(step, state))}\n")

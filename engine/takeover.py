@@ -18,7 +18,7 @@ from engine.folds import fold_rows
 from engine.older_scores import older_rules
 from engine.plan import effective
 from engine.predictions import read_block
-from engine.regular_files import NotMineError, open_mine
+from engine.regular_files import open_mine
 from engine.session import list_names, open_session
 from engine.settings import Settings, settings_of
 from engine.spec import SearchSpec
@@ -86,7 +86,7 @@ def known_fits(prepared: Prepared, session: Session) -> KnownFits:
             for key, known in _scored(other, prepared.spec.scoring, wanted):
                 for place in wanted[key]:
                     found.setdefault(place, known)
-        except NotMineError:
+        except SessionNotTrustedError:
             passed_over += 1  # somebody exchanged it meanwhile
         except (FoldwatchError, OSError):
             continue
@@ -162,7 +162,7 @@ def _scored(
     # What was scored with other versions cannot be told from the rest.
     if state.started is None or state.changed_versions or not set(metrics) <= set(state.scoring):
         return
-    for (index, fold), key in _keys(SearchSpec.recorded(other.record.spec), other.folds(), state.combinations):
+    for (index, fold), key in _keys(other.spec, other.folds(), state.combinations):
         combination = state.combinations[index]
         seconds, place = combination.seconds[fold], combination.curves[fold]
         if not combination.fits[fold].is_finished:

@@ -10,7 +10,7 @@ import typer
 
 from engine.errors import UsageError
 from engine.options import AllowLarge, AsJson, Identifier, Sessions
-from engine.printing import print_json
+from engine.printing import print_json, print_note
 from engine.regular_files import is_there
 from engine.safe_text import clean
 from engine.whole_files import write_for_user
@@ -34,17 +34,18 @@ def zoom(
     """Propose a finer search around what was good; nothing runs."""
     from engine import zoom as zooming
     from engine.session import open_session, sessions_folder
-    from engine.spec import SearchSpec
 
     if to is not None and is_there(to) and not force:
         message = f"{to}: is there already; to replace it: --force"
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
-    made = zooming.zoom(SearchSpec.recorded(found.record.spec), found.state(), allow_large=allow_large)
+    spec, state = found.spec, found.state()
+    print_note(clean(found.damage_in_words(state)))
+    made = zooming.zoom(spec, state, allow_large=allow_large)
     if to is not None:
         write_for_user(to, made.spec.to_toml(), "spec")
     if as_json:
-        print_json(_as_values(made))
+        print_json({**_as_values(made), "damages": state.damages})
     else:
         sys.stdout.write(_as_text(made))
     if to is not None:

@@ -54,9 +54,10 @@ def _course(summary: SessionSummary) -> str:
     _, word, _ = state_of(summary)
     done = f"{word}, {summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else word
     failed = f", {summary.fits_failed} failed" if summary.fits_failed else ""
+    damaged = f", damaged in {summary.damages} place{'s' if summary.damages != 1 else ''}" if summary.damages else ""
     worked = f" · took {took(summary.seconds)}" if summary.seconds else ""
     theirs = f" · a session of {summary.owner}" if summary.owner else ""
-    return f"{done}{failed} · started {when(summary.created, time.time())}{worked} · {summary.host}{theirs}"
+    return f"{done}{failed}{damaged} · started {when(summary.created, time.time())}{worked} · {summary.host}{theirs}"
 
 
 def what_was_asked(record: SearchRecord) -> tuple[str, tuple[tuple[tuple[str, str], ...], ...]]:

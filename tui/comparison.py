@@ -92,6 +92,11 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
             for a, b in finished
         ]
     )
+    damaged = [
+        f"the record of {session.id} is damaged: scores may be missing; resume runs them again"
+        for session, state in zip(sessions, states, strict=True)
+        if state.damages
+    ]
     sides = [
         Side(
             id=summary.id,
@@ -111,7 +116,7 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
         metric=metric,
         shared=tuple(shared),
         unfinished=len(pairs) - len(finished),
-        caveats=tuple(_caveats(records, metric)),
+        caveats=(*_caveats(records, metric), *damaged),
         is_running=any(session.liveness().alive for session in sessions),
     )
 

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 
     from engine.control import Request
     from engine.events import AnyEvent, CurvePlace
-    from engine.journal import Curve
+    from engine.journal import Curve, Damage
     from engine.liveness import Liveness
     from engine.planned_rates import PlannedRates
     from engine.session import SearchRecord
+    from engine.spec import SearchSpec
     from tui.engine_process import EngineCommand
 
 QUEUE_EVENTS = 20_000
@@ -50,6 +51,10 @@ class FollowedEvents(Protocol):
     @property
     def generation(self) -> int:
         """Rises when earlier events no longer count."""
+
+    @property
+    def damages(self) -> list[Damage]:
+        """Places of the record that could not be read so far."""
 
     def poll(self) -> list[AnyEvent]:
         """Every event since the last poll."""
@@ -70,8 +75,15 @@ class WatchedSession(Protocol):
     def record(self) -> SearchRecord:
         """What was asked for."""
 
+    @property
+    def spec(self) -> SearchSpec:
+        """The same, checked."""
+
     def liveness(self) -> Liveness:
         """Whether an engine works on it."""
+
+    def state(self) -> SearchState:
+        """What its record says now."""
 
     def follow(self) -> FollowedEvents:
         """Start to read it from the beginning."""
@@ -93,11 +105,15 @@ class Changed(Message):
 
 @dataclass
 class Feed:
-    """What waits to be drawn; `state` and `history` are given once for each generation, complete up to then."""
+    """What waits to be drawn; `state` and `history` are given once for each generation, complete up to then.
+
+    `damages`: all places of the record that could not be read, where there are others than before.
+    """
 
     state: SearchState | None = None
     history: History | None = None
     events: list[AnyEvent] = field(default_factory=list)
+    damages: list[Damage] | None = None
     liveness: Liveness | None = None
     machine: MachineReading | None = None
     curves: dict[CurvePlace, Curve | None] = field(default_factory=dict)
@@ -208,13 +224,22 @@ class Follow(threading.Thread):
 
     def run(self) -> None:
         """Poll until stopped; an error is handed over and the next poll tries again."""
+        try:
+            self._follow()
+        except Exception as error:  # nobody sees a thread's own traceback
+            found = Feed()
+            self._report(found, RuntimeError(f"following {self._session.id}: a fault of ours: {error!r}"))
+            self._hand_over(found)
+            self._changed()
+
+    def _follow(self) -> None:
         follower: FollowedEvents | None = None
         generation = -1
         reader = MachineReader()
         liveness_due = machine_due = 0.0
         liveness: Liveness | None = None
         reading: MachineReading | None = None
-        quiet_polls = 0
+        quiet_polls = damages_known = 0
         while not self._stopping.is_set():
             found = Feed()
             try:
@@ -223,11 +248,14 @@ class Follow(threading.Thread):
                 with _uncollected() if generation < 0 else contextlib.nullcontext():
                     events = follower.poll()
                     if follower.generation != generation:
-                        generation = follower.generation
                         self._backlog.clear()
                         found.state, found.history = replay(events)
+                        generation, damages_known = follower.generation, 0
                     else:
                         self._backlog.extend(events)
+                if len(follower.damages) != damages_known:
+                    damages_known = len(follower.damages)
+                    found.damages = list(follower.damages)
                 quiet_polls = 0 if events else quiet_polls + 1
                 if any(isinstance(event, SearchStarted | SearchFinished) for event in events):
                     liveness_due = 0.0  # an engine came or went
@@ -277,10 +305,11 @@ class Follow(threading.Thread):
             feed = self._feed
             if found.state is not None:
                 # Events of the generation before no longer count.
-                feed.state, feed.history, feed.events = found.state, found.history, []
+                feed.state, feed.history, feed.events, feed.damages = found.state, found.history, [], None
             room = QUEUE_EVENTS - len(feed.events)
             moved = min(room, len(self._backlog))
             feed.events.extend(self._backlog.popleft() for _ in range(moved))
+            feed.damages = feed.damages if found.damages is None else found.damages
             feed.liveness = found.liveness or feed.liveness
             feed.machine = found.machine or feed.machine
             feed.curves.update(found.curves)
@@ -290,6 +319,7 @@ class Follow(threading.Thread):
         return bool(
             moved
             or found.state
+            or found.damages
             or found.liveness
             or found.machine
             or found.curves
@@ -325,6 +355,6 @@ def replay(events: list[AnyEvent]) -> tuple[SearchState, History]:
     """A state and its history from the beginning."""
     state, history = SearchState(), History()
     for event in events:
-        state.apply(event)
-        history.take(event, state)
+        if state.apply(event):
+            history.take(event, state)
     return state, history

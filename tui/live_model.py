@@ -61,8 +61,10 @@ class LiveModel:
             self._asked_plans.clear()
             self.has_opened = True
         for event in feed.events:
-            self.state.apply(event)
-            self.history.take(event, self.state)
+            if self.state.apply(event):
+                self.history.take(event, self.state)
+        if feed.damages is not None:
+            self.state.note_damages(feed.damages)
         self.liveness = feed.liveness or self.liveness
         if self.state.status is not SearchStatus.RUNNING or not self.is_alive:
             self.asked = ""
@@ -98,6 +100,8 @@ class LiveModel:
         if not self.has_opened:
             return "opening"
         status = self.state.status
+        if self.liveness is not None and not self.liveness.alive and self.state.damages:
+            return "damaged"
         if self.liveness is not None and not self.liveness.alive and not status.is_finished:
             return "crashed" if status is not SearchStatus.NEW else "new"
         started, refit = self.state.started, self.state.refit
@@ -147,7 +151,7 @@ class LiveModel:
     def _spec(self) -> SearchSpec | None:
         """None where the record has one that this version does not accept."""
         try:
-            return SearchSpec.recorded(self.session.record.spec)
+            return self.session.spec
         except SpecError:
             return None
 

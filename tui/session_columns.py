@@ -27,6 +27,7 @@ _STATES: dict[str, tuple[str, str]] = {
     "interrupted": ("■", "warning"),
     "failed": ("✗", "failed"),
     "crashed": ("✗", "failed"),
+    "damaged": ("✗", "failed"),
     "unreadable": ("?", "failed"),
 }
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import FoldwatchError
-from engine.spec import SearchSpec
-from engine.state import SearchState
 from tui.background import in_background
 from tui.form import Form, form_of
 
@@ -41,10 +39,7 @@ def open_zoom(
 
         try:
             record = session.record
-            state = SearchState()
-            for event in session.follow().poll():
-                state.apply(event)
-            made = zoom(SearchSpec.recorded(record.spec), state)
+            made = zoom(session.spec, session.state())
         except FoldwatchError as error:
             screen.call_later(failed, f"{session.id}: {error}")
             return

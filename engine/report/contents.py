@@ -99,13 +99,15 @@ class Report:
         return to_html(self)
 
 
-def make_report(session: Session, pair: tuple[str, str] | None = None) -> Report:
+def make_report(session: Session, pair: tuple[str, str] | None = None, state: SearchState | None = None) -> Report:
     """The report on a session as it stands; `pair`: the hyperparameters down and across the heat map.
+
+    `state`: what is known of the search, where somebody has that already.
 
     Raises UsageError for a pair that is not of two hyperparameters with several values, and what reading the session
     can raise.
     """
-    state = session.state()
+    state = state or session.state()
     status = session.status(state)
     complete = complete_combinations(state)
     effects = main_effects(complete)
@@ -161,11 +163,9 @@ def _place(value: Any) -> tuple[int, float, str]:
 
 def _trace(session: Session, state: SearchState, combination: CombinationState) -> Trace:
     curves = [session.curve(place) for place in combination.curves if place is not None]
-    spec = session.record.spec
     rows = state.started.rows if state.started else session.record.data.rows
-    folds = int(spec.get("folds", 3))
-    batch_size = int(combination.params.get("batch_size", 128))
     try:
+        folds, batch_size = int(session.record.spec.get("folds", 3)), int(combination.params.get("batch_size", 128))
         rates = planned_rates(combination.params, steps_per_epoch(rows * (folds - 1) // folds, batch_size))
     except (KeyError, ValueError, TypeError, ArithmeticError):  # a record that another version wrote
         rates = None

@@ -24,6 +24,11 @@ def remarks_on(
     remarks = []
     if state.started is not None and state.started.synthetic:
         remarks.append("The data are synthetic: scores on them say nothing about any real text.")
+    if damages := state.damages:
+        remarks.append(
+            f"The record is damaged in {len(damages)} place{'s' if len(damages) > 1 else ''}, so scores may be missing "
+            f"here; the first: {damages[0]}."
+        )
     total = len(state.combinations)
     if status != "completed":
         remarks.append(f"The search is {status}: {len(complete)} of {total} combinations are complete so far.")

@@ -37,6 +37,7 @@ def as_values(report: Report) -> dict[str, Any]:
         "complete": report.complete.indices,
         "means": report.complete.means,
         "remarks": report.remarks,
+        "damages": report.state.damages,
         "honest": honest_values(report.honest),
         "top": [_top(one, report) for one in report.top],
         "importance": {

@@ -13,7 +13,6 @@ from engine.selection.choices import HonestBest
 from engine.selection.resampling import DRAWS, resample
 from engine.selection.ties import CONFIDENCE, may_be_best
 from engine.settings import settings_of
-from engine.spec import SearchSpec
 from engine.state import CombinationStatus
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.session import Session
+    from engine.spec import SearchSpec
     from engine.state import SearchState
 
 
@@ -31,7 +31,7 @@ def honest_best(session: Session, state: SearchState) -> HonestBest:
     best = state.best
     assert best is not None
     metric, place = state.scoring[0], found.indices.index(best.index)
-    spec = SearchSpec.recorded(session.record.spec)
+    spec = session.spec
     resampled = resample(found.row_scores, spec.seed, best=place)
     costs = [_cost(spec, state, index) for index in found.indices]
     of_best = resampled.scores[:, place]

@@ -67,8 +67,8 @@ class Halving:
         for number, bracket in enumerate(self.brackets):
             members = [state.combinations[index] for index in bracket.members]
             for place, rung in enumerate(bracket.rungs):
-                here = [one for one in members if one.epochs_allowed == rung.epochs and not one.status.is_finished]
-                if not here:
+                here = [one for one in members if one.epochs_allowed == rung.epochs and _is_in(one, rung)]
+                if all(one.is_complete for one in here):
                     continue
                 if not all(has_reached(one, rung.epochs) for one in here):
                     break  # the rungs after it wait for this one
@@ -119,6 +119,11 @@ class Halving:
         whole = combinations * self._epochs
         share = f"{self.name}: {trained} of {whole} epochs a fold ({trained / whole:.0%})"
         return [*notes, f"{share}; trainings and time above are those of all, the most there can be"]
+
+
+def _is_in(combination: CombinationState, rung: Rung) -> bool:
+    """A complete one was allowed to go on by a decision that a damaged record lost: it is compared all the same."""
+    return not combination.status.is_finished or (combination.is_complete and rung.epochs in combination.rungs)
 
 
 def halving_bracket(members: range, epochs: int, factor: float, least: int) -> Bracket:

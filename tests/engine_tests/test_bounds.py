@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from engine import axes, bounds, control, steering
-from engine.bounds import DEEPEST, check_json, check_toml, check_value
+from engine.bounds import DEEPEST, check_toml, check_value
 from engine.cli import main
 from engine.deadline import Deadline
 from engine.errors import SpecError, UsageError
@@ -342,7 +342,3 @@ def test_a_request_that_an_engine_would_not_read_is_refused_where_it_is_made(tmp
     with pytest.raises(UsageError, match="at most 65,536 bytes"):
         control.write_request(tmp_path, control.AddValues(values={"epochs": list(range(20_000))}))
     assert not list((tmp_path / "control").iterdir())
-
-
-def test_json_in_a_text_is_not_deep() -> None:
-    check_json('{"a": "[[[[[[[[[[[[[[[[[[[[[[[[[\\"[[[[[[[", "b": [[1]]}', "request")

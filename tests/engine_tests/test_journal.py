@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from engine import events, journal
-from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
+from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError
 from engine.events import EpochEnded, FitScored, WorkerStarted
 from engine.journal import (
     Curve,
@@ -24,6 +24,7 @@ from engine.journal import (
     JournalReader,
     JournalWriter,
     Owner,
+    Seal,
     frame,
     read_curve,
     unframe,
@@ -572,3 +573,59 @@ def test_frames_hold_only_what_was_framed() -> None:
         assert unframe(line) is None
         assert unframe_all([frame(b"[1]").rstrip(b"\n"), line]) is None
     assert unframe_all([frame(payload).rstrip(b"\n") for payload in (b"[1]", b"", b"x y")]) == [b"[1]", b"", b"x y"]
+
+
+def test_what_was_read_before_an_error_is_kept(tmp_path: Path) -> None:
+    _written(tmp_path, 1, 2).close()
+    _written(tmp_path, 3).close()
+    path, aside = journal.segment_path(tmp_path, 2), tmp_path / "aside"
+    reader = JournalReader(tmp_path)
+    path.rename(aside)
+    path.mkdir()
+    # The first segment is read; the second cannot be: the one is kept, the other said when nothing else is.
+    assert _numbers(reader.poll()) == [1, 2]
+    for _ in range(2):
+        with pytest.raises(SessionUnreadableError, match=r"journal\.2\.jsonl: cannot be read: is a folder"):
+            reader.poll()
+    path.rmdir()
+    aside.rename(path)
+    assert _numbers(reader.poll()) == [3]
+    assert (reader.damages, reader.generation) == ([], 0)
+
+
+def test_a_lost_line_is_told_where_the_next_one_stands(tmp_path: Path) -> None:
+    lines = _record(tmp_path).splitlines(keepends=True)
+    journal.segment_path(tmp_path, 1).write_bytes(b"".join([*lines[:4], *lines[6:]]))
+    reader = JournalReader(tmp_path)
+    assert len(reader.poll()) == 10
+    assert [str(damage) for damage in reader.damages] == [
+        f"journal.1.jsonl at byte {sum(map(len, lines[:4]))}: line 6 stands after line 3: what was between is lost"
+    ]
+
+
+@pytest.mark.parametrize("chunk", [1, 100, 1000])
+def test_a_record_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    _record(tmp_path)
+    monkeypatch.setattr(journal, "_CHUNK_BYTES", chunk)
+    assert len(JournalReader(tmp_path).poll()) == 12
+    JournalWriter(tmp_path, OWNER).close()
+    assert len(JournalReader(tmp_path).poll()) == 12
+
+
+def test_only_what_stands_before_a_segment_is_read_where_asked(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        _written(tmp_path, number).close()
+    assert _numbers(JournalReader(tmp_path, before=3).poll()) == [1, 2]
+    assert JournalReader(tmp_path, before=1).poll() == []
+
+
+def test_seals_are_compared_byte_by_byte(tmp_path: Path) -> None:
+    content = _record(tmp_path)
+    path = journal.segment_path(tmp_path, 1)
+    seal = Seal(segment=1, length=len(content), checksum=zlib.crc32(content))
+    assert journal.holds(tmp_path, seal)
+    path.write_bytes(content + b"more")
+    assert journal.holds(tmp_path, seal)
+    for other in (content[:-1], content.replace(b"0.5", b"0.6")):
+        path.write_bytes(other)
+        assert not journal.holds(tmp_path, seal)

@@ -13,6 +13,7 @@ from engine import data, journal, messages
 from engine.events import FitScored, PredictionsPlace
 from engine.journal import JournalWriter, Owner, predictions_path
 from engine.predictions import MOST_ROWS, Predictions, read_block, read_predictions
+from engine.record_limits import LARGEST_PREDICTIONS
 from engine.search import Search
 from engine.session import Session
 from engine.state import SearchState
@@ -264,3 +265,11 @@ def test_a_record_from_before_there_were_predictions_is_read(tmp_path: Path) -> 
     assert isinstance(event, FitScored)
     assert event.predictions is None
     writer.close()
+
+
+def test_a_block_longer_than_any_can_be_is_not_read(tmp_path: Path) -> None:
+    length = LARGEST_PREDICTIONS + 1
+    with predictions_path(tmp_path, 1).open("wb") as file:
+        file.truncate(length)
+    assert read_block(tmp_path, PredictionsPlace(1, 0, length, zlib.crc32(bytes(length)))) is None
+    assert read_block(tmp_path, PredictionsPlace(1, 0, 10, zlib.crc32(bytes(10)))) == bytes(10)

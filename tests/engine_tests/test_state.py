@@ -12,8 +12,19 @@ from msgspec import structs
 
 from engine import events
 from engine.events import PlannedCombination, ServedFit
+from engine.journal import Damage
 from engine.narration import describe, moment_in_words
-from engine.state import _RULES, CombinationStatus, FitStatus, SearchState, SearchStatus, mean_and_deviation, ranks
+from engine.record_limits import MOST_LOST
+from engine.state import (
+    _RULES,
+    LOST,
+    CombinationStatus,
+    FitStatus,
+    SearchState,
+    SearchStatus,
+    mean_and_deviation,
+    ranks,
+)
 
 NOON = 1000.0
 
@@ -383,3 +394,82 @@ def test_ranks_are_scikit_learns(splits: int) -> None:
 def test_ranks_of_nothing_but_nan_are_all_first() -> None:
     assert ranks([math.nan, math.nan]) == [1, 1]
     assert ranks([]) == []
+
+
+def _one_more(index: int, epochs: int) -> events.Steered:
+    return events.Steered(
+        time=NOON, words="", added=[PlannedCombination(index=index, params={"epochs": epochs}, trainer="kernel")]
+    )
+
+
+def test_scores_stay_with_their_numbers_where_an_announcement_between_is_lost() -> None:
+    # Number 3 was announced in a line that is lost.
+    state = _state(_one_more(4, 50), _scored(3, 0, 0.25), _scored(4, 0, 0.75))
+    assert [one.params for one in state.combinations[3:]] == [{}, {"epochs": 50}]
+    assert state.combinations[4].scores["accuracy"] == [0.75, None]
+    assert state.combinations[3].scores["accuracy"] == [None, None]
+    assert (state.combinations[3].status, state.combinations[3].dropped) == (CombinationStatus.DROPPED, LOST)
+    assert (state.fits_finished, state.fits_total) == (1, 8)
+
+
+def test_a_number_whose_announcement_is_lost_is_never_given_again() -> None:
+    state = _state(_scored(3, 0, 0.25), events.CombinationDropped(time=NOON, combination=4, reason="by hand"))
+    state.apply(_started(NOON + 50, segment=2))
+    assert [one.dropped for one in state.combinations[3:]] == [LOST, LOST]
+    state.apply(_one_more(5, 60))
+    state.apply(_scored(5, 0, 0.5))
+    assert state.combinations[5].scores["accuracy"] == [0.5, None]
+    assert (state.fits_finished, state.fits_total, state.damages) == (1, 8, [])
+
+
+@pytest.mark.parametrize(
+    ("event", "why"),
+    [
+        (_scored(0, 2, 0.5), "split 2 of 2"),
+        (_failed(0, 9), "split 9 of 2"),
+        (_training(0, [(0, 1)], fold=2), "split 2 of 2"),
+        (_added(1), "combination 0 is announced twice"),
+        (_one_more(MOST_LOST + 4, 1), f"combination {MOST_LOST + 4} is announced after combination 2"),
+        (_started(segment=2, splits=3), "it has 2 splits, not 3"),
+        (_started(segment=2, scoring=["f1_macro"]), "it is scored by accuracy, f1_macro, not f1_macro"),
+    ],
+)
+def test_what_cannot_be_of_the_search_is_left_out_and_named(event: events.Event, why: str) -> None:
+    state, before = _state(), _state()
+    assert state.apply(event) is False
+    assert state.damages == [f"{type(event).__name__} does not fit the search: {why}"]
+    assert not state.is_complete
+    assert state.combinations == before.combinations
+    assert (state.started, state.trainings, state.status) == (before.started, before.trainings, before.status)
+    state.apply(_started(NOON + 50, segment=2))
+    assert state.damages == []  # whatever is missing for it is run again
+
+
+def test_a_fault_of_the_reducer_is_not_taken_for_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(state: SearchState, event: events.FitScored) -> None:
+        [][event.fold]
+
+    rules: dict[Any, Any] = _RULES
+    monkeypatch.setitem(rules, events.FitScored, faulty)
+    with pytest.raises(IndexError):
+        _state(_scored(0, 0, 0.5))
+
+
+def test_damage_is_open_until_an_engine_has_gone_on_after_it() -> None:
+    state = _state(*(_scored(index, fold, 0.5) for index in range(3) for fold in range(2)))
+    state.apply(events.SearchFinished(time=NOON, outcome="completed"))
+    complete = [state.is_complete]
+    state.note_damages([Damage("journal.1.jsonl", 7, "the checksum does not fit", 1)])
+    assert state.damages == ["journal.1.jsonl at byte 7: the checksum does not fit"]
+    complete.append(state.is_complete)
+    state.apply(_started(NOON + 20, segment=2, only_save=True))
+    assert state.damages
+    state.apply(_started(NOON + 30, segment=3))
+    state.apply(events.SearchFinished(time=NOON + 31, outcome="completed"))
+    assert state.damages == []
+    assert [*complete, state.is_complete] == [True, False, True]
+
+
+def test_completed_is_not_complete_while_fits_are_missing() -> None:
+    state = _state(_scored(0, 0, 0.5), events.SearchFinished(time=NOON, outcome="completed"))
+    assert (state.status, state.is_complete) == (SearchStatus.COMPLETED, False)

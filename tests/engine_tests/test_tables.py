@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from engine.events import CombinationsAdded, PlannedCombination
 from engine.state import SearchState
@@ -10,7 +11,7 @@ from engine.tables import facts, results_table, shown_parameter, varying
 from tests.tui_tests.scripted_search import Script
 
 
-def _state(*params: dict[str, object]) -> SearchState:
+def _state(*params: dict[str, Any]) -> SearchState:
     state = SearchState()
     state.apply(Script().start()[0])
     planned = [PlannedCombination(index=index, params=one, trainer="kernel") for index, one in enumerate(params)]

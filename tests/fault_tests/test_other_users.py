@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.cli import main
+from engine.errors import SessionNotTrustedError
 from engine.events import FitScored, SearchStarted
 from engine.journal import segment_path
-from engine.regular_files import NotMineError
 from engine.session import list_sessions, open_session
 from engine.training.checkpoints import read_checkpoint
 from tests.fakes import fake_search, same_results
@@ -111,7 +111,7 @@ def test_a_session_that_is_exchanged_while_it_is_open_is_not_believed(surroundin
     (surroundings / "mine").rename(surroundings / "aside")
     (surroundings / "theirs").rename(surroundings / "mine")
     for read in (session.state, session.liveness):
-        with pytest.raises(NotMineError, match=f"belongs to user {THEM}"):
+        with pytest.raises(SessionNotTrustedError, match=f"belongs to user {THEM}"):
             read()
     assert session.curve(curve) is None
     assert session.predictions(predictions) is None

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import events
-from engine.journal import Curve
+from engine.journal import Curve, Damage
 from engine.liveness import Liveness
 from engine.session import DataRecord, SearchRecord
+from engine.spec import SearchSpec
+from engine.state import SearchState
+from tui.follow import replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -230,6 +233,10 @@ class ScriptedFollower:
     def generation(self) -> int:
         return self.session.generation
 
+    @property
+    def damages(self) -> list[Damage]:
+        return self.session.damages
+
     def poll(self) -> list[events.AnyEvent]:
         if self._generation != self.session.generation:
             self._generation, self._given = self.session.generation, 0
@@ -250,6 +257,14 @@ class ScriptedSession:
     generation: int = 0
     requests: list[Request] = field(default_factory=list)
     problem: Exception | None = None
+    damages: list[Damage] = field(default_factory=list)
+
+    @property
+    def spec(self) -> SearchSpec:
+        return SearchSpec.from_values(self.record.spec)
+
+    def state(self) -> SearchState:
+        return replay(ScriptedFollower(self).poll())[0]
 
     @property
     def record(self) -> SearchRecord:

@@ -13,7 +13,6 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from engine.errors import FoldwatchError
-from engine.spec import SearchSpec
 from engine.steering import in_full, step_of
 from engine.steering_words import EXAMPLES, Change, read_change
 from tui.completion import change_completed
@@ -36,7 +35,7 @@ _PREVIEW_SECONDS = 0.08  # of a large grid it takes a moment: not for every lett
 
 def meaning(change: Change, live: LiveModel) -> str:
     """What a change means now. Raises FoldwatchError where it means nothing."""
-    return in_full(step_of(change.request, SearchSpec.recorded(live.session.record.spec), live.state), live.state)
+    return in_full(step_of(change.request, live.session.spec, live.state), live.state)
 
 
 class _ChangeSuggester(Suggester):

@@ -147,10 +147,13 @@ class HomeActions:
         if summary.alive and summary.status != "paused":
             self._panel.say(f"{summary.id} is running already; enter watches it", problem=True)
         elif summary.alive:
-            session = open_session(summary.id, summary.folder.parent)
-            self.in_background(lambda: session.request(Resume()), f"{summary.id}: going on was asked for")
+
+            def request() -> None:
+                open_session(summary.id, summary.folder.parent).request(Resume())
+
+            self.in_background(request, f"{summary.id}: going on was asked for")
             self._panel.say("resume …", command)
-        elif summary.status == "completed":
+        elif summary.is_complete:
             self._panel.say(f"{summary.id} is complete; nothing is left to run", problem=True)
         else:
             arguments = ["resume", summary.id, "--sessions", str(summary.folder.parent)]

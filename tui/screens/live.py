@@ -211,6 +211,8 @@ class LiveScreen(LiveActions, Screen[None]):
             self._panel.say(answer)
         for problem in feed.problems:
             self._panel.say(problem, problem=True)
+        if feed.damages and (damages := live.state.damages):
+            self._panel.say(f"the record is damaged: {damages[0]}; resume runs again what is lost", problem=True)
         self._tell_of_saves(feed)
         self._ring(feed, before)
         above = self.app.screen

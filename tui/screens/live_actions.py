@@ -79,7 +79,7 @@ class LiveActions:
         if not self.read_only:
             if standing in ("paused", "pausing"):
                 keys.append(("s", "resume", "screen.start"))
-            elif not live.is_alive and standing in ("stopped", "interrupted", "crashed", "failed", "new"):
+            elif not live.is_alive and standing in ("stopped", "interrupted", "crashed", "damaged", "failed", "new"):
                 keys.append(("s", "start", "screen.start"))
             elif live.is_alive and standing == "running":
                 keys.append(("p", "pause", "screen.pause"))
@@ -116,7 +116,7 @@ class LiveActions:
                 self._panel.say("the search is running already", problem=True)
                 return
             self._ask([Resume()], "resume", "resuming was asked for")
-        elif standing == "completed":
+        elif standing == "completed" and self.live.state.is_complete:
             self._panel.say("the search is complete; nothing is left to run", problem=True)
         else:
             self._run(["resume", self.session.id, "--detach"], "an engine works on the search")

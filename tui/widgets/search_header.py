@@ -21,6 +21,7 @@ _STATE_COLOURS = {
     "stalled": "error",
     "failed": "error",
     "crashed": "error",
+    "damaged": "error",
     "interrupted": "error",
 }
 

@@ -25,6 +25,8 @@ _LINKAGE = llvmlite.binding.Linkage
 class _SelfContained(_codegen.JITCodeLibrary):  # type: ignore[misc]
     """One function's module, with copies of all that it calls, which nobody outside sees."""
 
+    _shared_module: Any
+
     def _finalize_final_module(self) -> None:
         # What comes from the cache is machine code already, and brings the module that its callers link with it.
         if self._shared_module is None:
