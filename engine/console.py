@@ -9,9 +9,11 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from engine import events
+from engine.characters import fitting
 from engine.narration import describe, moment_in_words
 from engine.remaining import in_words, remaining_seconds
 from engine.safe_text import clean
+from engine.standard_streams import is_dumb_terminal
 
 if TYPE_CHECKING:
     from engine.state import SearchState
@@ -24,7 +26,7 @@ class Console:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = self._stream.isatty() and not is_dumb_terminal()
         self._drawn_at = 0.0
         self._line = ""
 
@@ -67,7 +69,7 @@ class Console:
 
     def _write(self, text: str) -> None:
         try:
-            self._stream.write(text)
+            self._stream.write(fitting(text, self._stream))
             self._stream.flush()
         except (OSError, ValueError):
             self._live = False

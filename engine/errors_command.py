@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from engine.options import AsJson, DataDir, Identifier, Sessions
+from engine.options import AsJson, DataDir, Identifier, Plain, Sessions
 from engine.printing import print_json, print_text, terminal_width
 
 
@@ -18,6 +18,7 @@ def errors(
     sessions: Sessions = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> None:
     """Which classes and which training rows a combination gets wrong, by its out-of-fold predictions."""
     from engine.confusion import errors_of

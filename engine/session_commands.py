@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 
 from engine.errors import UsageError
-from engine.options import AsJson, Identifier, Sessions
-from engine.printing import print_json, print_text, terminal_width
+from engine.options import AsJson, Identifier, Plain, Sessions
+from engine.printing import print_data, print_json, print_text, say, terminal_width
 from engine.regular_files import open_regular
 from engine.safe_text import clean
 from engine.session import list_sessions, open_session, replay, sessions_folder
@@ -22,7 +22,7 @@ _LOG_BYTES = 4 << 20
 _DROPPED_SHOWN = 10  # reasons below the results, where no other number is asked for
 
 
-def list_(sessions: Sessions = None, as_json: AsJson = False) -> None:
+def list_(sessions: Sessions = None, as_json: AsJson = False, plain: Plain = False) -> None:
     """All sessions, newest first."""
     from engine.tables import sessions_table
 
@@ -33,7 +33,7 @@ def list_(sessions: Sessions = None, as_json: AsJson = False) -> None:
     elif summaries:
         print_text(sessions_table(summaries, terminal_width()))
     else:
-        sys.stderr.write(f"no sessions in {clean(str(folder))}; start one with: foldwatch demo --headless\n")
+        say(f"no sessions in {folder}; start one with: foldwatch demo --headless")
 
 
 def show(
@@ -41,6 +41,7 @@ def show(
     sessions: Sessions = None,
     most: Annotated[int | None, typer.Option(min=1, help="Show this many combinations.")] = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> None:
     """A session's results: every combination, the best first."""
     from engine.narration import delay_in_words, in_short, moment_in_words
@@ -108,6 +109,7 @@ def logs(
     identifier: Identifier,
     sessions: Sessions = None,
     tail: Annotated[int, typer.Option(min=1, help="Lines of each worker's output.")] = 100,
+    plain: Plain = False,
 ) -> None:
     """What happened, and what the workers printed."""
     from engine.narration import describe
@@ -153,10 +155,10 @@ def export(
 
     found = open_session(identifier, sessions_folder(sessions))
     if found.owner:
-        sys.stderr.write(f"{found.id} is a session of {clean(found.owner)}\n")
+        say(f"{found.id} is a session of {found.owner}")
     state = found.state()
     if format_ == "csv":
-        sys.stdout.write(to_csv(state))
+        print_data(to_csv(state).encode())
     elif format_ == "json":
         values = as_values(state, found.id, found.status(state))
         print_json({**values, "honest": honest_values(find_honest(found, state))})
@@ -176,5 +178,5 @@ def delete(
         if not sys.stdin.isatty():
             message = f"{identifier}: nobody is here to be asked; to delete it all the same: --yes"
             raise UsageError(message)
-        typer.confirm(f"Delete {found.folder} with all scores and models in it?", abort=True, err=True)
+        typer.confirm(f"Delete {clean(str(found.folder))} with all scores and models in it?", abort=True, err=True)
     found.delete()

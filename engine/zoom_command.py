@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.errors import UsageError
-from engine.options import AsJson, Identifier, Sessions
-from engine.printing import print_json
+from engine.options import AsJson, Identifier, Plain, Sessions
+from engine.printing import print_json, print_text, say
 from engine.regular_files import is_there
 from engine.safe_text import clean
 from engine.whole_files import write_for_user
@@ -24,7 +23,12 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file that is the
 
 
 def zoom(
-    identifier: Identifier, to: To = None, force: Force = False, sessions: Sessions = None, as_json: AsJson = False
+    identifier: Identifier,
+    to: To = None,
+    force: Force = False,
+    sessions: Sessions = None,
+    as_json: AsJson = False,
+    plain: Plain = False,
 ) -> None:
     """Propose a finer search around what was good; nothing runs."""
     from engine import zoom as zooming
@@ -41,9 +45,9 @@ def zoom(
     if as_json:
         print_json(_as_values(made))
     else:
-        sys.stdout.write(_as_text(made))
+        print_text(_as_text(made).removesuffix("\n"))
     if to is not None:
-        sys.stderr.write(f"the spec is in {clean(str(to))}; run it with: foldwatch run {clean(str(to))}\n")
+        say(f"the spec is in {to}; run it with: foldwatch run {to}")
 
 
 def _as_text(made: Zoom) -> str:
