@@ -12,6 +12,7 @@ from textual.binding import Binding
 
 from engine.characters import encoding_of
 from engine.session import open_session, sessions_folder
+from tui.garbage import collect_closed
 from tui.leaving import Leaving
 from tui.ordered_keys import OrderedKeysApp
 from tui.plain_screen import PlainCells
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     from tui.follow import WatchedSession
     from tui.row_order import Arrangement
+
+_COLLECT_SECONDS = 0.5  # after a view was closed: what is below it is drawn by then
 
 
 class FoldwatchApp(OrderedKeysApp):
@@ -123,7 +126,8 @@ class FoldwatchApp(OrderedKeysApp):
                 low_bandwidth=self.low_bandwidth,
                 now=self.now,
                 arrangements=self._arrangements,
-            )
+            ),
+            lambda _: self.set_timer(_COLLECT_SECONDS, collect_closed),
         )
 
     def start_demo(self) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from typing import TYPE_CHECKING
 
 from engine.characters import is_plain
 from engine.session import open_session, sessions_folder
+from tui.garbage import uncollected
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,16 +28,13 @@ def run_app(
     Raises FoldwatchError if the session cannot be opened.
     """
     session = open_session(identifier, sessions_folder(sessions)) if identifier else None
-    # The hundred thousand objects that imports make stay: looking through them for garbage, then and later, is wasted.
-    gc.disable()
-    from tui.app import FoldwatchApp
+    with uncollected():
+        from tui.app import FoldwatchApp
 
-    if session is None and not is_demo:
-        import tui.screens.home
-    else:
-        import tui.screens.live  # noqa: F401
-    gc.freeze()
-    gc.enable()
+        if session is None and not is_demo:
+            import tui.screens.home
+        else:
+            import tui.screens.live  # noqa: F401
     app = FoldwatchApp(
         session=session,
         sessions=sessions,
