@@ -17,6 +17,7 @@ from engine.console import Console
 from engine.deadline_command import deadline
 from engine.errors import FoldwatchError, OutputError, UsageError, cannot_work
 from engine.errors_command import errors
+from engine.narration import times
 from engine.options import (
     AsJson,
     DataDir,
@@ -293,6 +294,9 @@ def resume(
         list[int] | None,
         typer.Option(metavar="N", help="Finish this combination too, though it failed, was skipped or dropped."),
     ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="For each training from now on, instead of the spec's.")
+    ] = None,
     detach: Detach = False,
     notify: Notify = None,
     deadline: DeadlineText = None,
@@ -310,6 +314,9 @@ def resume(
     console = Console()
     status = str(found.state().status)
     if found.liveness().alive and status == "paused":
+        if time_limit is not None:
+            message = f"--time-limit: an engine holds {identifier} paused; first: {found.command('stop')}"
+            raise UsageError(message)
         found.request(control.Resume())
         for number in retry or []:
             found.request(control.Retry(combination=number))
@@ -325,6 +332,7 @@ def resume(
         arguments += ["--take-over", take_over] if take_over else []
         arguments += ["--accept-versions"] if accept_versions else []
         arguments += [part for number in retry or [] for part in ("--retry", str(number))]
+        arguments += ["--time-limit", str(time_limit)] if time_limit is not None else []
         arguments += ["--deadline", deadline] if deadline else []
         _detach(arguments, folder, identifier, workers=workers, devices=wanted, data_dir=data_dir, notify=notify)
         return 0
@@ -337,6 +345,7 @@ def resume(
         take_over=take_over,
         accept_versions=accept_versions,
         deadline=deadline,
+        time_limit=time_limit,
         progress=console.say,
     )
     for number in retry or []:
@@ -500,7 +509,7 @@ def _save(search: Any, to: Path, combination: int | None, choose: str, *, as_jso
         console.say(f"note: {warning}")
     if looks:
         own = state.test_looks(request.combination)
-        console.say(f"note: the test set was looked at before, {looks} times, {own} of them for this combination")
+        console.say(f"note: the test set was looked at before, {times(looks)}, {own} of them for this combination")
     if search.session.liveness().alive:
         scores = _ask_to_save(search.session, request, console)
     else:

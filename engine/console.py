@@ -79,11 +79,11 @@ def progress_line(state: SearchState, now: float) -> str:
     """Fits done of all, best so far, elapsed and remaining, in under 80 columns."""
     if state.refit is not None and state.refit.is_unfinished:
         return state.refit.in_words
-    total = max(1, state.fits_total)
+    total = state.fits_total
     best = state.best
     parts = [
         f"{state.status}" if state.status.value == "paused" else "",
-        f"{state.fits_finished}/{state.fits_total} fits, {state.fits_finished / total:.0%}",
+        f"{state.fits_finished}/{total} fits, {state.fits_finished / total:.0%}" if total else "no fits yet",
         f"best {best.mean(state.scoring[0])[0]:.4f}" if best else "",
         f"{state.fits_failed} failed" if state.fits_failed else "",
         in_words(state.elapsed(now)),

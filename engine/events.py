@@ -82,7 +82,8 @@ class SearchStarted(Event, frozen=True):
     `splits` = folds x repeats (0 folds, in older records: as many as splits); `rows`: training rows in use; `cost`:
     planned work in units of `engine.plan.Training.cost`, what is already scored left out; `changed`: versions and CPU
     that are no longer what the session began with, accepted by whoever resumed it; `only_save`: it trains no fits, a
-    model is to be saved; `passed_over`: sessions of which nothing was taken over, because others may have written them.
+    model is to be saved; `passed_over`: sessions of which nothing was taken over, because others may have written
+    them; `time_limit`: seconds that a training may take, where a resume asked for others than the spec.
     """
 
     session: str
@@ -103,6 +104,7 @@ class SearchStarted(Event, frozen=True):
     folds: int = 0
     only_save: bool = False
     passed_over: int = 0
+    time_limit: float | None = None
 
 
 class CombinationsAdded(Event, frozen=True):

@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -44,7 +44,7 @@ def show(
     plain: Plain = False,
 ) -> None:
     """A session's results: every combination, the best first."""
-    from engine.narration import delay_in_words, in_short, moment_in_words
+    from engine.narration import delay_in_words, in_short, moment_in_words, saved_in_words
     from engine.remaining import in_words
     from engine.results import as_values
     from engine.selection.wording import find_honest, honest_facts, honest_values
@@ -80,7 +80,8 @@ def show(
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
                 *honest_facts(find_honest(found, state)),
                 ("early stopping", SearchSpec.from_values(found.record.spec).stopping),
-                *(("saved", _saved(one)) for one in state.saved),
+                *(("changed", step.words) for step in state.steps),
+                *(("saved", saved_in_words(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
                 *(("damaged", f"{d.file} at byte {d.offset}: {d.why}") for d in follower.damages),
             ]
@@ -98,11 +99,6 @@ def show(
         print_text(f"combination {combination.index} dropped: {clean(why)}")
     if len(dropped) > limit:
         print_text(f"and {len(dropped) - limit} more were dropped; --json says why each")
-
-
-def _saved(refit: Any) -> str:
-    scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
-    return f"#{refit.combination} at {refit.path}, test set: {scores}"
 
 
 def logs(

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from engine.axes import Axis, Distribution, most_different, parse_space, unknown
-from engine.catalogue import HYPERPARAMETERS, NONE, SCORERS, SHARES_OF_RIGHT, Number, Truth
+from engine.catalogue import HYPERPARAMETERS, NONE, OTHER_NAMES, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.early_stopping import EarlyStopping
 from engine.errors import SpecError, UsageError
@@ -53,10 +53,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True):
         """A spec from Python values. Raises SpecError with the place, the value and what is accepted."""
         known = cls.__struct_fields__
         for key in values:
-            if key in HYPERPARAMETERS:
-                raise SpecError(key, values[key], f"space.{key}: a hyperparameter belongs to the space")
             if key not in known:
-                raise SpecError(str(key), values[key], unknown("a key", str(key), known))
+                raise SpecError(str(key), values[key], _elsewhere(str(key)) or unknown("a key", str(key), known))
         if "dataset" not in values:
             raise SpecError("dataset", None, _one_of(DATASETS))
         if "space" not in values:
@@ -200,6 +198,15 @@ def _as_value(value: Any) -> Any:
     return NONE if value is None else value
 
 
+def _elsewhere(key: str) -> str:
+    """Where what somebody means by a key is said; nothing where it is unknown."""
+    if key in ("n_jobs", "workers", "devices"):
+        return f"this when it is run: foldwatch run --{'devices' if key == 'devices' else 'workers'}"
+    meant = OTHER_NAMES.get(key, key)
+    is_of_space = meant in (*HYPERPARAMETERS, "optimizer", "learning_rate")
+    return f"space.{meant}: a hyperparameter belongs to the space" if is_of_space else ""
+
+
 def _one_of(words: Any) -> str:
     return ", ".join(words)
 
@@ -241,9 +248,8 @@ def _validate(spec: SearchSpec) -> None:
     ):
         if not kind.accepts(getattr(spec, key)):
             raise SpecError(key, getattr(spec, key), str(kind))
-    time_limit = Number(0, low_open=True)
-    if spec.time_limit is not None and not time_limit.accepts(spec.time_limit):
-        raise SpecError("time_limit", spec.time_limit, f"{time_limit}, in seconds")
+    if spec.time_limit is not None:
+        check_time_limit(spec.time_limit)
     _validate_early_stopping(spec.early_stopping)
     _validate_subsample(spec, spec.subsample)
     _validate_scoring(spec)
@@ -256,6 +262,14 @@ def _validate(spec: SearchSpec) -> None:
     if choice.name == "racing" and spec.scoring[0] not in (*SHARES_OF_RIGHT, "neg_log_loss"):
         accepted = f"{_one_of(SHARES_OF_RIGHT)} or neg_log_loss first: racing compares combinations row by row"
         raise SpecError("scoring[0]", spec.scoring[0], accepted)
+
+
+def check_time_limit(seconds: Any) -> float:
+    """The limit itself. Raises SpecError if no training could have it."""
+    accepted = Number(0, low_open=True)
+    if not accepted.accepts(seconds):
+        raise SpecError("time_limit", seconds, f"{accepted}, in seconds")
+    return float(seconds)
 
 
 def _validate_early_stopping(rule: Any) -> None:

@@ -12,6 +12,7 @@ from textual.binding import Binding
 
 from engine.characters import encoding_of
 from engine.session import open_session, sessions_folder
+from tui.farewell import Whereabouts
 from tui.garbage import collect_closed
 from tui.leaving import Leaving
 from tui.ordered_keys import OrderedKeysApp
@@ -73,6 +74,7 @@ class FoldwatchApp(OrderedKeysApp):
         self._session = session
         self._demo = demo
         self._arrangements: dict[Path, Arrangement] = {}
+        self.visited: dict[Path, Whereabouts] = {}  # what was watched or listed, as it was seen last
         for known in THEMES:
             self.register_theme(known)
         wanted = theme or os.environ.get("FOLDWATCH_THEME", "dark")

@@ -6,7 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from engine.characters import is_plain
+from engine.printing import say
 from engine.session import open_session, sessions_folder
+from tui.farewell import farewell
 from tui.garbage import uncollected
 
 if TYPE_CHECKING:
@@ -46,4 +48,6 @@ def run_app(
         is_plain=is_plain(sys.stderr),  # where it draws
     )
     app.run()
+    for line in farewell(app.visited.values()):
+        say(line)
     return app.return_code or 0
