@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
 
 from engine.errors import SpecError
 from engine.events import (
-    SearchStarted,
     Event,
     FitFailed,
     FitRetried,
     FitScored,
+    SearchStarted,
     TrainingStarted,
     WorkerDied,
     WorkerRecycled,
@@ -25,8 +25,6 @@ from engine.events import (
 from engine.search import Search
 from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
 from tests.marks import first_of
-
-if TYPE_CHECKING:
 
 SPACE: dict[str, Any] = {"epochs": [2, 5], "hidden_units": [8, 16]}
 

@@ -1,4 +1,4 @@
-"""What a new user looks for: what goes on after `q`, workers after a crash, saved models, additions, typing that flows."""
+"""What a new user looks for: what goes on after `q`, workers after a crash, saved models, additions, easy typing."""
 
 from __future__ import annotations
 
