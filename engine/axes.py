@@ -20,6 +20,7 @@ from engine.catalogue import (
     LIST_ARGUMENTS,
     NONE,
     OPTIMIZERS,
+    OTHER_NAMES,
     SCHEDULES,
     UNITS,
     WHOLE_TRAINING,
@@ -131,7 +132,9 @@ def unknown(what: str, name: str, known: Sequence[str]) -> str:
     from difflib import get_close_matches
 
     # `acc` begins accuracy, and is more like jaccard.
-    close = [one for one in known if len(name) > 1 and one.startswith(name)] or get_close_matches(name, known, 1)
+    meant = OTHER_NAMES.get(name.lower(), "")
+    close = [meant] if meant in known else [one for one in known if len(name) > 1 and one.startswith(name)]
+    close = close or get_close_matches(name, known, 1)
     hint = f"{close[0]!r}? " if close else ""
     return f"{hint}{what} of {', '.join(known)}"
 

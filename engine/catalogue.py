@@ -39,11 +39,16 @@ class Number:
         kind = "a whole number" if self.integer else "a number"
         bounds = []
         if self.low > -math.inf:
-            bounds.append(f"{'above' if self.low_open else 'at least'} {self.low:g}")
+            bounds.append(f"{'above' if self.low_open else 'at least'} {_plainly(self.low)}")
         if self.high < math.inf:
-            bounds.append(f"{'below' if self.high_open else 'at most'} {self.high:g}")
+            bounds.append(f"{'below' if self.high_open else 'at most'} {_plainly(self.high)}")
         number = " ".join([kind, " and ".join(bounds)]).strip()
         return f'{number}, or "{NONE}"' if self.optional else number
+
+
+def _plainly(bound: float) -> str:
+    """A bound as people write it: 100000, not 1e+05."""
+    return str(int(bound)) if abs(bound) < 1e15 and float(bound).is_integer() else f"{bound:g}"
 
 
 @dataclass(frozen=True)
@@ -276,3 +281,29 @@ SCORERS: dict[str, Scorer] = {
 }  # fmt: skip
 # The share of rows that are given their class, under all its names: each row has one class and is given one.
 SHARES_OF_RIGHT = ("accuracy", "f1_micro", "precision_micro", "recall_micro", "recall_weighted")
+
+# What other tools call some of it.
+OTHER_NAMES = {
+    "lr": "learning_rate",
+    "rate": "learning_rate",
+    "units": "hidden_units",
+    "neurons": "hidden_units",
+    "hidden_size": "hidden_units",
+    "layers": "hidden_layers",
+    "n_layers": "hidden_layers",
+    "batch": "batch_size",
+    "n_epochs": "epochs",
+    "opt": "optimizer",
+    "dropout_rate": "dropout",
+    "weight_decay": "l2",
+    "cv": "folds",
+    "n_splits": "folds",
+    "n_repeats": "repeats",
+    "random_state": "seed",
+    "metric": "scoring",
+    "metrics": "scoring",
+    "data": "dataset",
+    "search": "strategy",
+    "timeout": "time_limit",
+    "max_features": "num_words",
+}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,10 +12,12 @@ import typer
 
 from engine import control, request_commands, session, session_commands, steering_commands
 from engine.axes import most_different
+from engine.characters import ask_for_plain
 from engine.console import Console
 from engine.deadline_command import deadline
-from engine.errors import FoldwatchError, UsageError, cannot_work
+from engine.errors import FoldwatchError, OutputError, UsageError, cannot_work
 from engine.errors_command import errors
+from engine.narration import times
 from engine.options import (
     AllowLarge,
     AsJson,
@@ -29,16 +29,31 @@ from engine.options import (
     Identifier,
     Notify,
     Overrides,
+    Plain,
     Sessions,
     SpecPath,
     Workers,
 )
-from engine.printing import print_json, print_text, terminal_width
+from engine.printing import flush, print_data, print_json, print_text, say, terminal_width
 from engine.regular_files import is_there
 from engine.report_command import report
 from engine.request_commands import check_retries
-from engine.safe_text import clean
+from engine.standard_streams import forget_stdout, open_closed_streams
 from engine.zoom_command import zoom
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from engine import __version__
+
+        print_text(__version__)
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_print_version, is_eager=True, expose_value=False, help="Print the version."),
+]
 
 app = typer.Typer(
     name="foldwatch",
@@ -58,12 +73,17 @@ _CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
-    if sys.stdout is None:  # closed by whoever started this
-        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the process lives
+    """Run one command of the engine; returns its exit code."""
+    return run_command_line(app, arguments)
+
+
+def run_command_line(commands: typer.Typer, arguments: list[str] | None) -> int:
+    """Parse the arguments (None: those of this process) and run the command; returns its exit code."""
+    open_closed_streams()
+    ask_for_plain(False)
     try:
-        result = app(args=arguments, standalone_mode=False)
-        sys.stdout.flush()  # here whoever went away is noticed in time
+        result = commands(args=arguments, prog_name="foldwatch", standalone_mode=False)
+        flush()
     except FoldwatchError as error:
         _complain(str(error))
         return error.exit_code
@@ -76,7 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        _forget_stdout()
+        forget_stdout()
         return 141
     except OSError as error:
         if error.filename is not None:
@@ -84,21 +104,17 @@ def main(arguments: list[str] | None = None) -> int:
             refused = cannot_work(Path(str(error.filename)), error)
             _complain(str(refused))
             return refused.exit_code
+        # Help is printed by the parser.
         if error.errno not in (errno.ENOSPC, errno.EIO, errno.EFBIG):
             raise
-        _forget_stdout()
+        forget_stdout()
         _complain(f"standard output cannot be written: {error.strerror}")
         return 74
     return result if isinstance(result, int) else 0
 
 
-def _forget_stdout() -> None:
-    """Whoever read our output has gone; Python would complain once more at its exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _complain(text: str) -> None:
-    sys.stderr.write(f"foldwatch: {clean(text)}\n")
+    say(f"foldwatch: {text}")
 
 
 def _folder(sessions: Path | None) -> Path:
@@ -111,13 +127,9 @@ def _devices(text: str | None) -> list[str] | None:
     return None if text is None else parse_devices(text)
 
 
-@app.callback(invoke_without_command=True)
-def _callback(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
-    if version:
-        from engine import __version__
-
-        print_text(__version__)
-        raise typer.Exit
+@app.callback()
+def _callback(version: Version = False) -> None:
+    """`--version` ends the parsing: what comes here has a command."""
 
 
 @app.command()
@@ -129,6 +141,7 @@ def plan(
     deadline: DeadlineText = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> None:
     """Say what a spec means; nothing runs. With --data-dir, scorers that a fold cannot define are refused too."""
     from engine import machine
@@ -226,6 +239,7 @@ def run(
     notify: Notify = None,
     deadline: DeadlineText = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> int:
     """Run a search, showing scores as they land.
 
@@ -284,10 +298,14 @@ def resume(
         list[int] | None,
         typer.Option(metavar="N", help="Finish this combination too, though it failed, was skipped or dropped."),
     ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="For each training from now on, instead of the spec's.")
+    ] = None,
     detach: Detach = False,
     notify: Notify = None,
     deadline: DeadlineText = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> int:
     """Go on with what is missing: of a paused search, or of one whose engine has ended."""
     from engine.deadline import Deadline, request_of
@@ -300,6 +318,9 @@ def resume(
     console = Console()
     state = found.state()
     if found.liveness().alive and str(state.status) == "paused":
+        if time_limit is not None:
+            message = f"--time-limit: an engine holds {identifier} paused; first: {found.command('stop')}"
+            raise UsageError(message)
         found.request(control.Resume())
         for number in retry or []:
             found.request(control.Retry(combination=number))
@@ -317,6 +338,7 @@ def resume(
         arguments += ["--take-over", take_over] if take_over else []
         arguments += ["--accept-versions"] if accept_versions else []
         arguments += [part for number in retry or [] for part in ("--retry", str(number))]
+        arguments += ["--time-limit", str(time_limit)] if time_limit is not None else []
         arguments += ["--deadline", deadline] if deadline else []
         _detach(arguments, folder, identifier, workers=workers, devices=wanted, data_dir=data_dir, notify=notify)
         return 0
@@ -329,6 +351,7 @@ def resume(
         take_over=take_over,
         accept_versions=accept_versions,
         deadline=deadline,
+        time_limit=time_limit,
         progress=console.say,
     )
     for number in retry or []:
@@ -402,15 +425,16 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
             is_stalled = False
             seen.apply(event)
             if as_json:
-                sys.stdout.buffer.write(events.to_json(event) + b"\n")
-                sys.stdout.buffer.flush()
+                print_data(events.to_json(event) + b"\n")
             console.tell(event, seen)
             console.draw(seen)
     except (KeyboardInterrupt, BrokenPipeError) as stop:
         code = 141 if isinstance(stop, BrokenPipeError) else interruption.code
         search.interrupt()
-        if code == 141:
-            _forget_stdout()
+    except OutputError as error:
+        code = error.exit_code
+        search.interrupt()
+        _complain(str(error))
     console.finish()
     outcome = search.wait()
     state = search.state
@@ -437,6 +461,7 @@ def demo(
     workers: Workers = None,
     sessions: Sessions = None,
     group_readable: GroupReadable = False,
+    plain: Plain = False,
 ) -> int:
     """Search the built-in synthetic sample, save the best model and score it on the test set."""
     from engine.demo import demo_spec
@@ -471,6 +496,7 @@ def save(
     sessions: Sessions = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> int:
     """Refit on all training rows, save with Keras, score on the test set."""
     from engine.search import Search
@@ -491,7 +517,7 @@ def _save(search: Any, to: Path, combination: int | None, choose: str, *, as_jso
         console.say(f"note: {warning}")
     if looks:
         own = state.test_looks(request.combination)
-        console.say(f"note: the test set was looked at before, {looks} times, {own} of them for this combination")
+        console.say(f"note: the test set was looked at before, {times(looks)}, {own} of them for this combination")
     if search.session.liveness().alive:
         scores = _ask_to_save(search.session, request, console)
     else:

@@ -9,9 +9,11 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from engine import events
+from engine.characters import fitting
 from engine.narration import describe, moment_in_words
 from engine.remaining import in_words, remaining_seconds
 from engine.safe_text import clean
+from engine.standard_streams import is_dumb_terminal
 
 if TYPE_CHECKING:
     from engine.state import SearchState
@@ -24,7 +26,7 @@ class Console:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty()
+        self._live = self._stream.isatty() and not is_dumb_terminal()
         self._drawn_at = 0.0
         self._line = ""
 
@@ -67,7 +69,7 @@ class Console:
 
     def _write(self, text: str) -> None:
         try:
-            self._stream.write(text)
+            self._stream.write(fitting(text, self._stream))
             self._stream.flush()
         except (OSError, ValueError):
             self._live = False
@@ -77,11 +79,11 @@ def progress_line(state: SearchState, now: float) -> str:
     """Fits done of all, best so far, elapsed and remaining, in under 80 columns."""
     if state.refit is not None and state.refit.is_unfinished:
         return state.refit.in_words
-    total = max(1, state.fits_total)
+    total = state.fits_total
     best = state.best
     parts = [
         f"{state.status}" if state.status.value == "paused" else "",
-        f"{state.fits_finished}/{state.fits_total} fits, {state.fits_finished / total:.0%}",
+        f"{state.fits_finished}/{total} fits, {state.fits_finished / total:.0%}" if total else "no fits yet",
         f"best {best.mean(state.scoring[0])[0]:.4f}" if best else "",
         f"{state.fits_failed} failed" if state.fits_failed else "",
         in_words(state.elapsed(now)),

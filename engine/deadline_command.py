@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
 from engine.options import Identifier, Sessions
+from engine.printing import say
 from engine.session import open_session, sessions_folder
 
 
@@ -22,4 +22,4 @@ def deadline(
     asked = Deadline.read(when)
     open_session(identifier, sessions_folder(sessions)).request(request_of(asked))
     what = f"end by {when}" if asked else "forget its deadline"
-    sys.stderr.write(f"{identifier}: asked its engine to {what}\n")
+    say(f"{identifier}: asked its engine to {what}")

@@ -84,6 +84,10 @@ class InputOutputError(FoldwatchError):
     exit_code = 74
 
 
+class OutputError(InputOutputError):
+    """Standard output cannot be written, for another reason than that its reader has gone."""
+
+
 class SessionHeldError(FoldwatchError):
     """Another engine works on the session; the message names it."""
 

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from engine.options import AsJson, DataDir, Identifier, Sessions
-from engine.printing import print_json, print_note, print_text, terminal_width
-from engine.safe_text import clean
+from engine.options import AsJson, DataDir, Identifier, Plain, Sessions
+from engine.printing import print_json, print_text, say, terminal_width
 
 
 def errors(
@@ -19,6 +18,7 @@ def errors(
     sessions: Sessions = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> None:
     """Which classes and which training rows a combination gets wrong, by its out-of-fold predictions."""
     from engine.confusion import errors_of
@@ -27,7 +27,7 @@ def errors(
 
     found = open_session(identifier, sessions_folder(sessions))
     state = found.state()
-    print_note(clean(found.damage_in_words(state)))
+    say(found.damage_in_words(state))
     wrong = errors_of(found, state, combination, most=most, data_dir=data_dir)
     if as_json:
         print_json({"session": found.id, **asdict(wrong), "damages": state.damages})

@@ -110,9 +110,9 @@ class SearchStarted(Event, frozen=True):
     `splits` = folds x repeats (0 folds, in older records: as many as splits); `rows`: training rows in use; `cost`:
     planned work in units of `engine.plan.Training.cost`, what is already scored left out; `changed`: versions and CPU
     that are no longer what the session began with, accepted by whoever resumed it; `revision`: of the training's rules
-    (`engine.revisions`), 0 in records of version 0.1; `older`: which fits were scored by older ones;
-    `only_save`: it trains no fits, a model is to be saved; `passed_over`:
-    sessions of which nothing was taken over, because others may have written them.
+    (`engine.revisions`), 0 in records of version 0.1; `older`: which fits were scored by older ones; `only_save`: it
+    trains no fits, a model is to be saved; `passed_over`: sessions of which nothing was taken over, because others may
+    have written them; `time_limit`: seconds that a training may take, where a resume asked for others than the spec.
     """
 
     session: Name
@@ -135,6 +135,7 @@ class SearchStarted(Event, frozen=True):
     revision: Count = 0
     older: _Names = []
     passed_over: Count = 0
+    time_limit: Duration | None = None
 
 
 class CombinationsAdded(Event, frozen=True):

@@ -10,7 +10,7 @@ from engine.catalogue import NONE
 from engine.remaining import in_words
 
 if TYPE_CHECKING:
-    from engine.state import SearchState
+    from engine.state import RefitState, SearchState
 
 
 def in_short(params: dict[str, Any]) -> str:
@@ -31,6 +31,17 @@ def show_value(value: object) -> str:
     return str(value)
 
 
+def times(count: int) -> str:
+    """`once`, or `3 times`."""
+    return "once" if count == 1 else f"{count} times"
+
+
+def saved_in_words(refit: RefitState) -> str:
+    """A saved model: of which combination, where, and what the test set said."""
+    scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
+    return f"#{refit.combination} at {refit.path}{f', test set: {scores}' if scores else ''}"
+
+
 def describe(event: events.Event, state: SearchState) -> str | None:
     """What happened, in a line; None for what is not worth one. `state` has already applied the event."""
     match event:
@@ -48,6 +59,7 @@ def describe(event: events.Event, state: SearchState) -> str | None:
                 f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {event.classes} classes, "
                 f"{event.splits} splits, {event.workers} workers, {event.trainings} trainings to run{passed_over}"
                 f"{''.join(f'; scored by an older rule: {which}' for which in event.older)}"
+                f"{f', each for up to {event.time_limit:g} s' if event.time_limit else ''}"
             )
         case events.CombinationDropped():
             evidence = f" ({event.evidence})" if event.evidence else ""

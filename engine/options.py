@@ -8,6 +8,13 @@ from typing import Annotated
 import typer
 
 from engine.bounds import MOST_COMBINATIONS_ALLOWED, MOST_FITS_ALLOWED
+from engine.characters import ask_for_plain
+
+
+def _ask_for_plain(is_wanted: bool) -> None:
+    if is_wanted:
+        ask_for_plain(True)
+
 
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to search.")]
 Identifier = Annotated[str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list")]
@@ -34,4 +41,13 @@ Combinations = Annotated[
 ]
 DeadlineText = Annotated[
     str | None, typer.Option("--deadline", metavar="WHEN", help="End by then: 20m, 2h, 18:00, an ISO date and time.")
+]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain",
+        callback=_ask_for_plain,
+        expose_value=False,
+        help="ASCII in place of symbols, borders and braille dots; or FOLDWATCH_PLAIN=1.",
+    ),
 ]

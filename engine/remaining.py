@@ -161,8 +161,13 @@ def _left(state: SearchState, training: TrainingState, fit: Fit, now: float) -> 
     return max(left, whole * (1 - _share(training, training.epoch + 1)), 0.0)
 
 
+_DAYS_FROM = 100 * 3600.0
+
+
 def in_words(seconds: float) -> str:
-    """0:06, 12:30 or 3:05:00."""
+    """0:06, 12:30, 3:05:00 or, from a hundred hours on, 6.2 days."""
+    if seconds >= _DAYS_FROM:
+        return f"{seconds / 86_400:.1f} days"
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
     minutes, left = divmod(rest, 60)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.errors import UsageError
-from engine.options import AsJson, Identifier, Sessions
-from engine.printing import print_note, terminal_width
-from engine.safe_text import clean
+from engine.options import AsJson, Identifier, Plain, Sessions
+from engine.printing import print_data, print_text, say, terminal_width
 from engine.whole_files import write_for_user
 
 if TYPE_CHECKING:
@@ -34,6 +32,7 @@ def report(
     to: To = None,
     pair: Pair = None,
     sessions: Sessions = None,
+    plain: Plain = False,
 ) -> None:
     """Review a whole search: what matters, main effects, heat map, the top, and remarks on the best."""
     from engine.report.contents import make_report
@@ -49,13 +48,16 @@ def report(
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
     made = make_report(found, pair)
-    print_note(clean(found.damage_in_words(made.state)))
+    say(found.damage_in_words(made.state))
     content = _written(made, chosen, to)
     if to is None:
-        sys.stdout.write(content)
+        if chosen == "text":
+            print_text(content.removesuffix("\n"))
+        else:
+            print_data(content.encode())
     else:
         write_for_user(to, content, "report")
-        sys.stderr.write(f"the report is in {clean(str(to))}\n")
+        say(f"the report is in {to}")
 
 
 def _written(made: Report, chosen: str, to: Path | None) -> str:

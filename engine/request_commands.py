@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +10,13 @@ import typer
 from engine import control
 from engine.errors import UsageError
 from engine.options import Combinations, Identifier, Sessions
+from engine.printing import say
 from engine.session import Session, open_session, sessions_folder
 
 
 def _ask(identifier: str, sessions: Path | None, request: control.Request, what: str) -> None:
     open_session(identifier, sessions_folder(sessions)).request(request)
-    sys.stderr.write(f"{identifier}: asked its engine to {what}\n")
+    say(f"{identifier}: asked its engine to {what}")
 
 
 def pause(identifier: Identifier, sessions: Sessions = None) -> None:

@@ -69,6 +69,7 @@ class RunningSearch:
     `pool` has a worker started, by `start_worker`, for each of `devices`; it is closed at the end. `publish` gets every
     event once it lasts (scores: once they are synced); `warn` is told what cannot be recorded. `known`: fits to take
     over, by combination and fold. `keeps_deadline`: one that the engine before was told counts on while it is to come.
+    `time_limit`: for each training, instead of the spec's or of what the engine before was given.
     `after`: the session's newest segment when nobody worked on it.
     """
 
@@ -85,6 +86,7 @@ class RunningSearch:
         requests: Sequence[control.AnyRequest] = (),
         only_save: bool = False,
         deadline: Deadline | None = None,
+        time_limit: float | None = None,
         keeps_deadline: bool = False,
         after: int | None = None,
         clock: Callable[[], float] = time.time,
@@ -107,6 +109,9 @@ class RunningSearch:
         self._course = Course(session, prepared, self.state, self._record, known.fits if known else {}, clock)
         self._agenda = self._course.agenda
         self.only_save = only_save
+        before = self.state.started
+        self._other_time_limit = time_limit or (before.time_limit if before is not None else None)
+        self._time_limit = self._other_time_limit or prepared.spec.time_limit
         self._work: dict[int, Work] = {}
         self._refitting: dict[int, _Refit] = {}
         self._refits: deque[_Refit] = deque()
@@ -183,6 +188,7 @@ class RunningSearch:
                 revision=REVISION,
                 older=scored_by_older_rules(self.state.combinations),
                 passed_over=self._passed_over,
+                time_limit=self._other_time_limit,
             )
         )
         if not self.only_save:
@@ -338,7 +344,7 @@ class RunningSearch:
             case messages.Ready():
                 self._welcome(worker, message.pid)
             case messages.Begun() if work:
-                work.deadline = time.monotonic() + (self.prepared.spec.time_limit or math.inf)
+                work.deadline = time.monotonic() + (self._time_limit or math.inf)
                 self._emit(training_started(work, worker, message, now))
             case messages.EpochDone() if work:
                 self._emit(epoch_ended(work, message, now))
@@ -442,7 +448,7 @@ class RunningSearch:
                 )
             )
         if work is not None and died.reason == _TOO_LONG:
-            self._give_up(work, f"took longer than time_limit = {self.prepared.spec.time_limit} s", "")
+            self._give_up(work, f"took longer than time_limit = {self._time_limit:g} s", "")
         elif work is not None:
             # The system kills with SIGKILL when memory runs out.
             self._try_again(work, f"its worker died: {how}", alone=died.signal == "SIGKILL")

@@ -30,7 +30,7 @@ from engine.session import (
     sessions_folder,
 )
 from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.spec import SearchSpec, check_time_limit
 from engine.state import SearchState
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class Search:
         self._deadline = Deadline.read(deadline) if deadline is not None else None
         self._keeps_deadline = deadline is None
         self._retries: list[control.Retry] = []
+        self._time_limit: float | None = None  # where it is not that of the spec
         self._sessions = sessions_folder(Path(sessions) if sessions is not None else None)
         self._data_dir = Path(data_dir) if data_dir is not None else None
         self._name = check_identifier(name) if name is not None else None
@@ -111,11 +112,13 @@ class Search:
         workers: int | None = None,
         devices: Sequence[str] | None = None,
         data_dir: str | Path | None = None,
+        time_limit: float | None = None,
         **options: Any,
     ) -> Search:
         """The search of a session on disk, to read its results, to `start` what is missing, or to save a model.
 
-        Workers, devices and data folder are remembered from before where they are not named. `take_over`: the host
+        Workers, devices and data folder are remembered from before where they are not named. `time_limit`: seconds that
+        a training may take from now on, instead of the spec's, such as for fits that took longer. `take_over`: the host
         whose engine worked on it last and is dead; `accept_versions`: go on although versions or the CPU have changed,
         with scores that may differ from those before in their last digits.
         """
@@ -131,6 +134,7 @@ class Search:
             **options,
         )
         search.session = session
+        search._time_limit = None if time_limit is None else check_time_limit(time_limit)
         return search
 
     # Running
@@ -293,6 +297,7 @@ class Search:
                 requests=requests,
                 only_save=only_save,
                 deadline=None if only_save else self._deadline,
+                time_limit=self._time_limit,
                 keeps_deadline=self._keeps_deadline and not only_save,
                 after=self._free_after,
             )

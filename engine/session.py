@@ -280,7 +280,7 @@ class Session:
         self.check_mine()
         if not self.liveness().alive:
             is_complete = self.state().status is SearchStatus.COMPLETED
-            go_on = "the search is complete" if is_complete else f"start one with: {self.command('resume')}"
+            go_on = _AFTER_COMPLETION if is_complete else f"start one with: {self.command('resume')}"
             message = f"{self.id}: no engine works on this session; {go_on}"
             raise UsageError(message)
         control.write_request(self.folder, request)
@@ -299,6 +299,12 @@ class Session:
         except OSError as error:
             message = f"{self.folder}: cannot be deleted: {error.strerror}"
             raise InputOutputError(message) from error
+
+
+_AFTER_COMPLETION = (
+    "the search is complete; to search more values, run a spec that has them too: what is scored here is taken over "
+    "(d on the home screen of the app opens this session's spec as a form)"
+)
 
 
 def check_free(session: Session, take_over: str = "") -> int:

@@ -8,14 +8,14 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.errors import UsageError
 from engine.older_scores import scored_by_older_rules
-from engine.options import AsJson, Identifier, Sessions
-from engine.printing import print_json, print_note, print_text, terminal_width
+from engine.options import AsJson, Identifier, Plain, Sessions
+from engine.printing import print_data, print_json, print_text, say, terminal_width
 from engine.regular_files import open_regular
 from engine.safe_text import clean
 from engine.session import Session, list_sessions, open_session, replay, sessions_folder
@@ -30,7 +30,7 @@ _DROPPED_SHOWN = 10  # reasons below the results, where no other number is asked
 _DAMAGES_SHOWN = 5
 
 
-def list_(sessions: Sessions = None, as_json: AsJson = False) -> None:
+def list_(sessions: Sessions = None, as_json: AsJson = False, plain: Plain = False) -> None:
     """All sessions, newest first."""
     from engine.tables import sessions_table
 
@@ -41,7 +41,7 @@ def list_(sessions: Sessions = None, as_json: AsJson = False) -> None:
     elif summaries:
         print_text(sessions_table(summaries, terminal_width()))
     else:
-        sys.stderr.write(f"no sessions in {clean(str(folder))}; start one with: foldwatch demo --headless\n")
+        say(f"no sessions in {folder}; start one with: foldwatch demo --headless")
 
 
 def show(
@@ -49,9 +49,10 @@ def show(
     sessions: Sessions = None,
     most: Annotated[int | None, typer.Option(min=1, help="Show this many combinations.")] = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> None:
     """A session's results: every combination, the best first."""
-    from engine.narration import delay_in_words, in_short, moment_in_words
+    from engine.narration import delay_in_words, in_short, moment_in_words, saved_in_words
     from engine.remaining import in_words
     from engine.results import as_values
     from engine.selection.wording import find_honest, honest_facts, honest_values
@@ -87,7 +88,8 @@ def show(
                 *honest_facts(find_honest(found, state)),
                 *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
                 ("early stopping", spec.stopping),
-                *(("saved", _saved(one)) for one in state.saved),
+                *(("changed", step.words) for step in state.steps),
+                *(("saved", saved_in_words(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
                 *_damage_facts(found, state),
             ]
@@ -117,15 +119,11 @@ def _damage_facts(found: Session, state: SearchState) -> list[tuple[str, str]]:
     return [*(("damaged", one) for one in named), ("", f"what is lost is run again with: {found.command('resume')}")]
 
 
-def _saved(refit: Any) -> str:
-    scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
-    return f"#{refit.combination} at {refit.path}, test set: {scores}"
-
-
 def logs(
     identifier: Identifier,
     sessions: Sessions = None,
     tail: Annotated[int, typer.Option(min=1, help="Lines of each worker's output.")] = 100,
+    plain: Plain = False,
 ) -> None:
     """What happened, and what the workers printed."""
     from engine.narration import describe
@@ -137,7 +135,7 @@ def logs(
             print_text(f"{time.strftime('%H:%M:%S', time.localtime(event.time))}  {clean(words)}")
 
     state = replay(found.follow(), tell)
-    print_note(clean(found.damage_in_words(state)))
+    say(found.damage_in_words(state))
     for combination in state.combinations:
         for fold, (_, traceback) in sorted(combination.errors.items()):
             if traceback:
@@ -176,14 +174,14 @@ def export(
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
     if found.owner:
-        sys.stderr.write(f"{found.id} is a session of {clean(found.owner)}\n")
+        say(f"{found.id} is a session of {found.owner}")
     content = _exported(found, chosen)
     if to is None:
-        sys.stdout.write(content)
+        print_data(content.encode())
     else:
         # Whole or not at all: whatever goes wrong, a file that was there before stays as it is.
         write_for_user(to, content, "export")
-        sys.stderr.write(f"the results are in {clean(str(to))}\n")
+        say(f"the results are in {to}")
 
 
 def _exported(session: Session, chosen: str) -> str:
@@ -191,7 +189,7 @@ def _exported(session: Session, chosen: str) -> str:
     from engine.selection.wording import find_honest, honest_values
 
     state = session.state()
-    print_note(clean(session.damage_in_words(state)))
+    say(session.damage_in_words(state))
     if chosen == "csv":
         return to_csv(state)
     values = as_values(state, session.id, session.status(state))
@@ -209,5 +207,5 @@ def delete(
         if not sys.stdin.isatty():
             message = f"{identifier}: nobody is here to be asked; to delete it all the same: --yes"
             raise UsageError(message)
-        typer.confirm(f"Delete {found.folder} with all scores and models in it?", abort=True, err=True)
+        typer.confirm(f"Delete {clean(str(found.folder))} with all scores and models in it?", abort=True, err=True)
     found.delete()

@@ -19,7 +19,7 @@ from engine.bounds import (
     check_toml,
     check_value,
 )
-from engine.catalogue import HYPERPARAMETERS, NONE, SCORERS, SHARES_OF_RIGHT, Number, Truth
+from engine.catalogue import HYPERPARAMETERS, NONE, OTHER_NAMES, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.early_stopping import EarlyStopping
 from engine.errors import SpecError, UsageError
@@ -74,10 +74,8 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         check_value(values, "")
         known = cls.__struct_fields__
         for key in values:
-            if key in HYPERPARAMETERS:
-                raise SpecError(key, values[key], f"space.{key}: a hyperparameter belongs to the space")
             if key not in known:
-                raise SpecError(str(key), values[key], unknown("a key", str(key), known))
+                raise SpecError(str(key), values[key], _elsewhere(str(key)) or unknown("a key", str(key), known))
         if "dataset" not in values:
             raise SpecError("dataset", None, _one_of(DATASETS))
         if "space" not in values:
@@ -218,6 +216,15 @@ def _as_value(value: Any) -> Any:
     return NONE if value is None else value
 
 
+def _elsewhere(key: str) -> str:
+    """Where what somebody means by a key is said; nothing where it is unknown."""
+    if key in ("n_jobs", "workers", "devices"):
+        return f"this when it is run: foldwatch run --{'devices' if key == 'devices' else 'workers'}"
+    meant = OTHER_NAMES.get(key, key)
+    is_of_space = meant in (*HYPERPARAMETERS, "optimizer", "learning_rate")
+    return f"space.{meant}: a hyperparameter belongs to the space" if is_of_space else ""
+
+
 def _one_of(words: Any) -> str:
     return ", ".join(words)
 
@@ -266,9 +273,8 @@ def _validate(spec: SearchSpec) -> None:
     ):
         if not kind.accepts(getattr(spec, key)):
             raise SpecError(key, getattr(spec, key), str(kind))
-    time_limit = Number(0, low_open=True)
-    if spec.time_limit is not None and not time_limit.accepts(spec.time_limit):
-        raise SpecError("time_limit", spec.time_limit, f"{time_limit}, in seconds")
+    if spec.time_limit is not None:
+        check_time_limit(spec.time_limit)
     if not isinstance(spec.allow_large, bool):
         raise SpecError("allow_large", spec.allow_large, "true or false")
     _validate_early_stopping(spec.early_stopping)
@@ -297,6 +303,14 @@ def _check_workable(spec: SearchSpec) -> None:
     epochs = max(int(one.high) if isinstance(one, Distribution) else one for one in _epochs_in(spec))
     combinations = most_different(spec.spaces, choice.count)
     check_strategy(choice, named, combinations=combinations, epochs=epochs, rows=spec.rows)
+
+
+def check_time_limit(seconds: Any) -> float:
+    """The limit itself. Raises SpecError if no training could have it."""
+    accepted = Number(0, low_open=True)
+    if not accepted.accepts(seconds):
+        raise SpecError("time_limit", seconds, f"{accepted}, in seconds")
+    return float(seconds)
 
 
 def _validate_early_stopping(rule: Any) -> None:

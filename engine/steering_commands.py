@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from engine.options import AllowLarge, Identifier, Sessions
-from engine.safe_text import clean
+from engine.printing import say
 
 Assignments = Annotated[list[str], typer.Argument(metavar="NAME=VALUE...", help="hidden_units=[256,512]")]
 Assignment = Annotated[str, typer.Argument(metavar="NAME=VALUE", help="epochs=20, as in the results.")]
@@ -62,4 +61,4 @@ def _steer(
     state = found.state()
     step = step_of(request, found.spec, state)
     found.request(request)
-    sys.stderr.write(f"{identifier}: asked its engine: {clean(in_full(step, state))}\n")
+    say(f"{identifier}: asked its engine: {in_full(step, state)}")

@@ -185,7 +185,7 @@ def sessions_table(summaries: Sequence[SessionSummary], width: int) -> str:
             [
                 one.id,
                 one.status,
-                f"{one.fits_finished}/{one.fits_total}",
+                f"{one.fits_finished}/{one.fits_total}" if one.fits_total else "",
                 "" if one.best_score is None else f"{one.best_score:.4f}",
                 clean(one.dataset),
                 time.strftime("%m-%d %H:%M", time.localtime(one.created)),

@@ -30,6 +30,7 @@ from engine.catalogue import (
     Word,
 )
 from engine.errors import UsageError
+from engine.narration import show_value
 from engine.plan import effective, expected_fold_rows, make_plan
 from engine.refinement import Refinement, Trial, refine
 from engine.settings import settings_of
@@ -102,8 +103,23 @@ def zoom(spec: SearchSpec, state: SearchState, *, allow_large: bool = False) -> 
     scored = _scored(plan, proposed, state, len(spec.stages) - 1)
     if len(scored) == len(plan.combinations):
         message = "nothing is left to be refined: every combination around the best is scored already"
+        if borders := _borders(max(combinations, key=lambda one: one.score), refinements):
+            message += (
+                f"; the best has the outermost {', '.join(borders)}, which made no difference beyond the noise: "
+                "to look further out, run a spec with such values"
+            )
         raise UsageError(message)
     return Zoom(proposed, refinements, plan, scored)
+
+
+def _borders(best: _Complete, refinements: Sequence[Refinement]) -> list[str]:
+    """Numbers of the best combination beyond which nothing was searched, and nothing is proposed."""
+    found = []
+    for one in refinements:
+        numbers, value = sorted(filter(is_number, one.tried)), best.params.get(one.name)
+        if len(numbers) > 1 and value in (numbers[0], numbers[-1]):
+            found.append(f"{one.name} ({show_value(value)})")
+    return found
 
 
 def _complete(state: SearchState) -> tuple[list[_Complete], float]:

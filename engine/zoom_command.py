@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.errors import UsageError
-from engine.options import AllowLarge, AsJson, Identifier, Sessions
-from engine.printing import print_json, print_note
+from engine.options import AllowLarge, AsJson, Identifier, Plain, Sessions
+from engine.printing import print_json, print_text, say
 from engine.regular_files import is_there
 from engine.safe_text import clean
 from engine.whole_files import write_for_user
@@ -30,6 +29,7 @@ def zoom(
     allow_large: AllowLarge = False,
     sessions: Sessions = None,
     as_json: AsJson = False,
+    plain: Plain = False,
 ) -> None:
     """Propose a finer search around what was good; nothing runs."""
     from engine import zoom as zooming
@@ -40,16 +40,16 @@ def zoom(
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
     spec, state = found.spec, found.state()
-    print_note(clean(found.damage_in_words(state)))
+    say(found.damage_in_words(state))
     made = zooming.zoom(spec, state, allow_large=allow_large)
     if to is not None:
         write_for_user(to, made.spec.to_toml(), "spec")
     if as_json:
         print_json({**_as_values(made), "damages": state.damages})
     else:
-        sys.stdout.write(_as_text(made))
+        print_text(_as_text(made).removesuffix("\n"))
     if to is not None:
-        sys.stderr.write(f"the spec is in {clean(str(to))}; run it with: foldwatch run {clean(str(to))}\n")
+        say(f"the spec is in {to}; run it with: foldwatch run {to}")
 
 
 def _as_text(made: Zoom) -> str:

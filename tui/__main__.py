@@ -1,134 +1,222 @@
-"""The command `foldwatch`: opens the app, or hands over to the headless commands without importing textual."""
+"""The command `foldwatch`: the engine's commands and those that open the app, read by one parser.
+
+Only what a command needs is imported: the app without what trains, the engine's commands without Textual.
+"""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
-if TYPE_CHECKING:
-    import argparse
+import typer
+from typer.core import TyperGroup
+
+import engine.cli
+from engine.cli import Version
+from engine.errors import UsageError
+from engine.options import (
+    AsJson,
+    DataDir,
+    DeadlineText,
+    Detach,
+    Devices,
+    GroupReadable,
+    Notify,
+    Overrides,
+    Plain,
+    Sessions,
+    Workers,
+)
+from engine.standard_streams import is_dumb_terminal
 
 _NO_TERMINAL = (
-    "foldwatch: the app needs a terminal on stdin, stdout and stderr (it draws on the last); "
+    "the app needs a terminal on stdin, stdout and stderr (it draws on the last); "
     "foldwatch --help lists the commands that need none"
+)
+_DUMB_TERMINAL = (
+    "TERM is {!r}: the app needs a terminal that can place characters; foldwatch list, show and logs print plain lines"
+)
+
+
+class Theme(StrEnum):
+    """The colours by the names that users know."""
+
+    dark = "dark"
+    light = "light"
+    colour_blind = "colour-blind"
+    terminal = "terminal"
+
+
+ReadOnly = Annotated[bool, typer.Option("--read-only", help="Look, and change nothing.")]
+LowBandwidth = Annotated[bool, typer.Option("--low-bandwidth", help="Repaint every few seconds only.")]
+Colours = Annotated[Theme | None, typer.Option("--theme", help="Colours of the app; or FOLDWATCH_THEME.")]
+
+
+class Commands(TyperGroup):
+    """What stands before a command belongs to it: `--sessions D list` is `list --sessions D`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
+        """The command, and its arguments behind the options that were given before it."""
+        name, command, rest = super().resolve_command(ctx, args)
+        before: list[str] = []
+        for parameter in self.get_params(ctx):
+            value = ctx.params.get(parameter.name)
+            source = ctx.get_parameter_source(parameter.name)
+            if value is None or source is None or source.name != "COMMANDLINE":
+                continue
+            if isinstance(value, bool):
+                before.append((parameter.opts if value else parameter.secondary_opts)[0])
+                continue
+            for one in value if isinstance(value, list | tuple) else [value]:
+                before += [parameter.opts[0], str(one)]
+        return name, command, [*before, *rest]
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="foldwatch",
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    invoke_without_command=True,
 )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if not wants_app(given):
-        from engine.cli import main as headless
+    return engine.cli.run_command_line(app, arguments)
 
-        return int(headless(command_first(given)))
-    options = _parser().parse_args(given)
-    is_served = "TEXTUAL_DRIVER" in os.environ  # a browser takes the terminal's place: tui.serve
-    if not is_served and not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        sys.stderr.write(f"{_NO_TERMINAL}\n")
-        return 2
-    # Textual reads both at its import. Screens limit their own repaints to a few a second; what is left to draw at
-    # once are answers to keys, which at 20 frames a second waited up to 50 ms for the next one.
-    os.environ.setdefault("TEXTUAL_FPS", "5" if options.low_bandwidth else "60")
+
+@app.callback()
+def home(
+    context: typer.Context,
+    sessions: Sessions = None,
+    data_dir: DataDir = None,
+    read_only: ReadOnly = False,
+    low_bandwidth: LowBandwidth = False,
+    theme: Colours = None,
+    plain: Plain = False,
+    workers: Workers = None,
+    devices: Devices = None,
+    set_: Overrides = None,
+    detach: Detach = False,
+    group_readable: GroupReadable = False,
+    notify: Notify = None,
+    deadline: DeadlineText = None,
+    as_json: AsJson = False,
+    version: Version = False,
+) -> int:
+    """Hyperparameter searches of Keras text classifiers, watched fold by fold.
+
+    Without a command: the terminal app. Options that stand before a command are that command's.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    given = {
+        "--workers": workers,
+        "--devices": devices,
+        "--set": set_,
+        "--detach": detach,
+        "--group-readable": group_readable,
+        "--notify": notify,
+        "--deadline": deadline,
+        "--json": as_json,
+    }
+    if of_command := next((option for option, value in given.items() if value), None):
+        message = f"{of_command} belongs to a command, as in: foldwatch run SPEC.toml; see: foldwatch --help"
+        raise UsageError(message)
+    return _open(None, sessions, data_dir, read_only=read_only, low_bandwidth=low_bandwidth, theme=theme)
+
+
+@app.command()
+def attach(
+    identifier: Annotated[
+        str | None, typer.Argument(metavar="ID", help="The session to watch; else the newest that runs, or the newest.")
+    ] = None,
+    sessions: Sessions = None,
+    data_dir: DataDir = None,
+    read_only: ReadOnly = False,
+    low_bandwidth: LowBandwidth = False,
+    theme: Colours = None,
+    plain: Plain = False,
+) -> int:
+    """Watch a search in the terminal app."""
+    _check_terminal()
+    found = identifier or _newest(sessions)
+    return _open(found, sessions, data_dir, read_only=read_only, low_bandwidth=low_bandwidth, theme=theme)
+
+
+# The engine's demo, which cannot open the app, is replaced by the one below.
+app.registered_commands += [
+    command for command in engine.cli.app.registered_commands if command.callback is not engine.cli.demo
+]
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without the terminal app.")] = False,
+    workers: Workers = None,
+    sessions: Sessions = None,
+    group_readable: GroupReadable = False,
+    low_bandwidth: LowBandwidth = False,
+    theme: Colours = None,
+    plain: Plain = False,
+) -> int:
+    """Search the built-in synthetic sample, save the best model and score it on the test set."""
+    if headless:
+        return engine.cli.demo(headless=True, workers=workers, sessions=sessions, group_readable=group_readable)
+    return _open(None, sessions, None, low_bandwidth=low_bandwidth, theme=theme, is_demo=True)
+
+
+def _check_terminal() -> None:
+    """Raises UsageError where the app could not be drawn."""
+    if "TEXTUAL_DRIVER" in os.environ:
+        return  # a browser takes the terminal's place: tui.serve
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        raise UsageError(_NO_TERMINAL)
+    if is_dumb_terminal():
+        raise UsageError(_DUMB_TERMINAL.format(os.environ["TERM"]))
+
+
+def _open(
+    identifier: str | None,
+    sessions: Path | None,
+    data_folder: Path | None,
+    *,
+    read_only: bool = False,
+    low_bandwidth: bool = False,
+    theme: Theme | None = None,
+    is_demo: bool = False,
+) -> int:
+    """Draw the app on the terminal until it is left; the exit code."""
+    _check_terminal()
+    # Textual reads all of these at its import. Screens limit their own repaints to a few a second; what is left to
+    # draw at once are answers to keys, which at 20 frames a second waited up to 50 ms for the next one.
+    os.environ.setdefault("TEXTUAL_FPS", "5" if low_bandwidth else "60")
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
-    if options.low_bandwidth:
+    if low_bandwidth:
         # Names of colours are most of what goes over the line, and those of 256 are half as long.
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
-    from engine.errors import FoldwatchError
+    from tui.start import run_app
 
-    try:
-        return _run_app(options)
-    except FoldwatchError as error:
-        sys.stderr.write(f"foldwatch: {error}\n")
-        return error.exit_code
-
-
-def wants_app(arguments: list[str]) -> bool:
-    """Whether the arguments ask for the app: no command but options of the app, `attach`, or a demo to look at."""
-    if "--help" in arguments or "-h" in arguments:
-        return "attach" in arguments
-    place = _command_at(arguments)
-    if place is None:
-        return not any(argument in ("--version", "--install-completion") for argument in arguments)
-    command = arguments[place]
-    return command == "attach" or (command == "demo" and "--headless" not in arguments)
-
-
-def command_first(arguments: list[str]) -> list[str]:
-    """What stands before a command belongs to it, as it does to the app: `--sessions D list`."""
-    place = _command_at(arguments) or 0
-    return [*arguments[place:], *arguments[:place]]
-
-
-_WITH_VALUE = ("--sessions", "--data-dir", "--theme")
-
-
-def _command_at(arguments: list[str]) -> int | None:
-    """Where the first word stands that is neither an option nor an option's value."""
-    skip = False
-    for place, argument in enumerate(arguments):
-        if skip:
-            skip = False
-        elif argument in _WITH_VALUE:
-            skip = True
-        elif not argument.startswith("-"):
-            return place
-    return None
-
-
-def _parser() -> argparse.ArgumentParser:
-    import argparse
-    from pathlib import Path
-
-    parser = argparse.ArgumentParser(
-        prog="foldwatch", description="Watch hyperparameter searches in this terminal.", allow_abbrev=False
+    return run_app(
+        identifier,
+        sessions=sessions,
+        data_folder=data_folder,
+        read_only=read_only,
+        low_bandwidth=low_bandwidth,
+        is_demo=is_demo,
+        theme=theme and theme.value,
     )
-    parser.add_argument("command", nargs="?", choices=["attach", "demo"], help=argparse.SUPPRESS)
-    parser.add_argument("id", nargs="?", help="the session to watch; the newest live one, else the newest")
-    parser.add_argument("--sessions", type=Path, metavar="D", help="the folder of sessions")
-    parser.add_argument("--data-dir", type=Path, metavar="D", help="the folder of data sets")
-    parser.add_argument("--read-only", action="store_true", help="look, and change nothing")
-    parser.add_argument("--low-bandwidth", action="store_true", help="repaint every few seconds only")
-    parser.add_argument("--theme", choices=["dark", "light", "colour-blind", "terminal"])
-    return parser
 
 
-def _run_app(options: argparse.Namespace) -> int:
-    from engine.session import open_session, sessions_folder
-
-    session = None
-    if options.command == "attach":
-        folder = sessions_folder(options.sessions)
-        session = open_session(options.id or _newest(options), folder)
-    # The hundred thousand objects that imports make stay: looking through them for garbage, then and later, is wasted.
-    gc.disable()
-    from tui.app import FoldwatchApp
-
-    if session is None and options.command != "demo":
-        import tui.screens.home
-    else:
-        import tui.screens.live  # noqa: F401
-    gc.freeze()
-    gc.enable()
-    app = FoldwatchApp(
-        session=session,
-        sessions=options.sessions,
-        data_folder=options.data_dir,
-        read_only=options.read_only,
-        low_bandwidth=options.low_bandwidth,
-        demo=options.command == "demo",
-        theme=options.theme,
-    )
-    app.run()
-    return app.return_code or 0
-
-
-def _newest(options: argparse.Namespace) -> str:
-    from engine.errors import UsageError
+def _newest(sessions: Path | None) -> str:
     from engine.session import list_sessions, sessions_folder
 
-    folder = sessions_folder(options.sessions)
+    folder = sessions_folder(sessions)
     found = [summary for summary in list_sessions(folder) if not summary.problem]
     if not found:
         message = f"no session in {folder}; foldwatch demo makes one"

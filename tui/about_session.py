@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError
-from engine.narration import in_short
+from engine.narration import in_short, saved_in_words
 from engine.session import open_session
 from tui.form import HYPERPARAMETER_NAMES, form_of
 from tui.notes import read_note
@@ -21,7 +21,10 @@ _SMALL_RECORD = 4 << 20  # bytes of record that are read for the best combinatio
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """Text, all of it from outside; `best`: the parameters of the best combination, in short."""
+    """Text, all of it from outside; `best`: the parameters of the best combination, in short.
+
+    `changes`: what was added to the running search or dropped from it; `saved`: models, and what the test set said.
+    """
 
     id: str
     course: str = ""
@@ -30,6 +33,8 @@ class About:
     best: str = ""
     note: str = ""
     problem: str = ""
+    changes: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
 
 
 def about(summary: SessionSummary) -> About:
@@ -38,12 +43,17 @@ def about(summary: SessionSummary) -> About:
         return About(summary.id, problem=summary.problem)
     try:
         session = open_session(summary.id, summary.folder.parent)
-        best = ""
-        if summary.best_combination is not None and _record_bytes(summary) <= _SMALL_RECORD:
-            combination = session.state().combinations[summary.best_combination]
-            best = f"#{combination.index}: {in_short(combination.params)}"
+        best, changes, saved = "", tuple[str, ...](), tuple[str, ...]()
+        if _record_bytes(summary) <= _SMALL_RECORD:
+            state = session.state()
+            if summary.best_combination is not None:
+                combination = state.combinations[summary.best_combination]
+                best = f"#{combination.index}: {in_short(combination.params)}"
+            changes = tuple(step.words for step in state.steps)
+            saved = tuple(saved_in_words(one) for one in state.saved)
         asked, spaces = what_was_asked(session.record)
-        return About(summary.id, _course(summary), asked, spaces, best, read_note(summary.folder))
+        note = read_note(summary.folder)
+        return About(summary.id, _course(summary), asked, spaces, best, note, changes=changes, saved=saved)
     except (FoldwatchError, OSError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         # The record is a file that anybody can have edited: what it holds may have any shape.
         return About(summary.id, problem=f"{summary.folder}: cannot be read: {error!r}")

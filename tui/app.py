@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import SystemCommand
 from textual.binding import Binding
 
+from engine.characters import encoding_of
 from engine.session import open_session, sessions_folder
+from tui.farewell import Whereabouts
+from tui.garbage import collect_closed
 from tui.leaving import Leaving
 from tui.ordered_keys import OrderedKeysApp
+from tui.plain_screen import PlainCells
 from tui.terminal_title import TerminalTitle
 from tui.themes import DEFAULTS, SHORT_NAMES, THEMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from textual.binding import BindingType
+    from textual.filter import LineFilter
     from textual.screen import Screen
 
     from tui.follow import WatchedSession
     from tui.row_order import Arrangement
+
+_COLLECT_SECONDS = 0.5  # after a view was closed: what is below it is drawn by then
 
 
 class FoldwatchApp(OrderedKeysApp):
     """Opens on `session` (an object or a name), on a demo, or at home.
 
     `sessions`: the folder that was asked for by name, None for the usual one; `data_folder` likewise.
+    `is_plain`: ASCII in place of symbols, borders and braille dots.
     """
 
     CSS_PATH = "app.tcss"
@@ -51,8 +60,10 @@ class FoldwatchApp(OrderedKeysApp):
         low_bandwidth: bool = False,
         demo: bool = False,
         theme: str | None = None,
+        is_plain: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
+        self._plain = PlainCells(encoding_of(sys.stderr)) if is_plain else None
         super().__init__()
         self.explicit_sessions = sessions
         self.sessions = sessions_folder(sessions)
@@ -63,10 +74,16 @@ class FoldwatchApp(OrderedKeysApp):
         self._session = session
         self._demo = demo
         self._arrangements: dict[Path, Arrangement] = {}
+        self.visited: dict[Path, Whereabouts] = {}  # what was watched or listed, as it was seen last
         for known in THEMES:
             self.register_theme(known)
         wanted = theme or os.environ.get("FOLDWATCH_THEME", "dark")
         self.theme = SHORT_NAMES.get(wanted, SHORT_NAMES["dark"])
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Plain cells last, where they are wanted."""
+        filters = super().get_line_filters()
+        return [*filters, self._plain] if self._plain else filters
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """For themes that are not ours."""
@@ -97,7 +114,7 @@ class FoldwatchApp(OrderedKeysApp):
 
     def _to_terminal(self, sequence: str) -> None:
         if self._driver is not None and not self.is_headless:
-            self._driver.write(sequence)
+            self._driver.write(self._plain.plain(sequence) if self._plain else sequence)
 
     def open_live(self, session: WatchedSession | str) -> None:
         """Watch a session, by name or as an object. Raises FoldwatchError if it cannot be opened."""
@@ -111,8 +128,12 @@ class FoldwatchApp(OrderedKeysApp):
                 low_bandwidth=self.low_bandwidth,
                 now=self.now,
                 arrangements=self._arrangements,
-            )
+            ),
+            self._collect_soon,
         )
+
+    def _collect_soon(self, _: object) -> None:
+        self.set_timer(_COLLECT_SECONDS, collect_closed)
 
     def start_demo(self) -> None:
         """Run the built-in sample search and watch it."""

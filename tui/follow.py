@@ -9,7 +9,6 @@ a home folder on a stalled file server must not freeze the screen.
 from __future__ import annotations
 
 import contextlib
-import gc
 import threading
 import time
 from collections import deque
@@ -21,11 +20,12 @@ from textual.message import Message
 from engine.errors import FoldwatchError
 from engine.events import SearchFinished, SearchStarted
 from engine.state import SearchState
+from tui.garbage import uncollected
 from tui.history import History
 from tui.machine import MachineReader, MachineReading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from engine.control import Request
@@ -216,7 +216,8 @@ class Follow(threading.Thread):
         self._pids = pids
 
     def stop(self) -> None:
-        """End soon; does not wait for a read that hangs."""
+        """End soon, and say nothing any more; does not wait for a read that hangs."""
+        self._changed = _say_nothing  # what it was called for is gone, whatever this thread still does
         self._stopping.set()
         self._wake.set()
 
@@ -245,7 +246,7 @@ class Follow(threading.Thread):
             try:
                 if follower is None:
                     follower = self._session.follow()
-                with _uncollected() if generation < 0 else contextlib.nullcontext():
+                with uncollected() if generation < 0 else contextlib.nullcontext():
                     events = follower.poll()
                     if follower.generation != generation:
                         self._backlog.clear()
@@ -329,26 +330,15 @@ class Follow(threading.Thread):
         )
 
 
+def _say_nothing() -> None:
+    """Nobody listens any more."""
+
+
 def _times_as_long(quiet_polls: int, *, is_worked_on: bool) -> int:
     """How many times the least pause there is before the next poll."""
     if not is_worked_on and quiet_polls > _QUIET[-1][0]:
         return _NO_ENGINE
     return next((times for polls, times in _QUIET if quiet_polls > polls), 1)
-
-
-@contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep the garbage collector away from what a long record is read into, then and later.
-
-    It makes hundreds of thousands of objects that stay; each full pass over them would hold up keys for a tenth of a
-    second. Nothing in them refers in circles: they go when the screen does.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def replay(events: list[AnyEvent]) -> tuple[SearchState, History]:

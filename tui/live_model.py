@@ -15,6 +15,7 @@ from engine.stall import StallWatch
 from engine.state import FitStatus, SearchState, SearchStatus
 from engine.strategy import strategy_in_words, strategy_name
 from tui import numbers
+from tui.farewell import Whereabouts
 from tui.history import Epochs, History
 from tui.results_model import in_few_words
 from tui.widgets.curves_plot import FoldCurve
@@ -108,6 +109,13 @@ class LiveModel:
         if self.is_alive and started is not None and started.only_save and refit is not None and refit.is_unfinished:
             return "saving"
         return self.asked or str(status)
+
+    def whereabouts(self) -> Whereabouts:
+        """For when the view is left: what goes on without it."""
+        state = self.state
+        return Whereabouts(
+            self.session.folder, self.standing, state.fits_finished, state.fits_total, is_worked_on=self.is_alive
+        )
 
     def quiet_seconds(self, now: float) -> float:
         """How long an engine that lives has brought nothing, where that is longer than it should be; else 0.0."""

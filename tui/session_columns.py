@@ -128,10 +128,8 @@ def _started(summary: SessionSummary, width: int, context: Context) -> list[Piec
 
 
 def took(seconds: float) -> str:
-    """How long engines worked: `0:08`, `12:30`, `3:05:00`, `6.2 days`; nothing for nothing."""
-    if seconds >= 100 * 3600:
-        return f"{seconds / 86_400:.1f} days"
-    return numbers.in_words(max(1.0, seconds)) if seconds else ""
+    """How long engines worked, as every view says it; nothing for nothing."""
+    return numbers.in_words(seconds) if seconds else ""
 
 
 def _took(summary: SessionSummary, width: int, context: Context) -> list[Piece]:

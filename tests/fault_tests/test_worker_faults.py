@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import pytest
 
+from engine.errors import SpecError
 from engine.events import (
     Event,
     FitFailed,
     FitRetried,
     FitScored,
+    SearchStarted,
     TrainingStarted,
     WorkerDied,
     WorkerRecycled,
     WorkerStarted,
 )
-from tests.fakes import Fault, fake_search, same_results, told
+from engine.search import Search
+from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
 from tests.marks import first_of
-
-if TYPE_CHECKING:
-    from engine.search import Search
 
 SPACE: dict[str, Any] = {"epochs": [2, 5], "hidden_units": [8, 16]}
 
@@ -184,6 +184,24 @@ def test_a_training_beyond_its_time_is_ended_and_fails(
     assert {event.combination for event in failed} == {1}
     assert {event.error for event in failed} == {"took longer than time_limit = 0.3 s"}
     assert search.state.combinations[0].status == "complete"
+
+
+def test_a_resume_may_give_trainings_more_time(
+    surroundings: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "gate")
+    search = fake_search(surroundings, {"epochs": 2, "hidden_units": [8, 16]}, folds=2, time_limit=0.3, name="a")
+    _run(search, monkeypatch, Fault("ignore sigterm"), Fault("gate", epoch=2, units=16, path=str(tmp_path / "gate")))
+    assert search.state.fits_failed == 2
+    with pytest.raises(SpecError, match="time_limit: -1 is not accepted"):
+        Search.of_session("a", sessions=surroundings, time_limit=-1)
+    for limit in (600.0, None):  # what was given once holds for the engines after it
+        again = Search.of_session("a", sessions=surroundings, time_limit=limit, worker_command=FAKE_WORKER)
+        if limit:
+            again.retry(1)
+        happened = _run(again, monkeypatch)
+        assert _of(happened, SearchStarted)[0].time_limit == 600.0
+        assert again.state.fits_failed == 0
 
 
 def test_a_killed_worker_that_holds_nothing_is_replaced(surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from engine.errors import FoldwatchError
 from tui.about_session import About, about
 from tui.background import Latest, in_background
+from tui.farewell import Whereabouts
 from tui.keys import Key
 from tui.safe_text import clean, safe_content
 from tui.screens.home_actions import HomeActions
@@ -164,6 +165,7 @@ class HomeScreen(HomeActions, Screen[None]):
         if self._has_read and message.summaries == self._table.summaries:
             return
         self._has_read = True
+        self._remember_running(message.summaries)
         self._table.show(message.summaries)
         self._ask_about()
         self.set_class(not message.summaries, "-empty")
@@ -171,6 +173,15 @@ class HomeScreen(HomeActions, Screen[None]):
         if self.is_current and self.focused is None and message.summaries:
             # An empty home has nothing to focus; keys go to the table once there is one.
             self.call_after_refresh(self.set_focus, self._table)
+
+    def _remember_running(self, summaries: list[SessionSummary]) -> None:
+        """For when the app is left: what runs, and what has ended of that since."""
+        app: Any = self.app
+        for one in summaries:
+            if one.alive or one.folder in app.visited:
+                app.visited[one.folder] = Whereabouts(
+                    one.folder, one.status, one.fits_finished, one.fits_total, is_worked_on=one.alive
+                )
 
     @on(SessionsTable.CursorMoved)
     def _when_moved(self) -> None:

@@ -158,6 +158,7 @@ class LiveScreen(LiveActions, Screen[None]):
         self._arrangements[self.session.folder] = self._table.order.chosen
         app: Any = self.app
         app.entitle("")
+        app.visited[self.session.folder] = self.live.whereabouts()
 
     # From the follow thread to the screen
 
@@ -193,7 +194,7 @@ class LiveScreen(LiveActions, Screen[None]):
             if feed.state is not None or feed.events:
                 self._table.show(live.state)
                 self.query_one(LogPane).show(live.history)
-            if feed.state is not None or feed.events or feed.machine != self._machine_drawn:
+            if feed.state is not None or feed.events or feed.liveness or feed.machine != self._machine_drawn:
                 self._machine_drawn = feed.machine
                 self._draw_workers(feed)
             self._draw_frame()
@@ -256,10 +257,12 @@ class LiveScreen(LiveActions, Screen[None]):
 
     def _draw_workers(self, feed: Feed) -> None:
         pane = self.query_one(WorkersPane)
-        if not self.live.state.workers and not pane.lines_wanted:
+        live = self.live
+        if not live.state.workers and not pane.lines_wanted:
             return
         before = pane.lines_wanted
-        pane.show(self.live.state, feed.machine, self.live.remote_host)
+        is_worked_on = live.liveness is None or live.is_alive
+        pane.show(live.state, feed.machine, live.remote_host, is_worked_on=is_worked_on)
         if pane.lines_wanted != before or not pane.styles.height:
             pane.styles.height = pane.lines_wanted + 2
 

@@ -11,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from tui.background import Latest
 from tui.form import Form, field_of_space, read
@@ -23,6 +23,7 @@ from tui.screens.new_search_actions import NewSearchActions
 from tui.widgets.control_panel import ControlPanel
 from tui.widgets.data_pane import DataPane
 from tui.widgets.form_fields import Field
+from tui.widgets.line import Line
 from tui.widgets.meaning_pane import MeaningPane
 from tui.widgets.schedule_lab import ScheduleLab
 from tui.widgets.space_editor import SpaceEditor
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.timer import Timer
 
-TYPING_SECONDS = 0.15  # a pause in typing, after which the form is worked out
+TYPING_SECONDS = 0.3  # a pause in typing, longer than between two letters of a word: then the form is worked out
 
 
 class NewSearchScreen(NewSearchActions, Screen[Form | None]):
@@ -143,7 +144,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
 
     def compose(self) -> ComposeResult:
         """Form on the left; what it means, the data and the schedules on the right; keys below."""
-        yield Static(id="new-title")
+        yield Line(id="new-title")
         with Container(id="new-body"):
             yield SpaceEditor(self.form, id="form")
             with Vertical(id="new-right"):
@@ -259,7 +260,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         title.append(clean(self.form.text("dataset")), style="bold")
         if self.loaded_from is not None:
             title.append(f"   {clean(str(self.loaded_from))}", style="dim")
-        self.query_one("#new-title", Static).update(title)
+        self.query_one("#new-title", Line).say(title)
         self._panel.command = self.shown_command()
         self._panel.show_keys(self._keys_now())
         self._panel.refresh()

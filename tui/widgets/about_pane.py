@@ -43,6 +43,10 @@ class AboutPane(BoxedPane, can_focus=False):
             lines.append(Text.assemble(("note  ", f"bold {self.style('secondary')}"), note))
         if about.best:
             lines.append(Text.assemble(("best  ", f"bold {self.style('warning')}"), clean(about.best)))
+        lines += [
+            Text.assemble(("saved ", f"bold {self.style('success')}"), clean(one)) for one in reversed(about.saved)
+        ]
+        lines += [Text.assemble(("later ", "bold"), clean(one)) for one in about.changes]
         for number, space in enumerate(about.spaces):
             if len(about.spaces) > 1:
                 lines.append(Text(f"space {number + 1}", style="bold"))

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from tui.completion import completed
 from tui.safe_text import clean, safe_text
 from tui.value_syntax import nudged, numbers_in
+from tui.widgets.line import Line
 from tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
@@ -155,9 +156,9 @@ class Field(Vertical):
             self._editor = FieldInput(
                 value, placeholder=placeholder, compact=True, suggester=WordSuggester(field_name), select_on_focus=False
             )
-        self._hint = Static(classes="field--hint")
-        self._whole = Static(classes="field--whole")
-        self._problem = Static(classes="field--problem")
+        self._hint = Line(classes="field--hint")
+        self._whole = Line(classes="field--whole")
+        self._problem = Line(classes="field--problem")
 
     def compose(self) -> ComposeResult:
         """Label, editor, hint; the problem below."""
@@ -177,7 +178,7 @@ class Field(Vertical):
         is_long = isinstance(self._editor, FieldInput) and 0 < self._editor.size.width <= len(self.value)
         self.set_class(is_long, "-long")
         if is_long:
-            self._whole.update(safe_text(self.value))
+            self._whole.say(self.value)
 
     @property
     def value(self) -> str:
@@ -203,11 +204,11 @@ class Field(Vertical):
     def show_problem(self, problem: str) -> None:
         """What is wrong; nothing if it is empty."""
         self.set_class(bool(problem), "-wrong")
-        self._problem.update(safe_text(f"↑ {problem}" if problem else ""))
+        self._problem.say(f"↑ {problem}" if problem else "")
 
     def show_hint(self, hint: str) -> None:
         """A few words behind the text."""
-        self._hint.update(safe_text(hint))
+        self._hint.say(hint)
 
     @on(Input.Changed)
     @on(Choices.Changed)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.containers import VerticalScroll
-from textual.widgets import Static
 
 from engine.data.facts import DATASETS
 from engine.spec import TRAINERS
 from tui.form import DEFAULTS, GENERAL, HYPERPARAMETER_NAMES, Form, field_of_space
-from tui.safe_text import safe_text
 from tui.widgets.form_fields import Field
+from tui.widgets.line import Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +58,7 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         """A field for everything in a spec."""
         for name, default in GENERAL.items():
             yield self._field(name, name, _PLACEHOLDERS.get(name, default))
-        yield Static(id="space-heading", classes="editor--heading")
+        yield Line(id="space-heading", classes="editor--heading")
         for name in HYPERPARAMETER_NAMES:
             yield self._field(field_of_space(0, name), name, f"{DEFAULTS[name]}  (default)", key=name)
 
@@ -76,7 +75,7 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
     def _head(self) -> None:
         spaces = len(self._form.spaces)
         which = f" {self.space + 1} of {spaces}   F7 next   F9 remove" if spaces > 1 else ""
-        self.query_one("#space-heading", Static).update(safe_text(f"space{which}   F8 add one more"))
+        self.query_one("#space-heading", Line).say(f"space{which}   F8 add one more")
 
     def show(self, form: Form, space: int) -> None:
         """Another form, or another of its spaces; nothing is told."""
@@ -104,8 +103,8 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         self._head()
         if elsewhere:
             numbers = ", ".join(str(number) for number in elsewhere)
-            heading = self.query_one("#space-heading", Static)
-            heading.update(safe_text(f"space {self.space + 1} of {len(self._form.spaces)}   mend space {numbers}: F7"))
+            heading = self.query_one("#space-heading", Line)
+            heading.say(f"space {self.space + 1} of {len(self._form.spaces)}   mend space {numbers}: F7")
 
     def edit(self, name: str) -> None:
         """Put the cursor into a field, and bring the field into view."""

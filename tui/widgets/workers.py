@@ -28,6 +28,7 @@ class WorkersPane(Pane):
         self._reading: MachineReading | None = None
         self._processor: dict[int, deque[float]] = {}
         self._remote = ""
+        self._is_worked_on = True
         self.entitle("workers")
 
     @property
@@ -37,11 +38,16 @@ class WorkersPane(Pane):
         gpus = len(self._reading.gpus) if self._reading else 0
         return max(2, min(8, workers + gpus))
 
-    def show(self, state: SearchState, reading: MachineReading | None, remote: str = "") -> None:
-        """The state as it is now; a new reading of the machine if there is one; `remote`: the engine's other host."""
+    def show(
+        self, state: SearchState, reading: MachineReading | None, remote: str = "", *, is_worked_on: bool = True
+    ) -> None:
+        """The state as it is now; a new reading of the machine if there is one; `remote`: the engine's other host.
+
+        `is_worked_on`: whether an engine lives; the workers of one that died without a word are gone with it.
+        """
         if remote != self._remote:
             self.entitle("workers", f"on {remote}")
-        self._state, self._remote = state, remote
+        self._state, self._remote, self._is_worked_on = state, remote, is_worked_on
         if reading is not None:
             self._reading = reading
             for pid, worker in reading.workers.items():
@@ -54,6 +60,8 @@ class WorkersPane(Pane):
         finished = state is not None and state.status.is_finished
         # One that saves a model works on a search that has ended.
         is_over = state is not None and finished and not any(worker.alive for worker in state.workers.values())
+        if state is not None and state.workers and not self._is_worked_on:
+            return Text("no worker runs: no engine works on the search", style="dim")
         if state is None or not state.workers or is_over:
             return Text("no worker runs" if finished else "no worker has started yet", style="dim")
         lines = [self._worker(state, state.workers[number]) for number in sorted(state.workers)]
