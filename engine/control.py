@@ -33,7 +33,7 @@ class Resume(Request, frozen=True):
 
 
 class Stop(Request, frozen=True):
-    """Finish the fits that are running and end; `at_once`: leave them."""
+    """Finish the fits that are running and end; `at_once`, or while paused: leave them, with checkpoints."""
 
     at_once: bool = False
 
@@ -51,10 +51,14 @@ class Retry(Request, frozen=True):
 
 
 class Save(Request, frozen=True):
-    """Refit a combination (None: the best), save it at an absolute path, score it on the test set."""
+    """Refit a combination (None: the best), save it at an absolute path, score it on the test set.
+
+    `request` names the request, so that its answer can be told from those to others.
+    """
 
     path: str
     combination: int | None = None
+    request: str = ""
 
 
 class SetDeadline(Request, frozen=True):
@@ -92,6 +96,11 @@ class Clone(Request, frozen=True):
 
 class Undo(Request, frozen=True):
     """Take back the last of the four above that was not taken back yet."""
+
+
+def new_name() -> str:
+    """A name for a request, unlike any other."""
+    return secrets.token_hex(8)
 
 
 AnyRequest = (

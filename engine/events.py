@@ -186,7 +186,7 @@ class WorkerRecycled(Event, frozen=True):
 class TrainingStarted(Event, frozen=True):
     """A worker began a training, which serves `fits`; `seed` is that of weights, batches and dropout.
 
-    It ends after `epochs` epochs, and goes on after `start` where a checkpoint is at hand.
+    It ends after `epochs` epochs; a checkpoint lets it go on after `start` of them and `start_step` steps of the next.
     """
 
     training: int
@@ -199,6 +199,7 @@ class TrainingStarted(Event, frozen=True):
     trainer: str
     seed: int
     start: int = 0
+    start_step: int = 0
 
 
 class EpochEnded(Event, frozen=True):
@@ -269,6 +270,12 @@ class FitRetried(Event, frozen=True):
     reason: str
 
 
+class SearchStopping(Event, frozen=True):
+    """Somebody stops the search: running trainings are finished first, or left at once, each with a checkpoint."""
+
+    at_once: bool = False
+
+
 class SearchPaused(Event, frozen=True):
     """Trainings halt at their next epoch's end and keep their state."""
 
@@ -297,11 +304,15 @@ class DelayForeseen(Event, frozen=True):
 
 
 class RefitStarted(Event, frozen=True):
-    """A worker began to train a combination on all training rows; the model is to lie at `path`."""
+    """A worker began to train a combination on all training rows; the model is to lie at `path`.
+
+    `request`, here and in what follows: the request that is being answered; empty in older records.
+    """
 
     combination: int
     epochs: int
     path: str
+    request: str = ""
 
 
 class RefitEpochEnded(Event, frozen=True):
@@ -312,6 +323,7 @@ class RefitEpochEnded(Event, frozen=True):
     epochs: int
     loss: float | None
     path: str = ""
+    request: str = ""
 
 
 class ModelSaved(Event, frozen=True):
@@ -320,6 +332,7 @@ class ModelSaved(Event, frozen=True):
     combination: int
     path: str
     sha256: str
+    request: str = ""
 
 
 class TestScored(Event, frozen=True):
@@ -330,15 +343,21 @@ class TestScored(Event, frozen=True):
     combination: int
     scores: dict[str, float]
     rows: int
+    request: str = ""
 
 
 class SaveFailed(Event, frozen=True):
-    """A model could not be refitted or saved; nothing was left at `path`."""
+    """A model could not be refitted or saved; nothing was left at `path`.
+
+    `exit_code`: what a command ends with that asked for it, by the kind of error; see `engine.errors`.
+    """
 
     combination: int
     path: str
     error: str
     traceback: str = ""
+    request: str = ""
+    exit_code: int = 1
 
 
 class SearchFinished(Event, frozen=True):
@@ -364,6 +383,7 @@ AnyEvent = (
     | FitScored
     | FitFailed
     | FitRetried
+    | SearchStopping
     | SearchPaused
     | SearchResumed
     | DeadlineSet

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.access import create_file
-from engine.messages import LONGEST_LINE, FromWorker, ToWorker, decode_from_worker, encode
+from engine.messages import LONGEST_LINE, Broken, FromWorker, ToWorker, decode_from_worker, encode
 from engine.whole_files import write_all
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Died:
-    """A worker's end: by exit code or signal name; `reason` where we ended it for what it did."""
+    """A worker's end: by exit code or signal name; `reason` where we ended it for what it did, or where it gave one."""
 
     worker: int
     pid: int
@@ -70,7 +70,8 @@ class _Worker:
     commands: int  # file descriptors
     events: int
     buffer: bytearray = field(default_factory=bytearray)
-    reason: str = ""
+    reason: str = ""  # why we end it
+    last_words: str = ""
 
 
 class Pool:
@@ -157,7 +158,11 @@ class Pool:
             worker.buffer = rest
             for line in lines:
                 try:
-                    happened.append(Said(worker.number, decode_from_worker(line)))
+                    message = decode_from_worker(line)
+                    if isinstance(message, Broken):
+                        worker.last_words = message.reason
+                    else:
+                        happened.append(Said(worker.number, message))
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     worker.reason = f"it sent what is no message: {error}"
                     break  # nor is anything believed that it says after that
@@ -188,7 +193,7 @@ class Pool:
                 worker.process.pid,
                 code if code >= 0 else None,
                 _signal_name(-code) if code < 0 else "",
-                worker.reason,
+                worker.reason or worker.last_words,
             )
         )
 

@@ -71,7 +71,10 @@ def _train(pool: Pool, folder: Path, parsed_data: Path, number: int = 0, epochs:
         messages.Prepare(dataset=str(dataset.folder), folds=str(folder / "folds.npy"), scoring=["accuracy"], seed=0),
     )
     params = {"batch_size": 50, "hidden_units": 8}
-    pool.send(number, messages.Train(training=5, trainer="kernel", fold=0, params=params, stops=[epochs]))
+    order = messages.Train(
+        training=5, trainer="kernel", fold=0, params=params, stops=[epochs], checkpoint=str(folder / "kept"), key="k"
+    )
+    pool.send(number, order)
 
 
 def test_a_worker_whose_engine_has_gone_says_nothing_of_it(tmp_path: Path) -> None:
