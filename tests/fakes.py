@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from engine.training.interface import Keeper
 
 FAULT_VARIABLE = "FOLDWATCH_TEST_FAULT"
+KEEP_VARIABLE = "FOLDWATCH_TEST_KEEP"  # seconds between two checkpoints of a training
 FAKE_WORKER = (sys.executable, "-P", str(Path(__file__).with_name("fake_worker.py")))
+REAL_WORKER = (*FAKE_WORKER, "--real")
 SMALL: dict[str, Any] = {"dataset": "sample", "num_words": 1000, "subsample": 300}
 
 

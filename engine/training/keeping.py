@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 15.0  # also before the first one: most trainings end before it
 _LONGEST_SECONDS = 60.0
-_SHARE = 50.0  # of the time of a training, at most one in so many parts is spent on writing
+SHARE = 50.0  # of the time of a training, at most one in so many parts is spent on writing
 
 
 class LeftError(Exception):
@@ -86,7 +86,7 @@ class CheckpointFile:
                 self._has_complained = True
                 print(f"{self._path}: no checkpoint was kept: {error.strerror or error}", file=sys.stderr, flush=True)
         now = time.monotonic()
-        self._due_at = now + min(_LONGEST_SECONDS, max(EVERY_SECONDS, _SHARE * (now - began)))
+        self._due_at = now + min(_LONGEST_SECONDS, max(EVERY_SECONDS, SHARE * (now - began)))
 
 
 def kept_before(path: Path, key: str, first_stop: int) -> KeptTraining | None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.rows import Rows
-    from engine.training.interface import TrainingRequest
+    from engine.training.interface import Keeper, TrainingRequest
 
 
 class NoTrainer:
