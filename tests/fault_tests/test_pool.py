@@ -277,3 +277,16 @@ def test_workers_end_by_themselves_when_their_engine_is_killed(tmp_path: Path) -
     finally:
         parent.kill()
         parent.communicate()
+
+
+def test_a_worker_that_cannot_read_an_order_says_so_and_ends(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, FAKE_WORKER)
+    pool.start(0, {})
+    os.write(pool._workers[0].commands, b'{"type":"NoSuchOrder"}\n')
+    died: list[Died] = []
+    while not died:
+        died = [one for one in pool.wait(30.0) if isinstance(one, Died)]
+    pool.close()
+    assert (died[0].exit_code, died[0].signal) == (65, "")
+    assert "it cannot read an order" in died[0].reason
+    assert "it cannot read an order" in (tmp_path / "worker.0.log").read_text()
