@@ -1,11 +1,11 @@
-"""Where trainings that wait for a strategy's decision are kept, so that whoever goes on need not start again."""
+"""Where trainings are kept that are not at their end, so that whoever goes on with one need not start it again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.revisions import changed_rules
 from engine.settings import settings_of
@@ -15,32 +15,36 @@ if TYPE_CHECKING:
 
     from engine.plan import Training
 
-_ROOM = 2 << 30  # bytes that stay free for what must not be lost; beyond that, trainings start again
-
 
 class CheckpointFiles:
-    """The checkpoints of one session, a file a training. `origin`: the data and the seed that all of them share."""
+    """The checkpoints of one session, a file a training. `origin`: the data and the seed that all of them share.
+
+    Workers write and read them; here they are named, and removed when nobody goes on from them.
+    """
 
     def __init__(self, folder: Path, origin: str) -> None:
         self._folder, self._origin = folder / "checkpoints", origin
 
     def key(self, training: Training) -> str:
-        """All that decides a training but how long it is, with the rules that have changed and touch it."""
-        rules = changed_rules(settings_of(training.params), training.trainer)
-        return json.dumps([self._origin, training.split, training.trainer, training.params, *rules], sort_keys=True)
+        """All that decides a training but how long it is."""
+        return self._key(training.split, training.trainer, training.params)
 
-    def path(self, training: Training) -> Path:
-        """The file of a training, whether it is there or not."""
-        return self._folder / f"{hashlib.sha256(self.key(training).encode()).hexdigest()[:32]}.checkpoint"
+    def refit_key(self, trainer: str, params: dict[str, Any]) -> str:
+        """All that decides a training on all training rows but how long it is."""
+        return self._key("all rows", trainer, params)
 
-    def make_room(self) -> bool:
-        """Make the folder; whether there is room in it."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        return shutil.disk_usage(self._folder).free > _ROOM
+    def _key(self, rows: int | str, trainer: str, params: dict[str, Any]) -> str:
+        """With the rules that have changed and touch it: what older ones left is not gone on with."""
+        rules = changed_rules(settings_of(params), trainer)
+        return json.dumps([self._origin, rows, trainer, params, *rules], sort_keys=True)
 
-    def discard(self, training: Training) -> None:
+    def path(self, key: str) -> Path:
+        """The file of the training with this key, whether it is there or not."""
+        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.checkpoint"
+
+    def discard(self, key: str) -> None:
         """Remove what nobody goes on with."""
-        self.path(training).unlink(missing_ok=True)
+        self.path(key).unlink(missing_ok=True)
 
     def discard_all(self) -> None:
         """Remove all of them: the search is over."""

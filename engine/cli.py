@@ -15,7 +15,7 @@ from engine.axes import most_different
 from engine.characters import ask_for_plain
 from engine.console import Console
 from engine.deadline_command import deadline
-from engine.errors import FoldwatchError, OutputError, UsageError, cannot_work
+from engine.errors import FoldwatchError, OutputError, UsageError, cannot_work, error_of
 from engine.errors_command import errors
 from engine.narration import times
 from engine.options import (
@@ -318,9 +318,18 @@ def resume(
     console = Console()
     state = found.state()
     if found.liveness().alive and str(state.status) == "paused":
-        if time_limit is not None:
-            message = f"--time-limit: an engine holds {identifier} paused; first: {found.command('stop')}"
-            raise UsageError(message)
+        _refuse_for_running_engine(
+            found,
+            {
+                "--workers": workers,
+                "--devices": devices,
+                "--take-over": take_over,
+                "--accept-versions": accept_versions,
+                "--notify": notify,
+                "--time-limit": time_limit,
+                "--json": as_json,
+            },
+        )
         found.request(control.Resume())
         for number in retry or []:
             found.request(control.Retry(combination=number))
@@ -359,6 +368,17 @@ def resume(
     return _watch(search, console, as_json=as_json, notify=notify)
 
 
+def _refuse_for_running_engine(found: session.Session, options: dict[str, object]) -> None:
+    """Raise UsageError for an option that an engine takes at its start, where one runs already and is only paused."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        message = (
+            f"{', '.join(given)}: not accepted while the search is paused, since its engine goes on as it was started; "
+            f"without it: {found.command('resume')}; to start another engine, first: {found.command('stop')}"
+        )
+        raise UsageError(message)
+
+
 def _detach(arguments: list[str], folder: Path, identifier: str, **options: Any) -> None:
     from engine.detached import ends_at_logout, start_detached
 
@@ -393,7 +413,7 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     import queue
 
     from engine import events
-    from engine.notify import notify_user
+    from engine.notify import Notifier
     from engine.stall import StallWatch
     from engine.tables import results_table
 
@@ -405,6 +425,7 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     # Before the start: whatever happens after it comes as an event, and must not be counted twice.
     seen = search.state
     stall, is_stalled = StallWatch(), False
+    notifier = Notifier(notify)
     try:
         search.start()
         while True:
@@ -415,8 +436,8 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
                 quiet = bool(stall.quiet_seconds(seen, time.monotonic()))
                 if quiet and not is_stalled:
                     console.say("nothing has come for longer than trainings take")
-                    if notify and search.session:
-                        notify_user(notify, search.session.id, "stalled")
+                    if search.session:
+                        notifier.notify(search.session.id, "stalled")
                 is_stalled = quiet
                 continue
             if event is None:
@@ -448,8 +469,8 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
         assert search.session is not None
         save = f"save the best with: {search.session.command('save', '--to', 'best.keras')}"
         console.say(f"recorded as {identifier}; {save if state.best else 'no combination is complete on every fold'}")
-    if notify:
-        notify_user(notify, identifier, str(outcome))
+    notifier.notify(identifier, str(outcome))
+    notifier.close()
     if outcome == "failed":
         return 1
     return 3 if state.fits_failed or (state.best is None and outcome == "completed") else 0
@@ -547,14 +568,14 @@ def _ask_to_save(found: session.Session, request: control.Save, console: Console
             state.apply(event)
             if isinstance(event, events.RefitStarted | events.ModelSaved | events.SaveFailed):
                 console.tell(event, state)
-            if isinstance(event, events.TestScored) and event.combination == request.combination:
+            if isinstance(event, events.TestScored) and event.request == request.request:
                 return event.scores
-            if isinstance(event, events.SaveFailed) and event.path == request.path:
-                raise UsageError(event.error)
+            if isinstance(event, events.SaveFailed) and event.request == request.request:
+                raise error_of(event.exit_code, event.error)
         console.draw(state)
         if not alive:
             message = f"{found.id}: its engine ended before the model was saved"
-            raise UsageError(message)
+            raise FoldwatchError(message)
         time.sleep(_POLL_SECONDS)
 
 

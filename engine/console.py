@@ -82,7 +82,7 @@ def progress_line(state: SearchState, now: float) -> str:
     total = state.fits_total
     best = state.best
     parts = [
-        f"{state.status}" if state.status.value == "paused" else "",
+        f"{state.status}" if state.status.value in ("paused", "stopping") else "",
         f"{state.fits_finished}/{total} fits, {state.fits_finished / total:.0%}" if total else "no fits yet",
         f"best {best.mean(state.scoring[0])[0]:.4f}" if best else "",
         f"{state.fits_failed} failed" if state.fits_failed else "",

@@ -35,7 +35,7 @@ class Resume(Request, frozen=True):
 
 
 class Stop(Request, frozen=True):
-    """Finish the fits that are running and end; `at_once`: leave them."""
+    """Finish the fits that are running and end; `at_once`, or while paused: leave them, with checkpoints."""
 
     at_once: bool = False
 
@@ -53,10 +53,14 @@ class Retry(Request, frozen=True):
 
 
 class Save(Request, frozen=True):
-    """Refit a combination (None: the best), save it at an absolute path, score it on the test set."""
+    """Refit a combination (None: the best), save it at an absolute path, score it on the test set.
+
+    `request` names the request, so that its answer can be told from those to others.
+    """
 
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=4_096, pattern=r"^[^\x00]+$")]
     combination: Number | None = None
+    request: Name = ""
 
 
 class SetDeadline(Request, frozen=True):
@@ -98,6 +102,11 @@ class Clone(Request, frozen=True):
 
 class Undo(Request, frozen=True):
     """Take back the last of the four above that was not taken back yet."""
+
+
+def new_name() -> str:
+    """A name for a request, unlike any other."""
+    return secrets.token_hex(8)
 
 
 AnyRequest = (

@@ -10,10 +10,10 @@ from engine import events, messages, steering
 from engine.agenda import Agenda
 from engine.checkpoint_files import CheckpointFiles
 from engine.folds import fold_rows
-from engine.journal import Curve
+from engine.model_record import model_record, refit_epochs
 from engine.plan import extended
 from engine.strategies import Candidate, strategy_of
-from engine.translation import Work, fit_taken_over, is_rung, known_curve, rung_taken_over
+from engine.translation import fit_taken_over, is_rung, known_curve, rung_taken_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from engine.state import SearchState
     from engine.strategies import Decision
     from engine.takeover import KnownFit
+    from engine.translation import Refit, Work
 
 
 class Course:
@@ -126,9 +127,7 @@ class Course:
                 to_come=decision.to_come,
             )
         )
-        for training in self.agenda.trainings_of(one.combination for one in decision.dropped):
-            if not self.agenda.is_wanted(training):
-                self._checkpoints.discard(training)
+        self._discard_unwanted(one.combination for one in decision.dropped)
         self._admit([*(one.combination for one in decision.allowed), *(one.index for one in added)])
 
     def _admit(self, combinations: Sequence[int]) -> None:
@@ -154,6 +153,7 @@ class Course:
                 undoes=step.undoes,
             )
         )
+        self._discard_unwanted(step.dropped)
         self.is_undecided = True
         self._admit([*step.restored, *(one.index for one in added)])
 
@@ -165,6 +165,7 @@ class Course:
     def skip(self, combination: int) -> None:
         """Leave out what is missing of a combination."""
         self._emit(events.CombinationDropped(time=self._clock(), combination=combination, reason="skipped on request"))
+        self._discard_unwanted([combination])
         self.is_undecided = True
 
     def restore(self, combination: int) -> None:
@@ -188,30 +189,49 @@ class Course:
                 elif curve is not None and place is not None:
                     self._emit(rung_taken_over(training, fit, curve, place, self._state.scoring[0], now))
 
-    def work_on(self, training: Training, fits: list[events.ServedFit]) -> Work:
-        """A training as a worker will hold it, with the epochs that it has behind it at a rung."""
-        return Work(training, fits, self._curve_so_far(training, fits))
-
     def order(self, work: Work) -> messages.Train:
-        """What a worker is told: where it goes on, and whether it leaves a checkpoint because it stops on a rung."""
+        """What a worker is told: where it may go on, and whether it leaves a checkpoint because it stops on a rung."""
         training = work.training
-        stops_on_a_rung = work.stops[-1] < training.epochs and self._checkpoints.make_room()
-        checkpoint = str(self._checkpoints.path(training))
+        key = self._checkpoints.key(training)
         return messages.Train(
             training=training.number,
             trainer=training.trainer,
             fold=training.split,
             params=training.params,
             stops=work.stops,
-            start=checkpoint if work.start else "",
-            keep=checkpoint if stops_on_a_rung else "",
-            key=self._checkpoints.key(training) if work.start or stops_on_a_rung else "",
+            checkpoint=str(self._checkpoints.path(key)),
+            key=key,
+            keeps_last=work.stops[-1] < training.epochs,
         )
 
-    def ended(self, work: Work) -> None:
-        """A training is over: nobody goes on from the checkpoint of one that reached its last epoch."""
-        if work.start and work.stops[-1] == work.training.epochs:
-            self._checkpoints.discard(work.training)
+    def refit_order(self, refit: Refit) -> messages.Refit:
+        """What a worker is told that is to train and save a model."""
+        combination = self._state.combinations[refit.combination]
+        key = self._checkpoints.refit_key(combination.trainer, combination.params)
+        return messages.Refit(
+            request=refit.request,
+            trainer=combination.trainer,
+            params=combination.params,
+            epochs=refit_epochs(combination, self._prepared.spec),
+            path=refit.path,
+            record=model_record(self._session, self._state, refit.combination),
+            checkpoint=str(self._checkpoints.path(key)),
+            key=key,
+        )
+
+    def ended(self, training: Training) -> None:
+        """A worker is done with a training: its checkpoint stays while somebody may still go on from it."""
+        if not self.agenda.is_wanted(training):
+            self._checkpoints.discard(self._checkpoints.key(training))
+
+    def _discard_unwanted(self, dropped: Iterable[int]) -> None:
+        for training in self.agenda.trainings_of(dropped):
+            self.ended(training)
+
+    def refit_ended(self, refit: Refit) -> None:
+        """A model was saved, or never will be."""
+        combination = self._state.combinations[refit.combination]
+        self._checkpoints.discard(self._checkpoints.refit_key(combination.trainer, combination.params))
 
     def end(self) -> None:
         """The search is complete: nothing goes on from any checkpoint."""
@@ -219,12 +239,3 @@ class Course:
 
     def _emit(self, event: events.Event) -> None:
         self._record.emit(event)
-
-    def _curve_so_far(self, training: Training, fits: Sequence[events.ServedFit]) -> Curve:
-        """The epochs that a training has behind it at a rung, which all of its fits share."""
-        combination = self._state.combinations[fits[0].combination]
-        place = combination.rung_curves[training.fold]
-        found = self._session.curve(place) if place else None
-        return found or Curve(
-            training=training.number, loss=[], validation_loss=[], validation_score=[], learning_rate=[]
-        )

@@ -94,6 +94,21 @@ class SessionHeldError(FoldwatchError):
     exit_code = 75
 
 
+def exit_code_of(error: Exception) -> int:
+    """What a command ends with because of this error."""
+    if isinstance(error, FoldwatchError):
+        return error.exit_code
+    return InputOutputError.exit_code if isinstance(error, OSError) else FoldwatchError.exit_code
+
+
+def error_of(exit_code: int, message: str) -> FoldwatchError:
+    """The kind of error that ends a command with this exit code, as another process recorded it."""
+    for kind in (UsageError, CannotCreateError, InputOutputError, SessionHeldError):
+        if kind.exit_code == exit_code:
+            return kind(message)
+    return FoldwatchError(message)
+
+
 TOO_MANY_OPEN = (errno.EMFILE, errno.ENFILE)
 _CANNOT_CREATE = {errno.EACCES, errno.EPERM, errno.EROFS}
 _ADVICE = {

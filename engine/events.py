@@ -219,7 +219,7 @@ class WorkerRecycled(Event, frozen=True):
 class TrainingStarted(Event, frozen=True):
     """A worker began a training, which serves `fits`; `seed` is that of weights, batches and dropout.
 
-    It ends after `epochs` epochs, and goes on after `start` where a checkpoint is at hand.
+    It ends after `epochs` epochs; a checkpoint lets it go on after `start` of them and `start_step` steps of the next.
     """
 
     training: Number
@@ -232,6 +232,7 @@ class TrainingStarted(Event, frozen=True):
     trainer: Name
     seed: int
     start: Epochs = 0
+    start_step: Count = 0
 
 
 class EpochEnded(Event, frozen=True):
@@ -304,6 +305,12 @@ class FitRetried(Event, frozen=True):
     reason: LongText
 
 
+class SearchStopping(Event, frozen=True):
+    """Somebody stops the search: running trainings are finished first, or left at once, each with a checkpoint."""
+
+    at_once: bool = False
+
+
 class SearchPaused(Event, frozen=True):
     """Trainings halt at their next epoch's end and keep their state."""
 
@@ -332,11 +339,15 @@ class DelayForeseen(Event, frozen=True):
 
 
 class RefitStarted(Event, frozen=True):
-    """A worker began to train a combination on all training rows; the model is to lie at `path`."""
+    """A worker began to train a combination on all training rows; the model is to lie at `path`.
+
+    `request`, here and in what follows: the request that is being answered; empty in older records.
+    """
 
     combination: Number
     epochs: Epochs
     path: Place
+    request: Name = ""
 
 
 class RefitEpochEnded(Event, frozen=True):
@@ -347,6 +358,7 @@ class RefitEpochEnded(Event, frozen=True):
     epochs: Epochs
     loss: Finite | None
     path: Place = ""
+    request: Name = ""
 
 
 class ModelSaved(Event, frozen=True):
@@ -355,6 +367,7 @@ class ModelSaved(Event, frozen=True):
     combination: Number
     path: Place
     sha256: Name
+    request: Name = ""
 
 
 class TestScored(Event, frozen=True):
@@ -365,15 +378,21 @@ class TestScored(Event, frozen=True):
     combination: Number
     scores: Annotated[dict[Name, Finite], Meta(max_length=1_000)]
     rows: Count
+    request: Name = ""
 
 
 class SaveFailed(Event, frozen=True):
-    """A model could not be refitted or saved; nothing was left at `path`."""
+    """A model could not be refitted or saved; nothing was left at `path`.
+
+    `exit_code`: what a command ends with that asked for it, by the kind of error; see `engine.errors`.
+    """
 
     combination: Annotated[int, Meta(ge=-1, lt=10_000_000)]
     path: Place
     error: LongText
     traceback: LongText = ""
+    request: Name = ""
+    exit_code: Annotated[int, Meta(ge=0, le=255)] = 1
 
 
 class SearchFinished(Event, frozen=True):
@@ -399,6 +418,7 @@ AnyEvent = (
     | FitScored
     | FitFailed
     | FitRetried
+    | SearchStopping
     | SearchPaused
     | SearchResumed
     | DeadlineSet

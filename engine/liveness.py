@@ -47,7 +47,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     time: Moment
     segment: Segment
     journal_bytes: Size
-    status: Literal["new", "running", "paused", "completed", "stopped", "interrupted", "failed"]
+    status: Literal["new", "running", "paused", "stopping", "completed", "stopped", "interrupted", "failed"]
     fits_finished: Count
     fits_total: Count
     fits_failed: Count

@@ -38,9 +38,9 @@ class Prepare(Message, frozen=True):
 class Train(Message, frozen=True):
     """Train on a split and score after each of `stops` epochs (ascending; the last ends it).
 
-    `params`: the whole training's; it may reach beyond the last stop. `start`: the file of a checkpoint to continue
-    from, if there is one with this `key` from before the first stop; `keep`: the file to leave one in at the last stop.
-    `key` names all that decides the training but how long it is.
+    `params`: the whole training's; it may reach beyond the last stop. `checkpoint`: the file to continue from, if one
+    with this `key` is there from before the first stop, and to leave checkpoints in: every so often, when the worker is
+    to leave, and, if `keeps_last`, at the last stop. `key` names all that decides the training but how long it is.
     """
 
     training: int
@@ -48,23 +48,26 @@ class Train(Message, frozen=True):
     fold: int
     params: dict[str, Any]
     stops: list[int]
-    start: str = ""
-    keep: str = ""
-    key: str = ""
+    checkpoint: str
+    key: str
+    keeps_last: bool = False
 
 
 class Refit(Message, frozen=True):
     """Train on all training rows for `epochs` epochs, save the model at `path`, score it on the test set.
 
-    `params`: the whole training's, which may be longer.
+    `params`: the whole training's, which may be longer; `request`: whose answer it is; `checkpoint`, `key`: as in
+    `Train`.
     """
 
-    combination: int
+    request: str
     trainer: str
     params: dict[str, Any]
     epochs: int
     path: str
     record: dict[str, Any]
+    checkpoint: str
+    key: str
 
 
 class Hold(Message, frozen=True):
@@ -82,7 +85,11 @@ class Abandon(Message, frozen=True):
     epochs: int = 0
 
 
-ToWorker = Warm | Prepare | Train | Refit | Hold | GoOn | Abandon
+class Leave(Message, frozen=True):
+    """Leave the training as soon as it has a checkpoint, also within an epoch and while it is held; take no other."""
+
+
+ToWorker = Warm | Prepare | Train | Refit | Hold | GoOn | Abandon | Leave
 
 
 # From a worker to the engine
@@ -94,27 +101,41 @@ class Ready(Message, frozen=True):
     pid: int
 
 
-class Begun(Message, frozen=True):
-    """A training began."""
+class Broken(Message, frozen=True):
+    """The worker cannot go on, and ends: why."""
+
+    reason: str
+
+
+class OfTraining(Message, frozen=True):
+    """Something about a training that the worker was told to do."""
 
     training: int
+
+
+class Begun(OfTraining, frozen=True):
+    """A training began, or goes on after `start` epochs and `step` steps of the next, which took `seconds`."""
+
     seed: int
     steps_per_epoch: int
+    start: int = 0
+    step: int = 0
+    seconds: float = 0.0
 
 
-class EpochDone(Message, frozen=True):
-    """An epoch of a training; numbers that are not finite are None."""
+class EpochDone(OfTraining, frozen=True):
+    """An epoch of a training; numbers that are not finite are None. `before`: a checkpoint brought it."""
 
-    training: int
     epoch: int
     loss: float | None
     validation_loss: float | None
     validation_score: float | None
     learning_rate: float
     diverged: bool = False
+    before: bool = False
 
 
-class Scored(Message, frozen=True):
+class Scored(OfTraining, frozen=True):
     """The scores at a stop; `diverged` ends the training, and every later stop with it.
 
     `score_seconds`: what working out the scores took of the training's `seconds`.
@@ -122,7 +143,6 @@ class Scored(Message, frozen=True):
     `predictions`: of the validation rows, as `engine.predictions` packs them; none of a diverged one.
     """
 
-    training: int
     epochs: int
     scores: dict[str, float | None]
     seconds: float
@@ -133,51 +153,61 @@ class Scored(Message, frozen=True):
     predictions: bytes = b""
 
 
-class Ended(Message, frozen=True):
+class Ended(OfTraining, frozen=True):
     """The training is over, in order or as it was abandoned; the worker is free."""
 
-    training: int
     memory: int
 
 
-class Failed(Message, frozen=True):
+class Failed(OfTraining, frozen=True):
     """The training raised; the worker is free."""
 
-    training: int
     error: str
     traceback: str
     out_of_memory: bool = False
 
 
-class RefitEpoch(Message, frozen=True):
+class Left(OfTraining, frozen=True):
+    """The training was left as `Leave` says; its checkpoint lies where the order has it."""
+
+
+class OfRefit(Message, frozen=True):
+    """Something about the refit that answers a request."""
+
+    request: str
+
+
+class RefitEpoch(OfRefit, frozen=True):
     """An epoch of a refit."""
 
-    combination: int
     epoch: int
     epochs: int
     loss: float | None
 
 
-class Saved(Message, frozen=True):
-    """The refitted model lies at its path."""
+class Saved(OfRefit, frozen=True):
+    """The refitted model lies at its path; the worker is free."""
 
-    combination: int
-    path: str
     sha256: str
     test_scores: dict[str, float]
     test_rows: int
 
 
-class RefitFailed(Message, frozen=True):
-    """No model was saved; the worker is free."""
+class RefitFailed(OfRefit, frozen=True):
+    """No model was saved; the worker is free. `exit_code`: what a command ends with that asked for it."""
 
-    combination: int
-    path: str
     error: str
+    exit_code: int
     traceback: str
 
 
-FromWorker = Ready | Begun | EpochDone | Scored | Ended | Failed | RefitEpoch | Saved | RefitFailed
+class RefitLeft(OfRefit, frozen=True):
+    """The refit was left as `Leave` says."""
+
+
+FromWorker = (
+    Ready | Broken | Begun | EpochDone | Scored | Ended | Failed | Left | RefitEpoch | Saved | RefitFailed | RefitLeft
+)
 
 encode = msgspec.json.Encoder().encode
 decode_to_worker = msgspec.json.Decoder(ToWorker).decode

@@ -83,6 +83,10 @@ def describe(event: events.Event, state: SearchState) -> str | None:
             return f"combination {event.combination} fold {event.fold} diverged"
         case events.FitScored():
             return _scored(event, state)
+        case events.SearchStopping():
+            return _stopping(event, len(state.trainings))
+        case events.TrainingStarted():
+            return _goes_on(event, state)
         case events.SearchPaused():
             return "paused"
         case events.SearchResumed():
@@ -125,6 +129,24 @@ def delay_in_words(delay: events.DelayForeseen) -> str:
     left = in_words(max(0.0, delay.left))
     text = f"it {will} take {in_words(delay.least)} to {in_words(delay.most)}, {left} is left until the deadline"
     return f"{text}: {'; or '.join(delay.proposals)}" if delay.proposals else text
+
+
+def _stopping(event: events.SearchStopping, running: int) -> str:
+    what = f"{running} training{'s' if running != 1 else ''}"
+    how = f"{what} left, with checkpoints" if event.at_once else f"{what} finished first"
+    return f"stopping: {how}" if running else "stopping"
+
+
+def _goes_on(event: events.TrainingStarted, state: SearchState) -> str | None:
+    """A line where a training was interrupted before; that it goes on where it waited at a rung is its strategy's."""
+    rungs = [state.combinations[fit.combination].epochs_behind(event.fold) for fit in event.fits]
+    if event.start <= max(rungs, default=0) and not event.start_step:
+        return None
+    step = f" and {event.start_step} of {event.steps_per_epoch} steps" if event.start_step else ""
+    return (
+        f"combination {event.fits[-1].combination} fold {event.fold} goes on after {event.start} of "
+        f"{event.epochs} epochs{step}"
+    )
 
 
 def _scored(event: events.FitScored, state: SearchState) -> str | None:

@@ -17,7 +17,7 @@ import msgspec
 
 from engine import scratch
 from engine.access import create_file
-from engine.messages import LONGEST_LINE, FromWorker, ToWorker, decode_from_worker, encode
+from engine.messages import LONGEST_LINE, Broken, FromWorker, ToWorker, decode_from_worker, encode
 from engine.whole_files import write_all
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Said:
 
 @dataclass(frozen=True)
 class Died:
-    """A worker's end: by exit code or signal name; `reason` where we ended it for what it did."""
+    """A worker's end: by exit code or signal name; `reason` where we ended it for what it did, or where it gave one."""
 
     worker: int
     pid: int
@@ -71,7 +71,8 @@ class _Worker:
     commands: int  # file descriptors
     events: int
     buffer: bytearray = field(default_factory=bytearray)
-    reason: str = ""
+    reason: str = ""  # why we end it
+    last_words: str = ""
 
 
 class Pool:
@@ -159,7 +160,11 @@ class Pool:
             worker.buffer = rest
             for line in lines:
                 try:
-                    happened.append(Said(worker.number, decode_from_worker(line)))
+                    message = decode_from_worker(line)
+                    if isinstance(message, Broken):
+                        worker.last_words = message.reason
+                    else:
+                        happened.append(Said(worker.number, message))
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     worker.reason = f"it sent what is no message: {error}"
                     break  # nor is anything believed that it says after that
@@ -190,7 +195,7 @@ class Pool:
                 worker.process.pid,
                 code if code >= 0 else None,
                 _signal_name(-code) if code < 0 else "",
-                worker.reason,
+                worker.reason or worker.last_words,
             )
         )
 

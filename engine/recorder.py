@@ -40,13 +40,14 @@ class Recorder:
         """Raises SessionHeldError if another engine takes the session first; `after` as for `JournalWriter`."""
         self._folder, self._state = session.folder, state
         self._publish, self._warn, self._clock = publish, warn, clock
-        self.journal = JournalWriter(session.folder, liveness.this_process(), after=after)
         for folder in (session.folder, session.folder / "control", session.folder / "checkpoints"):
             remove_leftovers(folder)
         self._unpublished: list[events.Event] = []
         self._synced_at = 0.0
         self._beat_at = -math.inf
         self._full_since: float | None = None
+        # Last, because whoever fails after it has a segment to close.
+        self.journal = JournalWriter(session.folder, liveness.this_process(), after=after)
 
     @property
     def disk_is_full(self) -> bool:
@@ -61,6 +62,13 @@ class Recorder:
             self.journal.append(event)
         self._state.apply(event)
         self._unpublished.append(event)
+
+    def emit_earlier(self, event: events.EpochEnded) -> None:
+        """An epoch from before this engine, or from before a worker died, for whoever follows the curve of a training.
+
+        It is in the state of every reader already, and no news.
+        """
+        self.journal.append_epoch(event)
 
     def keep_predictions(self, block: bytes) -> events.PredictionsPlace | None:
         """Where a block of predictions lies from now on; None for none."""
@@ -103,6 +111,12 @@ class Recorder:
         return InputOutputError(
             f"{self._folder}: the disk is full; what is recorded is safe, go on with: foldwatch resume"
         )
+
+    def close(self) -> None:
+        """Say that the engine has ended, and let go of the segment; nothing is synced."""
+        # This process may live on: whoever resumes the session must not take it for the engine.
+        self.beat(ended=True)
+        self.journal.close()
 
     def beat_if_due(self) -> bool:
         """Say that this engine lives, every few seconds; whether it was time to."""

@@ -27,9 +27,9 @@ def pause(identifier: Identifier, sessions: Sessions = None) -> None:
 def stop(
     identifier: Identifier,
     sessions: Sessions = None,
-    at_once: Annotated[bool, typer.Option("--at-once", help="Leave running fits unfinished.")] = False,
+    at_once: Annotated[bool, typer.Option("--at-once", help="Leave running fits, with checkpoints.")] = False,
 ) -> None:
-    """Finish the fits that are running, and end."""
+    """Finish the fits that are running, and end; those of a paused search are left, with checkpoints."""
     _ask(identifier, sessions, control.Stop(at_once=at_once), "stop")
 
 

@@ -10,7 +10,6 @@ import contextlib
 import math
 import time
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,10 +17,9 @@ from engine import control, events, liveness, messages, steering
 from engine.access import create_file
 from engine.course import Course
 from engine.deadline import Deadline, DeadlineWatch, request_of
-from engine.errors import FoldwatchError, InputOutputError, UsageError, cannot_work
+from engine.errors import FoldwatchError, InputOutputError, SessionHeldError, UsageError, cannot_work
 from engine.inbox import Inbox
 from engine.model_place import check_model_place
-from engine.model_record import model_record, refit_epochs
 from engine.older_scores import scored_by_older_rules
 from engine.pool import Died, Pool, Said
 from engine.preparing import changed_versions
@@ -30,11 +28,13 @@ from engine.revisions import REVISION
 from engine.staffing import data_order, start_worker
 from engine.state import SearchStatus
 from engine.translation import (
+    Refit,
     Work,
     epoch_ended,
     fits_scored,
     model_saved,
-    refit_event,
+    refit_epoch_ended,
+    save_failed,
     training_started,
 )
 from engine.whole_files import remove_leftovers
@@ -48,19 +48,16 @@ if TYPE_CHECKING:
     from engine.takeover import KnownFits
 
 _REQUEST_SECONDS = 0.2
+_TOO_LATE = SessionHeldError("the search ended before that; ask once more")
 _TOO_LONG = "its training took too long"
 _LARGEST_LOG = 10 << 20
 _DEATHS_IN_VAIN = 10
 _STARTS_IN_VAIN = 3  # workers in a row that die before they are ready: then something is wrong with all of them
 _WORKER_MEMORY_GROWTH = 1 << 30
+# For workers that are to leave their trainings: a step and the writing of a checkpoint take less than a second mostly.
+_LEAVE_SECONDS = 4.0
 
 Outcome = Literal["completed", "stopped", "interrupted", "failed"]
-
-
-@dataclass(frozen=True)
-class _Refit:
-    combination: int
-    path: str
 
 
 class RunningSearch:
@@ -97,25 +94,21 @@ class RunningSearch:
         self._pool, self._devices = pool, devices
         # What is left of requests was meant for an engine that has ended; nobody can ask this one before its segment.
         control.take_requests(session.folder)
-        self._record = Recorder(session, self.state, publish, warn, clock, after)
-        refit = self.state.refit
-        if refit is not None and refit.is_unfinished:
-            remove_leftovers(Path(refit.target).parent)
         self._paused_since = 0.0
         self._held_for_room = False
         self._requests_at = 0.0
         self._inbox = Inbox()
         self._passed_over = known.passed_over if known else 0
-        self._course = Course(session, prepared, self.state, self._record, known.fits if known else {}, clock)
-        self._agenda = self._course.agenda
         self.only_save = only_save
         before = self.state.started
         self._other_time_limit = time_limit or (before.time_limit if before is not None else None)
         self._time_limit = self._other_time_limit or prepared.spec.time_limit
         self._work: dict[int, Work] = {}
-        self._refitting: dict[int, _Refit] = {}
-        self._refits: deque[_Refit] = deque()
+        self._refitting: dict[int, Refit] = {}
+        self._refits: deque[Refit] = deque()
         self._idle: set[int] = set()
+        self._ready: set[int] = set()  # workers that have said so
+        self._recycled: set[int] = set()  # workers that we end, whose death is no news
         self._vain_starts = self._deaths_in_vain = 0
         self._ending: Outcome | None = None
         self._at_once = False
@@ -130,6 +123,16 @@ class RunningSearch:
             self._inbox.put(request_of(deadline))
         for request in requests:
             self._inbox.put(request)
+        self._record = Recorder(session, self.state, publish, warn, clock, after)
+        try:
+            refit = self.state.refit
+            if refit is not None and refit.is_unfinished:
+                remove_leftovers(Path(refit.target).parent)
+            self._course = Course(session, prepared, self.state, self._record, known.fits if known else {}, clock)
+            self._agenda = self._course.agenda
+        except BaseException:
+            self._record.close()
+            raise
 
     # From other threads
 
@@ -138,7 +141,7 @@ class RunningSearch:
         return self._inbox.put(request)
 
     def interrupt(self) -> None:
-        """End as soon as possible, so that it can be resumed; from any thread or signal handler."""
+        """End as soon as trainings have checkpoints, so that it can be resumed; from any thread or signal handler."""
         self._ending, self._at_once = "interrupted", True
 
     # The loop
@@ -149,6 +152,8 @@ class RunningSearch:
             self._begin()
             while not self._is_over():
                 self._turn()
+            if self._at_once and not self._record.journal.overtaken:
+                self._leave()
             return self._finish()
         except OSError as error:
             self._check_in_place()  # a folder that was removed says so in many ways
@@ -156,9 +161,7 @@ class RunningSearch:
         finally:
             self._inbox.close()
             self._pool.close()
-            # This process may live on: whoever resumes the session must not take it for the engine.
-            self._record.beat(ended=True)
-            self._record.journal.close()
+            self._record.close()
 
     def _begin(self) -> None:
         before = self.state.status
@@ -198,11 +201,7 @@ class RunningSearch:
         start_worker(self._pool, number, self._devices[number], self.prepared.plan, self.prepared.spec.scoring)
 
     def _turn(self) -> None:
-        for happened in self._pool.wait(self._patience()):
-            if isinstance(happened, Died):
-                self._bury(happened)
-            else:
-                self._hear(happened)
+        self._listen(self._patience(), self._bury)
         self._read_requests()
         self._decide()
         self._mind_deadline()
@@ -212,6 +211,30 @@ class RunningSearch:
         if self._record.beat_if_due():
             self._look_around()
         self._stop_what_takes_too_long()
+
+    def _listen(self, seconds: float, bury: Callable[[Died], None]) -> None:
+        for happened in self._pool.wait(seconds):
+            if isinstance(happened, Died):
+                bury(happened)
+            else:
+                self._hear(happened)
+
+    def _leave(self) -> None:
+        """Have every worker leave what it trains, with a checkpoint; what they score meanwhile counts."""
+        self._to_all(messages.Leave())
+        until = time.monotonic() + _LEAVE_SECONDS
+        while self._is_holding and (left := until - time.monotonic()) > 0:
+            self._listen(self._record.patience(left), lambda died: self._forget_work(died.worker))
+            self._record.flush_if_due()
+
+    @property
+    def _is_holding(self) -> bool:
+        """Whether a worker trains what a checkpoint would be worth."""
+        return bool(self._refitting) or any(work.has_begun for work in self._work.values())
+
+    def _forget_work(self, worker: int) -> None:
+        self._work.pop(worker, None)
+        self._refitting.pop(worker, None)
 
     def _decide(self) -> None:
         if self._is_deciding:
@@ -280,10 +303,14 @@ class RunningSearch:
 
     def _finish(self) -> Outcome:
         self._refuse_the_rest()
+        for refit in self._refits:
+            self._emit(save_failed(refit, str(_TOO_LATE), _TOO_LATE.exit_code, self._clock()))
         outcome: Outcome = self._ending or "completed"
-        if outcome == "completed" and self.state.fits_finished < self.state.fits_total:
-            outcome = self._outcome_before if self.only_save else "stopped"
-        if outcome == "completed":
+        if self.only_save and outcome != "failed":
+            outcome = self._outcome_before
+        elif outcome == "completed" and self.state.fits_finished < self.state.fits_total:
+            outcome = "stopped"
+        if outcome == "completed" and not self.only_save:
             self._course.end()
         self._emit(events.SearchFinished(time=self._clock(), outcome=outcome, message=self._message))
         self._record.flush_all(patient=not self._at_once)
@@ -314,65 +341,88 @@ class RunningSearch:
         training, fits = taken
         self._idle.remove(worker)
         self._last_of[worker] = training
-        work = self._work[worker] = self._course.work_on(training, fits)
+        work = self._work[worker] = Work(training, fits)
         self._pool.send(worker, self._course.order(work))
         return True
 
-    def _start_refit(self, refit: _Refit) -> None:
+    def _start_refit(self, refit: Refit) -> None:
         worker = self._idle.pop()
-        combination = self.state.combinations[refit.combination]
         self._refitting[worker] = refit
-        order = messages.Refit(
-            combination=refit.combination,
-            trainer=combination.trainer,
-            params=combination.params,
-            epochs=refit_epochs(combination, self.prepared.spec),
-            path=refit.path,
-            record=model_record(self.session, self.state, refit.combination),
-        )
+        order = self._course.refit_order(refit)
         self._pool.send(worker, order)
         self._emit(
-            events.RefitStarted(time=self._clock(), combination=refit.combination, epochs=order.epochs, path=refit.path)
+            events.RefitStarted(
+                time=self._clock(),
+                combination=refit.combination,
+                epochs=order.epochs,
+                path=refit.path,
+                request=refit.request,
+            )
         )
 
     # What workers say
 
     def _hear(self, said: Said) -> None:
-        message, worker, now = said.message, said.worker, self._clock()
-        work = self._work.get(worker)
+        """Take a message into account, unless it is about work that its worker holds no more."""
+        message, worker = said.message, said.worker
+        work, refit = self._work.get(worker), self._refitting.get(worker)
         match message:
             case messages.Ready():
                 self._welcome(worker, message.pid)
-            case messages.Begun() if work:
-                work.deadline = time.monotonic() + (self._time_limit or math.inf)
+            case messages.OfTraining() if work is not None and message.training == work.training.number:
+                self._hear_of_training(worker, work, message)
+            case messages.OfRefit() if refit is not None and message.request == refit.request:
+                self._hear_of_refit(worker, refit, message)
+
+    def _hear_of_training(self, worker: int, work: Work, message: messages.OfTraining) -> None:
+        now = self._clock()
+        match message:
+            case messages.Begun():
+                work.has_begun = True
+                limit = self._time_limit or math.inf
+                work.deadline = time.monotonic() + max(0.0, limit - message.seconds)
                 self._emit(training_started(work, worker, message, now))
-            case messages.EpochDone() if work:
+            case messages.EpochDone(before=True):
+                self._record.emit_earlier(epoch_ended(work, message, now))
+            case messages.EpochDone():
                 self._emit(epoch_ended(work, message, now))
-            case messages.Scored() if work:
+            case messages.Scored():
                 self._record_scores(work, message, now)
             case messages.Ended():
-                if work:
-                    self._course.ended(work)
                 self._free(worker)
+                self._course.ended(work.training)
                 self._recycle_if_grown(worker, message.memory)
-            case messages.Failed() if work:
+            case messages.Failed():
+                self._free(worker)
                 if message.out_of_memory:
                     self._try_again(work, "out of memory", alone=True, traceback=message.traceback)
                 else:
                     self._give_up(work, message.error, message.traceback)
-                self._free(worker)
+            case messages.Left() if self._at_once:
+                self._forget_work(worker)
+
+    def _hear_of_refit(self, worker: int, refit: Refit, message: messages.OfRefit) -> None:
+        now = self._clock()
+        match message:
             case messages.RefitEpoch():
-                self._emit(refit_event(message, self._refitting[worker].path, now))
+                self._emit(refit_epoch_ended(refit, message, now))
             case messages.Saved():
-                for event in model_saved(message, now):
+                for event in model_saved(refit, message, now):
                     self._emit(event)
                 self._free(worker)
+                self._course.refit_ended(refit)
             case messages.RefitFailed():
-                self._emit(refit_event(message, message.path, now))
+                self._emit(save_failed(refit, message.error, message.exit_code, now, message.traceback))
                 self._free(worker)
+                self._course.refit_ended(refit)
+            case messages.RefitLeft() if self._at_once:
+                self._forget_work(worker)
+                error = "the search ended first; what was trained is kept: ask once more"
+                self._emit(save_failed(refit, error, _TOO_LATE.exit_code, now))
 
     def _welcome(self, worker: int, pid: int) -> None:
         self._vain_starts = 0
+        self._ready.add(worker)
         self._idle.add(worker)
         self._emit(events.WorkerStarted(time=self._clock(), worker=worker, pid=pid, device=self._devices[worker]))
         self._pool.send(worker, data_order(self.session, self.prepared))
@@ -380,8 +430,7 @@ class RunningSearch:
             self._pool.send(worker, messages.Hold())
 
     def _free(self, worker: int) -> None:
-        self._work.pop(worker, None)
-        self._refitting.pop(worker, None)
+        self._forget_work(worker)
         self._idle.add(worker)
 
     def _recycle_if_grown(self, worker: int, memory: int) -> None:
@@ -393,6 +442,7 @@ class RunningSearch:
                 events.WorkerRecycled(time=self._clock(), worker=worker, pid=self._pool.pid(worker), reason=reason)
             )
             self._idle.discard(worker)
+            self._recycled.add(worker)
             self._pool.stop(worker, reason)
 
     def _record_scores(self, work: Work, message: messages.Scored, now: float) -> None:
@@ -424,6 +474,7 @@ class RunningSearch:
                     traceback=traceback,
                 )
             )
+        self._course.ended(work.training)
 
     # Workers that die
 
@@ -431,11 +482,14 @@ class RunningSearch:
         """Record a worker's death, put what it held back once, and start another in its place."""
         self._idle.discard(died.worker)
         self._memory_of.pop(died.worker, None)
-        known = self.state.workers.get(died.worker)
-        recycled = known is not None and not known.alive
-        work, refit = self._work.pop(died.worker, None), self._refitting.pop(died.worker, None)
+        was_ready = died.worker in self._ready
+        self._ready.discard(died.worker)
+        work, refit = self._work.get(died.worker), self._refitting.get(died.worker)
+        self._forget_work(died.worker)
         how = died.reason or (f"killed by {died.signal}" if died.signal else f"exit code {died.exit_code}")
-        if not recycled:
+        if died.worker in self._recycled:
+            self._recycled.remove(died.worker)
+        else:
             self._emit(
                 events.WorkerDied(
                     time=self._clock(),
@@ -453,22 +507,15 @@ class RunningSearch:
             # The system kills with SIGKILL when memory runs out.
             self._try_again(work, f"its worker died: {how}", alone=died.signal == "SIGKILL")
         if refit is not None:
-            self._emit(
-                events.SaveFailed(
-                    time=self._clock(),
-                    combination=refit.combination,
-                    path=refit.path,
-                    error=f"the worker died: {how}; see: {self.session.command('logs')}",
-                )
-            )
+            error = f"the worker died: {how}; see: {self.session.command('logs')}"
+            self._emit(save_failed(refit, error, FoldwatchError.exit_code, self._clock()))
         self._deaths_in_vain += 1
-        self._vain_starts += known is None
+        self._vain_starts += not was_ready
         if self._vain_starts >= _STARTS_IN_VAIN:
             self._fail(f"workers die before they are ready ({how})")
         elif self._deaths_in_vain >= _DEATHS_IN_VAIN:
             self._fail(f"{_DEATHS_IN_VAIN} workers in a row died without a score ({how})")
         elif self._agenda or self._refits or self._ending is None:
-            self.state.workers.pop(died.worker, None)
             self._start_worker(died.worker)
 
     def _fail(self, why: str) -> None:
@@ -479,6 +526,7 @@ class RunningSearch:
         """Once more, if it has not been tried before: `alone` where memory may have been short."""
         unserved = self._unserved(work)
         if not unserved:
+            self._course.ended(work.training)
             return
         if not self._agenda.take_back(work.training, alone=alone):
             where = ", when it ran alone: most likely out of memory" if alone else ""
@@ -543,9 +591,7 @@ class RunningSearch:
                     work.deadline += time.monotonic() - self._paused_since
                 self._emit(events.SearchResumed(time=now))
             case control.Stop():
-                self._ending = self._ending or "stopped"
-                self._at_once = self._at_once or request.at_once
-                self._to_all(messages.GoOn())
+                self._stop(at_once=request.at_once)
             case control.Skip() if request.combination in known:
                 self._course.skip(request.combination)
                 self._abandon_what_is_dropped()
@@ -560,6 +606,16 @@ class RunningSearch:
             case _:
                 self._note_refused(f"{request} does not fit a search that is {self.state.status}")
 
+    def _stop(self, *, at_once: bool) -> None:
+        """End when what runs is finished. What is paused may have hours to go: it is left with its checkpoint."""
+        if self._is_paused:
+            at_once = True
+            self._message = f"what was paused is kept; {self._how_to_go_on}"
+        if not self.only_save and (self.state.status is not SearchStatus.STOPPING or at_once):
+            self._emit(events.SearchStopping(time=self._clock(), at_once=at_once))
+        self._ending = self._ending or "stopped"
+        self._at_once = self._at_once or at_once
+
     def _refuse_the_rest(self) -> None:
         """Requests that came too late: nobody else will read them."""
         self._inbox.close()
@@ -569,11 +625,11 @@ class RunningSearch:
         for request in requests:
             self._note_refused(f"{request} came when the search had ended")
             if isinstance(request, control.Save):
-                self._refuse_save(request, "the search ended just then; ask once more")
+                self._refuse_save(request, _TOO_LATE)
 
-    def _refuse_save(self, request: control.Save, error: str) -> None:
-        index = self._meant_by(request)
-        self._emit(events.SaveFailed(time=self._clock(), combination=index, path=request.path, error=error))
+    def _refuse_save(self, request: control.Save, error: FoldwatchError) -> None:
+        refit = Refit(self._meant_by(request), request.path, request.request)
+        self._emit(save_failed(refit, str(error), error.exit_code, self._clock()))
 
     def _meant_by(self, request: control.Save) -> int:
         """The combination that is to be saved: the one that is named, else the best so far; -1 if there is none."""
@@ -613,17 +669,17 @@ class RunningSearch:
 
     def _ask_for_refit(self, request: control.Save) -> None:
         index = self._meant_by(request)
-        combination = self.state.combinations[index] if index in range(len(self.state.combinations)) else None
-        error = ""
-        if combination is None or combination.status.value != "complete":
-            which = "no combination is" if index < 0 else f"combination {index} is not"
-            error = f"{which} complete on every fold"
-        else:
-            try:
-                check_model_place(Path(request.path))
-            except FoldwatchError as refused:
-                error = str(refused)
-        if combination is None or error:
+        try:
+            self._check_save(index, Path(request.path))
+        except FoldwatchError as error:
             self._refuse_save(request, error)
-            return
-        self._refits.append(_Refit(combination.index, request.path))
+        else:
+            self._refits.append(Refit(index, request.path, request.request or control.new_name()))
+
+    def _check_save(self, index: int, path: Path) -> None:
+        combinations = self.state.combinations
+        if index not in range(len(combinations)) or not combinations[index].is_complete:
+            which = "no combination is" if index < 0 else f"combination {index} is not"
+            message = f"{which} complete on every fold"
+            raise UsageError(message)
+        check_model_place(path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import control, events, machine, results, steering
 from engine.deadline import Deadline, request_of
-from engine.errors import UsageError, cannot_work
+from engine.errors import FoldwatchError, UsageError, cannot_work, error_of
 from engine.model_place import check_model_place
 from engine.model_record import steps_kept
 from engine.narration import in_sessions
@@ -193,7 +193,7 @@ class Search:
         self._ask(control.Resume())
 
     def stop(self, *, at_once: bool = False) -> None:
-        """Finish the fits that are running, or leave them `at_once`, and end."""
+        """Finish the fits that are running, or leave them `at_once` with checkpoints, and end; paused ones are left."""
         self._ask(control.Stop(at_once=at_once))
 
     def skip(self, combination: int) -> None:
@@ -243,7 +243,7 @@ class Search:
         self._ask(request)
 
     def interrupt(self) -> None:
-        """End at once, to be resumed later; also from a signal handler."""
+        """End at once, trainings left with checkpoints, to be resumed later; also from a signal handler."""
         if self._running is not None:
             self._running.interrupt()
 
@@ -411,15 +411,15 @@ class Search:
             self._launch([request], only_save=True)
         while (event := subscriber.get()) is not None:
             told(event)
-            if isinstance(event, events.TestScored) and event.combination == request.combination:
+            if isinstance(event, events.TestScored) and event.request == request.request:
                 self._finish_saving()
                 return event.scores
-            if isinstance(event, events.SaveFailed) and event.combination == request.combination:
+            if isinstance(event, events.SaveFailed) and event.request == request.request:
                 self._finish_saving()
-                raise UsageError(event.error)
+                raise error_of(event.exit_code, event.error)
         self.wait()
         message = "the search ended before the model was saved"
-        raise UsageError(message)
+        raise FoldwatchError(message)
 
     def _finish_saving(self) -> None:
         if self._running is not None and self._running.only_save:
@@ -449,7 +449,7 @@ class Search:
             raise UsageError(message)
         target = Path(path).absolute()
         check_model_place(target)
-        return control.Save(path=str(target), combination=combination)
+        return control.Save(path=str(target), combination=combination, request=control.new_name())
 
     # Results
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.state import SearchStatus
-
 if TYPE_CHECKING:
     from engine.state import SearchState
 
@@ -26,7 +24,7 @@ class StallWatch:
 
     def quiet_seconds(self, state: SearchState, now: float) -> float:
         """How long nothing has come from trainings that run; 0.0 while that is no reason to worry."""
-        if self._heard_at is None or state.status is not SearchStatus.RUNNING or not state.trainings:
+        if self._heard_at is None or not state.status.is_working or not state.trainings:
             return 0.0
         quiet = now - self._heard_at
         if quiet < PATIENCE_SECONDS:

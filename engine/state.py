@@ -66,6 +66,7 @@ class SearchStatus(enum.StrEnum):
     NEW = "new"
     RUNNING = "running"
     PAUSED = "paused"
+    STOPPING = "stopping"
     COMPLETED = "completed"
     STOPPED = "stopped"
     INTERRUPTED = "interrupted"
@@ -74,7 +75,12 @@ class SearchStatus(enum.StrEnum):
     @property
     def is_finished(self) -> bool:
         """The last engine ended its work in order."""
-        return self not in (SearchStatus.NEW, SearchStatus.RUNNING, SearchStatus.PAUSED)
+        return self not in (SearchStatus.NEW, SearchStatus.RUNNING, SearchStatus.PAUSED, SearchStatus.STOPPING)
+
+    @property
+    def is_working(self) -> bool:
+        """Trainings run."""
+        return self in (SearchStatus.RUNNING, SearchStatus.STOPPING)
 
 
 def mean_and_deviation(values: list[float]) -> tuple[float, float]:
@@ -279,6 +285,7 @@ class SearchState:
         self.trainings: dict[int, TrainingState] = {}
         self.workers: dict[int, WorkerState] = {}
         self.refit: RefitState | None = None
+        self.refits: dict[tuple[int, str], RefitState] = {}  # that have no end yet, by combination and request
         self.saved: list[RefitState] = []
         self.fits_finished = 0
         self.fits_failed = 0
@@ -492,6 +499,7 @@ class SearchState:
             self._worked_on_in = event.segment
             self._misfits.clear()
         self.workers.clear()
+        self.refits.clear()
         for training in list(self.trainings.values()):
             self._release(training.training)
         self.longest_training = 0.0
@@ -701,10 +709,17 @@ class SearchState:
         self.status = SearchStatus.PAUSED
         self._paused_at = event.time
 
+    def _on_search_stopping(self, event: events.SearchStopping) -> None:
+        self._end_pause(event.time)
+        self.status = SearchStatus.STOPPING
+
     def _on_search_resumed(self, event: events.SearchResumed) -> None:
         self.status = SearchStatus.RUNNING
+        self._end_pause(event.time)
+
+    def _end_pause(self, time: float) -> None:
         if self._paused_at is not None:
-            paused = max(0.0, event.time - self._paused_at)
+            paused = max(0.0, time - self._paused_at)
             self._paused_seconds += paused
             self._paused_at = None
             for training in self.trainings.values():
@@ -718,27 +733,33 @@ class SearchState:
         self.delay = event
 
     def _on_refit_started(self, event: events.RefitStarted) -> None:
-        self.refit = RefitState(event.combination, epochs=event.epochs, target=event.path)
+        refit = RefitState(event.combination, epochs=event.epochs, target=event.path)
+        self.refit = self.refits[event.combination, event.request] = refit
 
     def _on_refit_epoch_ended(self, event: events.RefitEpochEnded) -> None:
-        if self.refit is None or self.refit.combination != event.combination or self.refit.path:
-            self.refit = RefitState(event.combination)
-        self.refit.epoch, self.refit.epochs, self.refit.loss = event.epoch, event.epochs, event.loss
-        self.refit.target = event.path
+        refit = self._refit_of(event)
+        refit.epoch, refit.epochs, refit.loss, refit.target = event.epoch, event.epochs, event.loss, event.path
 
     def _on_model_saved(self, event: events.ModelSaved) -> None:
-        if self.refit is None or self.refit.combination != event.combination:
-            self.refit = RefitState(event.combination)
-        self.refit.path, self.refit.sha256 = event.path, event.sha256
-        self.saved.append(self.refit)
+        refit = self._refit_of(event)
+        refit.path, refit.sha256 = event.path, event.sha256
+        self.saved.append(refit)
 
     def _on_test_scored(self, event: events.TestScored) -> None:
         self._test_looks[event.combination] = self.test_looks(event.combination) + 1
-        if self.refit is not None and self.refit.combination == event.combination:
-            self.refit.test_scores, self.refit.test_rows = event.scores, event.rows
+        refit = self._refit_of(event)
+        refit.test_scores, refit.test_rows = event.scores, event.rows
+        del self.refits[event.combination, event.request]
 
     def _on_save_failed(self, event: events.SaveFailed) -> None:
+        self.refits.pop((event.combination, event.request), None)
         self.refit = RefitState(event.combination, error=event.error)
+
+    def _refit_of(self, event: events.RefitEpochEnded | events.ModelSaved | events.TestScored) -> RefitState:
+        """The refit that an event is about: the latest one now."""
+        key = event.combination, event.request
+        self.refit = self.refits.setdefault(key, RefitState(event.combination))
+        return self.refit
 
     def _on_search_finished(self, event: events.SearchFinished) -> None:
         self.status, self.message = SearchStatus(event.outcome), event.message
@@ -871,6 +892,7 @@ _RULES: dict[type[events.Event], Callable[[SearchState, Any], None]] = {
     events.FitScored: SearchState._on_fit_scored,
     events.FitFailed: SearchState._on_fit_failed,
     events.FitRetried: SearchState._on_fit_retried,
+    events.SearchStopping: SearchState._on_search_stopping,
     events.SearchPaused: SearchState._on_search_paused,
     events.SearchResumed: SearchState._on_search_resumed,
     events.DeadlineSet: SearchState._on_deadline_set,

@@ -16,20 +16,31 @@ if TYPE_CHECKING:
     from engine.takeover import KnownFit
 
 
+@dataclass(frozen=True)
+class Refit:
+    """A model that somebody wants to be saved: of which combination (-1: none can be), where, and by which request."""
+
+    combination: int
+    path: str
+    request: str
+
+
 @dataclass
 class Work:
     """A training that a worker holds: the fits it is to serve, its epochs so far, and when it has taken too long.
 
-    `start`: how many epochs it was trained before, if its checkpoint is found.
+    `has_begun`: the worker has said so.
     """
 
     training: Training
     fits: list[events.ServedFit]
-    curve: Curve
     deadline: float = inf  # by the monotonic clock
+    has_begun: bool = False
 
     def __post_init__(self) -> None:
-        self.start = len(self.curve.loss)
+        self.curve = Curve(
+            training=self.training.number, loss=[], validation_loss=[], validation_score=[], learning_rate=[]
+        )
 
     @property
     def stops(self) -> list[int]:
@@ -38,8 +49,8 @@ class Work:
 
 
 def training_started(work: Work, worker: int, begun: messages.Begun, now: float) -> events.TrainingStarted:
-    """A training began."""
-    training = work.training
+    """A training began, or goes on."""
+    training, share = work.training, begun.step / begun.steps_per_epoch
     return events.TrainingStarted(
         time=now,
         training=training.number,
@@ -47,9 +58,10 @@ def training_started(work: Work, worker: int, begun: messages.Begun, now: float)
         fold=training.fold,
         fits=work.fits,
         epochs=work.stops[-1],
-        start=work.start,
+        start=begun.start,
+        start_step=begun.step,
         steps_per_epoch=begun.steps_per_epoch,
-        cost=training.cost * (work.stops[-1] - work.start) / training.epochs,
+        cost=training.cost * (work.stops[-1] - begun.start - share) / training.epochs,
         trainer=training.trainer,
         seed=begun.seed,
     )
@@ -57,7 +69,7 @@ def training_started(work: Work, worker: int, begun: messages.Begun, now: float)
 
 def epoch_ended(work: Work, done: messages.EpochDone, now: float) -> events.EpochEnded:
     """An epoch ended; it is added to the work's curve."""
-    work.curve = curve = work.curve.up_to(done.epoch - 1)  # without its checkpoint it began again
+    curve = work.curve
     curve.loss.append(done.loss)
     curve.validation_loss.append(done.validation_loss)
     curve.validation_score.append(done.validation_score)
@@ -172,20 +184,43 @@ def fit_taken_over(
     )
 
 
-def refit_event(said: messages.RefitEpoch | messages.RefitFailed, path: str, now: float) -> events.Event:
-    """How a refit goes whose model is to lie at `path`."""
-    if isinstance(said, messages.RefitEpoch):
-        return events.RefitEpochEnded(
-            time=now, combination=said.combination, epoch=said.epoch, epochs=said.epochs, loss=said.loss, path=path
-        )
-    return events.SaveFailed(
-        time=now, combination=said.combination, path=said.path, error=said.error, traceback=said.traceback
+def refit_epoch_ended(refit: Refit, done: messages.RefitEpoch, now: float) -> events.RefitEpochEnded:
+    """An epoch of a refit ended."""
+    return events.RefitEpochEnded(
+        time=now,
+        combination=refit.combination,
+        epoch=done.epoch,
+        epochs=done.epochs,
+        loss=done.loss,
+        path=refit.path,
+        request=refit.request,
     )
 
 
-def model_saved(saved: messages.Saved, now: float) -> tuple[events.ModelSaved, events.TestScored]:
+def model_saved(refit: Refit, saved: messages.Saved, now: float) -> tuple[events.ModelSaved, events.TestScored]:
     """A model was saved and scored."""
     return (
-        events.ModelSaved(time=now, combination=saved.combination, path=saved.path, sha256=saved.sha256),
-        events.TestScored(time=now, combination=saved.combination, scores=saved.test_scores, rows=saved.test_rows),
+        events.ModelSaved(
+            time=now, combination=refit.combination, path=refit.path, sha256=saved.sha256, request=refit.request
+        ),
+        events.TestScored(
+            time=now,
+            combination=refit.combination,
+            scores=saved.test_scores,
+            rows=saved.test_rows,
+            request=refit.request,
+        ),
+    )
+
+
+def save_failed(refit: Refit, error: str, exit_code: int, now: float, traceback: str = "") -> events.SaveFailed:
+    """No model was saved."""
+    return events.SaveFailed(
+        time=now,
+        combination=refit.combination,
+        path=refit.path,
+        error=error,
+        traceback=traceback,
+        request=refit.request,
+        exit_code=exit_code,
     )

@@ -1,7 +1,8 @@
 """Worker processes, the child's side: takes orders from standard input, trains, and says what came of it.
 
 Started as `python -P -m engine.worker FD`, FD being the pipe for what it says. When the engine goes, its end of
-standard input closes, and the worker exits at once, whatever it is doing.
+standard input closes, and the worker exits at once, whatever it is doing. SIGTERM lets it keep what it trains before it
+ends: a system that stops a service sends it to engine and workers at once.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -16,9 +18,11 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from engine import messages, scratch
-from engine.early_stopping import NEVER, Patience
-from engine.errors import FoldwatchError
+from engine.early_stopping import NEVER
+from engine.errors import FoldwatchError, exit_code_of
 from engine.events import finite
 from engine.regular_files import open_mine
 
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from engine.rows import Rows
     from engine.training.checkpoints import KeptTraining
     from engine.training.interface import Epoch, Trainer
+
+NOT_UNDERSTOOD = 65  # the exit code of a worker that cannot read an order
 
 TrainerFactories = dict[str, "Callable[[], Trainer]"]
 
@@ -49,26 +55,37 @@ REAL_TRAINERS: TrainerFactories = {"kernel": _kernel, "keras": _keras}
 
 
 class Orders:
-    """Reads the engine's orders in a thread of its own: work goes into a queue, the rest acts at once."""
+    """Reads the engine's orders in a thread of its own: work goes into a queue, the rest acts at once.
 
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self.work: queue.SimpleQueue[messages.Warm | messages.Prepare | messages.Train | messages.Refit] = (
-            queue.SimpleQueue()
-        )
+    `say` is for what the engine must know before the process ends because of an order.
+    """
+
+    def __init__(self, descriptor: int, say: Callable[[messages.Message], None]) -> None:
+        self._descriptor, self._say = descriptor, say
+        self.work: queue.SimpleQueue[
+            messages.Warm | messages.Prepare | messages.Train | messages.Refit | messages.Leave
+        ] = queue.SimpleQueue()
         self.may_run = threading.Event()
         self.may_run.set()
         self.abandoned: dict[int, int] = {}  # training -> epochs that are still wanted
+        self.is_leaving = False  # the training is to be left as soon as it has a checkpoint
+        self.is_terminated = False  # and the process is to end then
 
     def read_forever(self) -> None:
-        """Ends the process when the engine's end closes."""
+        """Ends the process when the engine's end closes, or when it cannot be understood."""
+        code = 0
         try:
             with os.fdopen(self._descriptor, "rb") as lines:
                 for line in lines:
                     self._take(messages.decode_to_worker(line))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            code = NOT_UNDERSTOOD
+            reason = f"it cannot read an order: {error}"
+            print(reason, file=sys.stderr, flush=True)
+            self._say(messages.Broken(reason=reason))
         finally:
             scratch.leave(Path(os.environ.get(scratch.VARIABLE, "")))
-            os._exit(0)
+            os._exit(code)
 
     def _take(self, order: messages.ToWorker) -> None:
         match order:
@@ -78,12 +95,31 @@ class Orders:
                 self.may_run.set()
             case messages.Abandon():
                 self.abandoned[order.training] = order.epochs
+            case messages.Leave():
+                self.leave()
             case messages.Train():
                 # One that was left, or ended just before it could be left, may be asked for again.
                 self.abandoned.pop(order.training, None)
                 self.work.put(order)
             case _:
                 self.work.put(order)
+
+    def leave(self) -> None:
+        """Have the training left that runs, and every one after it."""
+        self.is_leaving = True
+        self.may_run.set()
+        self.work.put(messages.Leave())  # wakes who waits for work
+
+    def terminate(self, number: int, frame: object) -> None:
+        """What SIGTERM does."""
+        self.is_terminated = True
+        self.leave()
+
+    def end_if_terminated(self) -> None:
+        """End as SIGTERM would have ended the process, once it holds nothing."""
+        if self.is_terminated:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Worker:
@@ -101,6 +137,7 @@ class Worker:
         """Work until the process ends."""
         self._say(messages.Ready(pid=os.getpid()))
         while True:
+            self._orders.end_if_terminated()
             order = self._orders.work.get()
             match order:
                 case messages.Warm():
@@ -154,8 +191,14 @@ class Worker:
         return self._splits[number]
 
     def _train(self, order: messages.Train) -> None:
+        from engine.training.keeping import LeftError
+
         try:
+            if self._orders.is_leaving:
+                raise LeftError  # it has not begun, so there is nothing to keep
             self._train_and_score(order)
+        except LeftError:
+            self._say(messages.Left(training=order.training))
         except Exception as error:  # a training that raises is a result: it is recorded, and the search goes on
             self._say(
                 messages.Failed(
@@ -169,6 +212,7 @@ class Worker:
             self._say(messages.Ended(training=order.training, memory=_resident_bytes()))
 
     def _train_and_score(self, order: messages.Train) -> None:
+        from engine.training.keeping import CheckpointFile, Progress, kept_before
         from engine.training.requests import training_request
         from engine.training.scoring import scores
 
@@ -178,14 +222,17 @@ class Worker:
             order.params, training_rows=len(training), width=training.width, classes=training.classes, seed=seed
         )
         steps = len(request.learning_rates) // request.epochs
-        self._say(messages.Begun(training=order.training, seed=seed, steps_per_epoch=steps))
         first = self._prepared.scoring[0]
         stops = list(order.stops)
-        kept = _kept_before(order)
-        rule, patience = self._prepared.early_stopping or NEVER, kept.patience if kept else Patience()
-        started = time.perf_counter() - (kept.seconds if kept else 0.0)
-        start = kept.checkpoint if kept else None
-        epochs = self._trainer(order.trainer).train(request, training, validation, start)
+        rule = self._prepared.early_stopping or NEVER
+        kept = kept_before(Path(order.checkpoint), order.key, stops[0])
+        self._begin(order, kept, seed, steps)
+        progress = Progress.after(kept)
+        patience = progress.patience
+        file = CheckpointFile(Path(order.checkpoint), order.key, progress, lambda: self._orders.is_leaving)
+        epochs = self._trainer(order.trainer).train(
+            request, training, validation, kept.checkpoint if kept else None, file
+        )
         for epoch in epochs:
             diverged = _diverged(epoch)
             runs_out = not diverged and patience.runs_out(rule, epoch.number, _validation_loss(epoch))
@@ -197,22 +244,24 @@ class Worker:
             score_seconds = time.perf_counter() - scoring_began
             if runs_out and not ends:
                 patience.score = finite(scored.get(first))
-            self._say(
-                messages.EpochDone(
-                    training=order.training,
-                    epoch=epoch.number,
-                    loss=finite(epoch.loss),
-                    validation_loss=finite(epoch.validation_loss),
-                    validation_score=finite(scored.get(first)),
-                    # Beyond float32 it is infinite, for which JSON has no word; what it does to the loss is told.
-                    learning_rate=min(epoch.learning_rate, sys.float_info.max),
-                    diverged=diverged,
-                )
+            done = messages.EpochDone(
+                training=order.training,
+                epoch=epoch.number,
+                loss=finite(epoch.loss),
+                validation_loss=finite(epoch.validation_loss),
+                validation_score=finite(scored.get(first)),
+                # Beyond float32 it is infinite, for which JSON has no word; what it does to the loss is told.
+                learning_rate=min(epoch.learning_rate, sys.float_info.max),
+                diverged=diverged,
             )
-            seconds = time.perf_counter() - started
-            if order.keep and stops == [epoch.number] and not ends:
+            self._say(done)
+            progress.curve.append(
+                (_number(done.loss), _number(done.validation_loss), _number(done.validation_score), done.learning_rate)
+            )
+            seconds = progress.seconds
+            if order.keeps_last and stops == [epoch.number] and not ends:
                 # Before the score is known, upon which somebody may want to go on from here.
-                _keep(order, epoch, seconds, patience)
+                file.write(epoch.checkpoint())
             for stop in stops if ends else stops[:1] if wanted else []:
                 stopped = patience.stopped_at is not None and patience.stopped_at < stop
                 self._say(
@@ -232,27 +281,59 @@ class Worker:
                 stops.pop(0)
             halted = time.perf_counter()
             self._orders.may_run.wait()
-            started += time.perf_counter() - halted  # a pause is no time of the training
+            progress.started += time.perf_counter() - halted  # a pause is no time of the training
             still_wanted = self._orders.abandoned.get(order.training, math.inf)
             if ends or not stops or stops[0] > still_wanted:
                 break
+            if file.is_due():
+                file.keep(epoch.checkpoint())
         # Dropping the iterator here frees the trainer's state before the next training.
         del epochs
 
+    def _begin(self, order: messages.Train, kept: KeptTraining | None, seed: int, steps: int) -> None:
+        """Say that a training begins, and what epochs it has behind it."""
+        checkpoint = kept.checkpoint if kept else None
+        self._say(
+            messages.Begun(
+                training=order.training,
+                seed=seed,
+                steps_per_epoch=steps,
+                start=checkpoint.epoch if checkpoint else 0,
+                step=checkpoint.step if checkpoint else 0,
+                seconds=kept.seconds if kept else 0.0,
+            )
+        )
+        for number, (loss, validation_loss, score, rate) in enumerate(kept.curve.tolist() if kept else [], 1):
+            self._say(
+                messages.EpochDone(
+                    training=order.training,
+                    epoch=number,
+                    loss=finite(loss),
+                    validation_loss=finite(validation_loss),
+                    validation_score=finite(score),
+                    learning_rate=rate,
+                    before=True,
+                )
+            )
+
     def _refit(self, order: messages.Refit) -> None:
+        from engine.training.keeping import CheckpointFile, LeftError, Progress, kept_before
         from engine.training.refit import refit
 
         assert self._dataset is not None
         assert self._prepared is not None
+        kept = kept_before(Path(order.checkpoint), order.key, order.epochs)
+        progress = Progress.after(kept)
 
         def say_epoch(epoch: Epoch, epochs: int) -> None:
+            progress.curve.append((epoch.loss, math.nan, math.nan, epoch.learning_rate))
             self._say(
-                messages.RefitEpoch(
-                    combination=order.combination, epoch=epoch.number, epochs=epochs, loss=finite(epoch.loss)
-                )
+                messages.RefitEpoch(request=order.request, epoch=epoch.number, epochs=epochs, loss=finite(epoch.loss))
             )
 
         try:
+            if self._orders.is_leaving:
+                raise LeftError
             saved = refit(
                 self._trainer(order.trainer),
                 self._dataset,
@@ -263,21 +344,24 @@ class Worker:
                 path=Path(order.path),
                 record=order.record,
                 on_epoch=say_epoch,
+                start=kept.checkpoint if kept else None,
+                keeper=CheckpointFile(Path(order.checkpoint), order.key, progress, lambda: self._orders.is_leaving),
             )
+        except LeftError:
+            self._say(messages.RefitLeft(request=order.request))
         except Exception as error:  # as above: a failed refit must not end the worker
             self._say(
                 messages.RefitFailed(
-                    combination=order.combination,
-                    path=order.path,
+                    request=order.request,
                     error=str(error) if isinstance(error, FoldwatchError) else _in_a_line(error),
+                    exit_code=exit_code_of(error),
                     traceback=traceback.format_exc(),
                 )
             )
         else:
             self._say(
                 messages.Saved(
-                    combination=order.combination,
-                    path=order.path,
+                    request=order.request,
                     sha256=saved.sha256,
                     test_scores=saved.test_scores,
                     test_rows=len(self._dataset.test),
@@ -285,25 +369,9 @@ class Worker:
             )
 
 
-def _kept_before(order: messages.Train) -> KeptTraining | None:
-    """Where to continue from; None to train from the beginning."""
-    if not order.start:
-        return None
-    from engine.training.checkpoints import read_checkpoint
-
-    kept = read_checkpoint(Path(order.start), order.key)
-    # A score needs its epoch to be run.
-    return kept if kept and kept.checkpoint.epoch < order.stops[0] else None
-
-
-def _keep(order: messages.Train, epoch: Epoch, seconds: float, patience: Patience) -> None:
-    """Leave a checkpoint; without one, whoever would go on from it begins anew."""
-    from engine.training.checkpoints import KeptTraining, write_checkpoint
-
-    try:
-        write_checkpoint(Path(order.keep), KeptTraining(epoch.checkpoint(), seconds, patience), order.key)
-    except OSError as error:
-        print(f"{order.keep}: no checkpoint was kept: {error.strerror or error}", file=sys.stderr, flush=True)
+def _number(value: float | None) -> float:
+    """As an array holds it."""
+    return math.nan if value is None else value
 
 
 def _validation_loss(epoch: Epoch) -> float:
@@ -344,21 +412,29 @@ def main(arguments: Sequence[str], factories: TrainerFactories = REAL_TRAINERS) 
     speech = int(arguments[0])
     os.set_inheritable(speech, False)
 
+    lines = threading.Lock()  # the thread that reads orders may have something to say too
+
     def say(message: messages.Message) -> None:
         line = messages.encode(message) + b"\n"
         try:
-            while line:
-                line = line[os.write(speech, line) :]
+            with lines:
+                while line:
+                    line = line[os.write(speech, line) :]
         except BrokenPipeError:  # the engine has gone, which is no fault of the training
             os._exit(0)
 
-    orders = Orders(os.dup(0))
+    orders = Orders(os.dup(0), say)
     # Nothing else may read orders: what a library starts gets an empty standard input.
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    signal.signal(signal.SIGTERM, orders.terminate)
     threading.Thread(target=orders.read_forever, name="orders", daemon=True).start()
-    Worker(say, orders, factories).run()
+    try:
+        Worker(say, orders, factories).run()
+    except Exception as error:
+        say(messages.Broken(reason=f"it cannot go on: {_in_a_line(error)}"))
+        raise
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def surroundings(parsed_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     The folder that sessions go to, which does not exist yet.
     """
-    for name in ("FOLDWATCH_DATA", "FOLDWATCH_SESSIONS", "FOLDWATCH_TEST_FAULT"):
+    for name in ("FOLDWATCH_DATA", "FOLDWATCH_SESSIONS", "FOLDWATCH_TEST_FAULT", "FOLDWATCH_TEST_KEEP"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FOLDWATCH_CACHE", str(parsed_data))
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))

@@ -1,8 +1,12 @@
-"""A real worker process whose trainers are the fake one; started by path, so it finds the fakes by path as well."""
+"""A real worker process whose trainers are the fake one; started by path, so it finds the fakes by path as well.
+
+`fake_worker.py --real FD` trains with the real ones. `KEEP_VARIABLE` says how often checkpoints are written.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -10,6 +14,7 @@ from pathlib import Path
 def main() -> None:
     """Be a worker, as `python -P -m engine.worker` is."""
     from engine import worker
+    from engine.training import keeping
 
     place = Path(__file__).with_name("fakes.py")
     spec = importlib.util.spec_from_file_location("fakes", place)
@@ -19,7 +24,11 @@ def main() -> None:
     # Dataclasses look their module up.
     sys.modules["fakes"] = fakes
     spec.loader.exec_module(fakes)
-    worker.main(sys.argv[1:], {"kernel": fakes.FakeTrainer, "keras": fakes.FakeTrainer})
+    if fakes.KEEP_VARIABLE in os.environ:
+        keeping.EVERY_SECONDS, keeping.SHARE = float(os.environ[fakes.KEEP_VARIABLE]), 0.0
+    *options, descriptor = sys.argv[1:]
+    fake = {"kernel": fakes.FakeTrainer, "keras": fakes.FakeTrainer}
+    worker.main([descriptor], worker.REAL_TRAINERS if options else fake)
 
 
 if __name__ == "__main__":

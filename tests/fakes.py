@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.early_stopping import Patience
+from engine.training.checkpoints import CURVE_COLUMNS, KeptTraining
 from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 
 if TYPE_CHECKING:
@@ -29,9 +31,12 @@ if TYPE_CHECKING:
 
     from engine.rows import Rows
     from engine.search import Search
+    from engine.training.interface import Keeper
 
 FAULT_VARIABLE = "FOLDWATCH_TEST_FAULT"
+KEEP_VARIABLE = "FOLDWATCH_TEST_KEEP"  # seconds between two checkpoints of a training
 FAKE_WORKER = (sys.executable, "-P", str(Path(__file__).with_name("fake_worker.py")))
+REAL_WORKER = (*FAKE_WORKER, "--real")
 SMALL: dict[str, Any] = {"dataset": "sample", "num_words": 1000, "subsample": 300}
 
 
@@ -153,7 +158,12 @@ class FakeTrainer:
         return np.full((len(rows), rows.classes), 1 / rows.classes, np.float32)
 
     def train(
-        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+        self,
+        request: TrainingRequest,
+        training: Rows,
+        validation: Rows | None,
+        start: Checkpoint | None = None,
+        keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         assert validation is not None
         steps = -(-len(training) // request.batch_size)
@@ -206,6 +216,27 @@ def same_results(one: dict[str, Any], other: dict[str, Any]) -> bool:
     names = [name for name in one if not name.endswith("_time") and name != "params"]
     return all(np.ma.allequal(one[name], other[name]) if name.startswith("param_") else
                one[name].tobytes() == other[name].tobytes() for name in names)  # fmt: skip
+
+
+def kept(checkpoint: Checkpoint, seconds: float = 0.0, patience: Patience | None = None) -> KeptTraining:
+    """A checkpoint as a worker keeps it; of its curve, epochs of zeros."""
+    return KeptTraining(checkpoint, seconds, patience or Patience(), np.zeros((checkpoint.epoch, CURVE_COLUMNS)))
+
+
+@dataclass
+class Collector:
+    """A `Keeper` that takes a checkpoint from within an epoch after every so many steps."""
+
+    every: int = 1
+    taken: list[Checkpoint] = field(default_factory=list)
+    asked: int = 0
+
+    def is_due(self) -> bool:
+        self.asked += 1
+        return self.asked % self.every == 0
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        self.taken.append(checkpoint)
 
 
 class Clock:

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING
 
 from engine.detached import outliving
 from engine.errors import InputOutputError
+from tui.background import in_background
 from tui.safe_text import clean
 
 if TYPE_CHECKING:
@@ -35,8 +36,23 @@ class EngineCommand:
         self._no_color = no_color
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
+        self._failure = ""  # why it could not be started
 
     def start(self) -> None:
+        """Start it soon: the machine is asked first how it outlives a logout, and may take seconds to answer."""
+
+        def start() -> None:
+            try:
+                self._start()
+            except InputOutputError as error:
+                self._fail(str(error))
+
+        in_background(start, shown_command(self.arguments), self._fail)
+
+    def _fail(self, why: str) -> None:
+        self._failure = why
+
+    def _start(self) -> None:
         """Raises InputOutputError if it cannot be started."""
         environment = dict(os.environ)
         if self._no_color:  # Textual takes it out of its own environment
@@ -65,8 +81,8 @@ class EngineCommand:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is done, well or not."""
-        return self._process is not None and self._process.poll() is not None
+        """Whether it is done, well or not; or could not be started."""
+        return bool(self._failure) or (self._process is not None and self._process.poll() is not None)
 
     @property
     def succeeded(self) -> bool:
@@ -74,7 +90,9 @@ class EngineCommand:
         return self._process is not None and self._process.returncode in (0, 3)
 
     def outcome(self) -> str:
-        """What to tell: that it is done, or the last line it wrote to stderr."""
+        """What to tell: that it is done, or the last line it wrote to stderr, or why it could not be started."""
+        if self._failure:
+            return self._failure
         if self.succeeded:
             self.close()
             return self._done

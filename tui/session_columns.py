@@ -22,6 +22,7 @@ _STATES: dict[str, tuple[str, str]] = {
     "new": ("○", "dim"),
     "running": ("●", "running"),
     "paused": ("‖", "warning"),
+    "stopping": ("■", "warning"),
     "completed": ("✓", "done"),
     "stopped": ("■", "warning"),
     "interrupted": ("■", "warning"),

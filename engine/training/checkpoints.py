@@ -6,9 +6,11 @@ those bytes as they lie in memory: nothing to unpack or unpickle, and no slower 
 
 from __future__ import annotations
 
+import errno
 import math
+import shutil
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LARGEST_FILE = 2 << 30
+ROOM = 2 << 30  # bytes that stay free for what must not be lost; beyond that, trainings start again
+CURVE_COLUMNS = 4
 _LONGEST_HEADER = 1 << 20
+_CURVE = "curve of the training"  # no trainer names an array so
 
 _Kind = Literal["bool", "float32", "float64", "int32", "int64", "uint32", "uint64"]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
@@ -42,9 +47,10 @@ class _Array(msgspec.Struct, frozen=True, array_like=True):
         return math.prod(self.shape) * np.dtype(self.kind).itemsize
 
 
-class _Header(msgspec.Struct, frozen=True, kw_only=True, tag="Checkpoint"):
+class _Header(msgspec.Struct, frozen=True, kw_only=True, tag="Kept"):
     key: str
     epoch: _Size
+    step: _Size
     seconds: float
     patience: Patience
     checksum: int
@@ -54,40 +60,53 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True, tag="Checkpoint"):
 _decode_header = msgspec.json.Decoder(_Header).decode
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class KeptTraining:
-    """A checkpoint with the seconds that its training had taken, and how patient it still was."""
+    """A checkpoint with all that its worker knew: the seconds that it had taken, and how patient it still was.
+
+    `curve` (epochs, 4) float64: of each of its epochs the loss, the validation loss, the first metric on the validation
+    rows and the learning rate; NaN where a number was not finite.
+    """
 
     checkpoint: Checkpoint
-    seconds: float = 0.0
-    patience: Patience = field(default_factory=Patience)
+    seconds: float
+    patience: Patience
+    curve: NDArray[np.float64]
 
 
 def write_checkpoint(path: Path, kept: KeptTraining, key: str) -> None:
-    """Write a file whole, or leave the path as it was.
+    """Write a file whole, or leave the path as it was; its folder is made where it is missing.
 
     `key` names everything that decides the training but how long it is, in as many words as that takes. The file need
     not outlast a loss of power: whoever does not find it trains from the beginning.
-    Raises `OSError` if it cannot be written.
+    Raises `OSError` if it cannot be written, would leave less than `ROOM` free, or would be too large to be read.
     """
     checkpoint = kept.checkpoint
-    parts = [_bytes_of(array) for array in checkpoint.arrays.values()]
+    arrays = {**checkpoint.arrays, _CURVE: np.asarray(kept.curve, np.float64)}
+    parts = [_bytes_of(array) for array in arrays.values()]
     header = _Header(
         key=key,
         epoch=checkpoint.epoch,
+        step=checkpoint.step,
         seconds=kept.seconds,
         patience=kept.patience,
         checksum=_checksum(parts),
-        arrays=[_Array(name, str(array.dtype), array.shape) for name, array in checkpoint.arrays.items()],  # type: ignore[arg-type]
+        arrays=[_Array(name, str(array.dtype), array.shape) for name, array in arrays.items()],  # type: ignore[arg-type]
     )
+    size = sum(part.nbytes for part in parts)
+    if size > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"its {size} bytes are more than the {LARGEST_FILE} that a checkpoint may have")
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if shutil.disk_usage(path.parent).free - size < ROOM:
+        raise OSError(errno.ENOSPC, f"less than {ROOM >> 30} GiB would be left on the disk")
     write_whole(path, frame(msgspec.json.encode(header)), *parts, lasting=False)
 
 
 def read_checkpoint(path: Path, key: str) -> KeptTraining | None:
     """What was written with this key.
 
-    None if there is no such file, if it cannot be read or is damaged, was not written here, is of a training with
-    another key, or holds more than `LARGEST_FILE` bytes.
+    None if there is no such file, if it cannot be read or is damaged, was not written here, may be another user's, is
+    of a training with another key, or holds more than `LARGEST_FILE` bytes.
     """
     try:
         with open_mine(path) as file:
@@ -100,7 +119,11 @@ def read_checkpoint(path: Path, key: str) -> KeptTraining | None:
         return None
     if len(body) != size or _checksum([memoryview(body)]) != header.checksum:
         return None
-    return KeptTraining(Checkpoint(header.epoch, _arrays(header, body)), header.seconds, header.patience)
+    arrays = _arrays(header, body)
+    curve = arrays.pop(_CURVE, None)
+    if curve is None or curve.shape != (header.epoch, CURVE_COLUMNS):
+        return None
+    return KeptTraining(Checkpoint(header.epoch, arrays, header.step), header.seconds, header.patience, curve)
 
 
 def _header(line: bytes) -> _Header | None:

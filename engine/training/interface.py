@@ -68,11 +68,12 @@ class Checkpoint:
     """All that a training needs to go on after `epoch` epochs, to the last bit as if it had never halted.
 
     `arrays`: weights, the optimizer's state, that of the random generators; only the trainer that made them, asked for
-    the same training, knows what their names mean.
+    the same training, knows what their names mean. `step`: how many steps of the epoch after that are done as well.
     """
 
     epoch: int
     arrays: dict[str, NDArray[Any]]
+    step: int = 0
 
     def refuse_others(self, own: Mapping[str, Any]) -> None:
         """Raise `ValueError` unless a trainer's `own` arrays, or variables, have these names and shapes."""
@@ -104,6 +105,18 @@ class Epoch:
     checkpoint: Callable[[], Checkpoint]
 
 
+class Keeper(Protocol):
+    """Whoever wants checkpoints from within an epoch."""
+
+    def is_due(self) -> bool:
+        """Whether to make one now; cheap enough to be asked after every step."""
+        ...
+
+    def keep(self, checkpoint: Checkpoint) -> None:
+        """Take one. An exception that it raises ends the training."""
+        ...
+
+
 class Trainer(Protocol):
     """Trains one network on one fold."""
 
@@ -118,12 +131,18 @@ class Trainer(Protocol):
         ...
 
     def train(
-        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+        self,
+        request: TrainingRequest,
+        training: Rows,
+        validation: Rows | None,
+        start: Checkpoint | None = None,
+        keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
 
         `start`: a checkpoint of the same training, or of one that differs in nothing but being shorter or longer; what
-        it had done is not done again: the first epoch is `start.epoch` + 1.
+        it had done is not done again: the first epoch is `start.epoch` + 1. `keeper` is asked between steps, every
+        second or so at least; at the end of an epoch the caller has `Epoch.checkpoint`.
         """
         ...
 

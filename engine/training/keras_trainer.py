@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gc
 import threading
+import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.rows import Rows
-    from engine.training.interface import NetworkDescription, TrainingRequest
+    from engine.training.interface import Keeper, NetworkDescription, TrainingRequest
 
 _MODELS_KEPT = 4
+# An epoch whose checkpoints somebody wants is run in stretches of about that long; nothing depends on where they end.
+_STRETCH_SECONDS = 0.5
+_FIRST_STRETCH = 32  # steps
 
 
 class BuiltNetwork:
@@ -46,6 +50,7 @@ class BuiltNetwork:
         compile_network(self.model, request.network, self.optimizer)
         self.evaluate = Evaluation(self.model, request.network)
         self._masked_layers = len(request.network.hidden_units) if request.network.dropout > 0 else 0
+        self._losses = np.zeros(1)  # of the epoch so far, a batch's mean counted once for each of its rows
         self._optimizer_start = [_compact(variable.numpy()) for variable in self.optimizer.variables]
         # Traced here, once, for any number of rows and any batch size; a call can never trace again.
         self.traced_epoch = tf.function(self._epoch, autograph=False).get_concrete_function(
@@ -55,6 +60,8 @@ class BuiltNetwork:
             tf.TensorSpec((None,), tf.float32),
             tf.TensorSpec((None, self._masked_layers, 2), tf.int64),
             tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((2,), tf.int32),
+            tf.TensorSpec((), tf.float64),
         )
 
     def reset(self, weights: Sequence[NDArray[np.float32]]) -> None:
@@ -63,16 +70,19 @@ class BuiltNetwork:
         for variable, start in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
 
-    def checkpoint(self, epoch: int) -> Checkpoint:
-        """Copies of every variable."""
-        return Checkpoint(epoch, {name: np.array(variable.numpy()) for name, variable in self._variables().items()})
+    def checkpoint(self, epoch: int, step: int = 0) -> Checkpoint:
+        """Copies of every variable, and of the losses so far within an epoch."""
+        arrays = {name: np.array(variable.numpy()) for name, variable in self._variables().items()}
+        return Checkpoint(epoch, {**arrays, "losses": self._losses.copy()} if step else arrays, step)
 
     def restore(self, start: Checkpoint) -> None:
         """Bring every variable to where it was. Raises `ValueError` for another network's checkpoint."""
         variables = self._variables()
-        start.refuse_others(variables)
+        start.refuse_others({**variables, "losses": self._losses} if start.step else variables)
         for name, variable in variables.items():
             variable.assign(start.arrays[name])
+        if start.step:
+            self._losses[:] = start.arrays["losses"]
 
     def _variables(self) -> dict[str, Any]:
         """All that `reset` knows, by names that do not depend on what Keras has called them."""
@@ -80,25 +90,59 @@ class BuiltNetwork:
         return {f"{kind}_{number}": one for kind, several in kinds.items() for number, one in enumerate(several)}
 
     def train_epoch(
-        self, rows: Rows, learning_rates: NDArray[np.float32], batch_size: int, *, seed: int, epochs_before: int
+        self,
+        rows: Rows,
+        learning_rates: NDArray[np.float32],
+        batch_size: int,
+        *,
+        seed: int,
+        epochs: int,
+        done: int = 0,
+        keeper: Keeper | None = None,
     ) -> float:
-        """Train on the rows in their order, one rate for each batch; the mean loss of the rows while trained."""
+        """Train on the rows in their order, one rate for each batch; the mean loss of the rows while trained.
+
+        `epochs` went before it; `done`: how many steps of it did, as well. `keeper` is asked now and then.
+        """
         steps = len(learning_rates)
-        loss = self.traced_epoch(
+        epoch = (
             tf.constant(coordinates(rows, batch_size)),
             tf.constant(rows.indptr),
             tf.constant(rows.labels),
             tf.constant(learning_rates),
-            tf.constant(mask_keys(self._masked_layers, seed, epochs_before * steps, steps)),
+            tf.constant(mask_keys(self._masked_layers, seed, epochs * steps, steps)),
             tf.constant(batch_size),
         )
-        return float(loss)
+        if not done:
+            self._losses[0] = 0.0
+        stretch = steps if keeper is None else _FIRST_STRETCH
+        while done < steps:
+            until, started = min(done + stretch, steps), time.perf_counter()
+            losses = self.traced_epoch(*epoch, tf.constant([done, until]), tf.constant(self._losses[0]))
+            self._losses[0] = float(losses)
+            if keeper is not None and until < steps:
+                stretch = max(1, int((until - done) * _STRETCH_SECONDS / (time.perf_counter() - started)))
+                if keeper.is_due():
+                    keeper.keep(self.checkpoint(epochs, until))
+            done = until
+        return float(self._losses[0]) / len(rows)
 
     def weights(self) -> list[NDArray[np.float32]]:
         """Copies of kernel and bias of every dense layer, first to last."""
         return [np.array(variable) for variable in self.model.get_weights()]
 
-    def _epoch(self, positions: Any, indptr: Any, labels: Any, learning_rates: Any, keys: Any, batch_size: Any) -> Any:
+    def _epoch(
+        self,
+        positions: Any,
+        indptr: Any,
+        labels: Any,
+        learning_rates: Any,
+        keys: Any,
+        batch_size: Any,
+        steps: Any,
+        losses: Any,
+    ) -> Any:
+        """Steps `steps[0]` up to `steps[1]` of an epoch; `losses` of the steps before, and returned with theirs."""
         rows = tf.shape(labels)[0]
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
@@ -110,12 +154,12 @@ class BuiltNetwork:
 
         # One iteration at a time: each step reads the weights that the one before it wrote.
         _, total = tf.while_loop(
-            lambda number, _: number < tf.shape(learning_rates)[0],
+            lambda number, _: number < steps[1],
             step,
-            (tf.constant(0), tf.constant(0.0, tf.float64)),
+            (steps[0], losses),
             parallel_iterations=1,
         )
-        return total / tf.cast(rows, tf.float64)
+        return total
 
     def _step(self, positions: Any, labels: Any, learning_rate: Any, keys: Any) -> Any:
         """One batch, as `keras.Model.train_step` does it."""
@@ -174,9 +218,16 @@ class KerasTrainer:
         return predict_exactly(request.network, weights, rows)
 
     def train(
-        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+        self,
+        request: TrainingRequest,
+        training: Rows,
+        validation: Rows | None,
+        start: Checkpoint | None = None,
+        keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """Yield after every epoch, the first after `start`, until `request.epochs` are done or the caller closes.
+
+        `keeper` is asked within an epoch about twice a second.
 
         Raises `ValueError` if `request.learning_rates` does not hold one rate for every step and for another network's
         `start`, and `UsageError` for an optimizer that Keras does not accept.
@@ -200,7 +251,9 @@ class KerasTrainer:
                     rates[number - 1],
                     request.batch_size,
                     seed=request.seed,
-                    epochs_before=number - 1,
+                    epochs=number - 1,
+                    done=start.step if start and number == start.epoch + 1 else 0,
+                    keeper=keeper,
                 )
                 yield _epoch(built, number, loss, validation)
         finally:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from engine.data import Dataset
-    from engine.training.interface import Epoch, Trainer
+    from engine.training.interface import Checkpoint, Epoch, Keeper, Trainer
 
 _CHECKED_ROWS = 1000  # on which the saved model must predict what was trained
 
@@ -43,12 +43,15 @@ def refit(
     path: Path,
     record: Mapping[str, Any],
     on_epoch: Callable[[Epoch, int], None],
+    start: Checkpoint | None = None,
+    keeper: Keeper | None = None,
 ) -> Refitted:
     """Refit, save at `path` (`.keras`), write what it is beside it (`.json`), and look at the test set once.
 
     `epochs`: after how many the training with `params`, and its schedule, is left. `record` is written into the JSON
-    with the scores and the model's hash added. Raises as `save_model` does, and TrainingRefusedError if the refit
-    diverges.
+    with the scores and the model's hash added. `start`, from before the last epoch, and `keeper` as for a `Trainer`;
+    the keeper is asked after every epoch too. Raises as `save_model` does, TrainingRefusedError if the refit diverges,
+    and what the keeper raises.
     """
     # Importing Keras takes seconds; what cannot be saved is refused before.
     from engine.training.keras_batches import predict
@@ -66,13 +69,15 @@ def refit(
     )
     checked = rows.take(np.arange(min(_CHECKED_ROWS, len(rows))))
     last: Epoch | None = None
-    for last in trainer.train(request, rows, checked):
+    for last in trainer.train(request, rows, checked, start, keeper):
         on_epoch(last, epochs)
         if not np.isfinite(last.loss):
             message = f"the refit diverged in epoch {last.number}: its loss is not finite; nothing was saved"
             raise TrainingRefusedError(message)
         if last.number == epochs:
             break
+        if keeper is not None and keeper.is_due():
+            keeper.keep(last.checkpoint())
     assert last is not None
     weights, test, test_scores = last.weights(), dataset.test, dict[str, float]()
 

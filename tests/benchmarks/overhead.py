@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.rows import Rows
-    from engine.training.interface import TrainingRequest
+    from engine.training.interface import Keeper, TrainingRequest
 
 
 class NoTrainer:
@@ -47,7 +47,12 @@ class NoTrainer:
         return np.full((len(rows), rows.classes), 1 / rows.classes, np.float32)
 
     def train(
-        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+        self,
+        request: TrainingRequest,
+        training: Rows,
+        validation: Rows | None,
+        start: Checkpoint | None = None,
+        keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """One epoch that costs nothing."""
         rows = 0 if validation is None else len(validation)

@@ -23,7 +23,7 @@ class _HeldOrders(worker.Orders):
     """Lets a training go on whenever it is held, some time later."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(os.open(os.devnull, os.O_RDONLY))
+        super().__init__(os.open(os.devnull, os.O_RDONLY), lambda message: None)
         held = self.may_run
 
         def wait(timeout: float | None = None) -> bool:
@@ -47,7 +47,14 @@ def test_a_pause_is_no_time_of_a_training(tmp_path: Path, parsed_data: Path, mon
     params = {"batch_size": 50, "hidden_units": 8}
     made._train(
         messages.Train(
-            training=5, trainer="kernel", fold=0, params=params, stops=[1, 3], keep=str(tmp_path / "kept"), key="k"
+            training=5,
+            trainer="kernel",
+            fold=0,
+            params=params,
+            stops=[1, 3],
+            checkpoint=str(tmp_path / "kept"),
+            key="k",
+            keeps_last=True,
         )
     )
     scored = [message for message in said if isinstance(message, messages.Scored)]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.rows import Rows
-    from engine.training.interface import Checkpoint, Epoch, TrainingRequest
+    from engine.training.interface import Checkpoint, Epoch, Keeper, TrainingRequest
 
 PARAMS = {"epochs": 1, "batch_size": 4, "hidden_units": 3, "optimizer": "sgd", "learning_rate": 0.1}
 
@@ -29,7 +29,12 @@ class Untrained(FakeTrainer):
     """A trainer whose epochs leave the initial weights as they are."""
 
     def train(
-        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+        self,
+        request: TrainingRequest,
+        training: Rows,
+        validation: Rows | None,
+        start: Checkpoint | None = None,
+        keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         from engine.training.keras_batches import predict
         from engine.training.randomness import initial_weights
@@ -37,7 +42,7 @@ class Untrained(FakeTrainer):
         assert validation is not None
         weights = initial_weights(request.network, request.seed)
         probabilities = predict(request.network, weights, validation)
-        for epoch in super().train(request, training, validation, start):
+        for epoch in super().train(request, training, validation, start, keeper):
             yield dataclasses.replace(epoch, probabilities=probabilities, weights=lambda: weights)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from engine import data, messages
 from engine.pool import Pool, Said
@@ -27,11 +28,18 @@ class Trainings:
         self._pool, self._prepare = pool, prepare
         self._started = 0
 
-    def run(self, stops: list[int], **files: str) -> list[messages.EpochDone | messages.Scored]:
-        """What a new worker says of the training."""
+    def run(self, stops: list[int], path: Path, key: str = "it", *, keeps_last: bool = False) -> list[Any]:
+        """What a new worker says of the training that lies at `path`, from its beginning on."""
         self._pool.start(self._started, {})
         order = messages.Train(
-            training=5, trainer="kernel", fold=0, params={"hidden_units": 8, "epochs": 9}, stops=stops, **files
+            training=5,
+            trainer="kernel",
+            fold=0,
+            params={"hidden_units": 8, "epochs": 9},
+            stops=stops,
+            checkpoint=str(path),
+            key=key,
+            keeps_last=keeps_last,
         )
         self._pool.send(self._started, self._prepare)
         self._pool.send(self._started, order)
@@ -42,7 +50,7 @@ class Trainings:
             assert time.monotonic() < deadline, said
             said += [one.message for one in self._pool.wait(1.0) if isinstance(one, Said)]
         assert isinstance(said[-1], messages.Ended), said[-1]
-        return [one for one in said if isinstance(one, messages.EpochDone | messages.Scored)]
+        return [one for one in said if isinstance(one, messages.Begun | messages.EpochDone | messages.Scored)]
 
     def log(self) -> str:
         """What the last worker printed."""
@@ -63,40 +71,55 @@ def trainings(tmp_path: Path, parsed_data: Path) -> Iterator[Trainings]:
     pool.close()
 
 
-def without_times(said: list[messages.EpochDone | messages.Scored]) -> list[Any]:
-    return [(one.epochs, one.scores) if isinstance(one, messages.Scored) else one for one in said]
+def without_times(said: list[Any]) -> list[Any]:
+    """What was trained, and what it scored."""
+    return [
+        (one.epochs, one.scores) if isinstance(one, messages.Scored) else one
+        for one in said
+        if isinstance(one, messages.Scored) or (isinstance(one, messages.EpochDone) and not one.before)
+    ]
 
 
-def seconds(said: list[messages.EpochDone | messages.Scored]) -> list[float]:
+def seconds(said: list[Any]) -> list[float]:
     return [one.seconds for one in said if isinstance(one, messages.Scored)]
 
 
+def curve(said: list[Any]) -> list[messages.EpochDone]:
+    """All epochs, those that the checkpoint brought among them."""
+    return [structs.replace(one, before=False) for one in said if isinstance(one, messages.EpochDone)]
+
+
 def test_goes_on_where_another_worker_was(trainings: Trainings, tmp_path: Path) -> None:
-    whole = trainings.run([2, 5, 9])
-    first, second = str(tmp_path / "after-2"), str(tmp_path / "after-5")
+    whole = trainings.run([2, 5, 9], tmp_path / "none")
+    path = tmp_path / "kept"
     rungs = [
-        trainings.run([2], keep=first, key="it"),
-        trainings.run([5], start=first, keep=second, key="it"),
-        trainings.run([9], start=second, key="it"),
+        trainings.run([2], path, keeps_last=True),
+        trainings.run([5], path, keeps_last=True),
+        trainings.run([9], path),
     ]
     assert without_times([one for rung in rungs for one in rung]) == without_times(whole)
+    assert [rung[0].start for rung in rungs] == [0, 2, 5]
+    assert curve(rungs[-1]) == curve(whole)
     taken = [one for rung in rungs for one in seconds(rung)]
     assert taken == sorted(taken)
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("start", ["", "missing", "damaged", "of another", "too late"])
+@pytest.mark.parametrize("start", ["missing", "damaged", "of another", "too late"])
 def test_begins_anew_without_a_checkpoint_that_fits(trainings: Trainings, tmp_path: Path, start: str) -> None:
-    kept = tmp_path / "kept"
-    trainings.run([4], keep=str(kept), key="another" if start == "of another" else "it")
+    path = tmp_path / "kept"
+    trainings.run([4], path, "another" if start == "of another" else "it", keeps_last=True)
     if start == "damaged":
-        kept.write_bytes(kept.read_bytes()[:-3])
-    place = "" if start == "" else str(tmp_path / "none" if start == "missing" else kept)
+        path.write_bytes(path.read_bytes()[:-3])
     stops = [4, 6] if start == "too late" else [5, 6]
-    assert without_times(trainings.run(stops, start=place, key="it")) == without_times(trainings.run(stops))
+    said = trainings.run(stops, tmp_path / "none" if start == "missing" else path)
+    assert said[0].start == 0
+    assert without_times(said) == without_times(trainings.run(stops, tmp_path / "nothing"))
 
 
 def test_a_checkpoint_that_cannot_be_kept_costs_no_score(trainings: Trainings, tmp_path: Path) -> None:
-    kept = trainings.run([3], keep=str(tmp_path / "missing" / "checkpoint"), key="it")
-    assert "no checkpoint was kept: No such file" in trainings.log()
-    assert without_times(kept) == without_times(trainings.run([3]))
+    (tmp_path / "file").touch()
+    said = trainings.run([3], tmp_path / "file" / "checkpoint", keeps_last=True)
+    assert "no checkpoint was kept: " in trainings.log()
+    assert without_times(said) == without_times(trainings.run([3], tmp_path / "none"))

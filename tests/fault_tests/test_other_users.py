@@ -143,11 +143,13 @@ def test_a_session_of_a_colleague_is_looked_at_and_names_its_owner(
 def test_a_checkpoint_of_another_user_is_not_continued(tmp_path: Path) -> None:
     import numpy as np
 
+    from engine.early_stopping import Patience
     from engine.training.checkpoints import KeptTraining, write_checkpoint
     from engine.training.interface import Checkpoint
 
     path = tmp_path / "a.checkpoint"
-    write_checkpoint(path, KeptTraining(Checkpoint(1, {"a": np.zeros(3, np.float32)})), "key")
+    kept = KeptTraining(Checkpoint(1, {"a": np.zeros(3, np.float32)}), 0.0, Patience(), np.zeros((1, 4)))
+    write_checkpoint(path, kept, "key")
     assert read_checkpoint(path, "key") is not None
     os.chown(path, THEM, THEM)
     assert read_checkpoint(path, "key") is None

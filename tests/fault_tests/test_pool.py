@@ -71,7 +71,10 @@ def _train(pool: Pool, folder: Path, parsed_data: Path, number: int = 0, epochs:
         messages.Prepare(dataset=str(dataset.folder), folds=str(folder / "folds.npy"), scoring=["accuracy"], seed=0),
     )
     params = {"batch_size": 50, "hidden_units": 8}
-    pool.send(number, messages.Train(training=5, trainer="kernel", fold=0, params=params, stops=[epochs]))
+    order = messages.Train(
+        training=5, trainer="kernel", fold=0, params=params, stops=[epochs], checkpoint=str(folder / "kept"), key="k"
+    )
+    pool.send(number, order)
 
 
 def test_a_worker_whose_engine_has_gone_says_nothing_of_it(tmp_path: Path) -> None:
@@ -274,3 +277,16 @@ def test_workers_end_by_themselves_when_their_engine_is_killed(tmp_path: Path) -
     finally:
         parent.kill()
         parent.communicate()
+
+
+def test_a_worker_that_cannot_read_an_order_says_so_and_ends(tmp_path: Path) -> None:
+    pool = Pool(tmp_path, FAKE_WORKER)
+    pool.start(0, {})
+    os.write(pool._workers[0].commands, b'{"type":"NoSuchOrder"}\n')
+    died: list[Died] = []
+    while not died:
+        died = [one for one in pool.wait(30.0) if isinstance(one, Died)]
+    pool.close()
+    assert (died[0].exit_code, died[0].signal) == (65, "")
+    assert "it cannot read an order" in died[0].reason
+    assert "it cannot read an order" in (tmp_path / "worker.0.log").read_text()

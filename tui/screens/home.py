@@ -218,7 +218,9 @@ class HomeScreen(HomeActions, Screen[None]):
 
     def _draw_frame(self) -> None:
         table, app = self._table, self.app
-        running = sum(summary.alive and summary.status in ("running", "paused") for summary in table.summaries)
+        running = sum(
+            summary.alive and summary.status in ("running", "paused", "stopping") for summary in table.summaries
+        )
         count = f"{len(table.summaries)} session{'s' if len(table.summaries) != 1 else ''}"
         title = Text(no_wrap=True, overflow="ellipsis", end="")
         title.append(" foldwatch ", style="bold reverse").append("  ")

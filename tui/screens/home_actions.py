@@ -160,11 +160,7 @@ class HomeActions:
             if self.app.data_folder is not None:
                 arguments += ["--data-dir", str(self.app.data_folder)]
             engine = EngineCommand(arguments, f"{summary.id} is done", no_color=bool(self.app.no_color))
-            try:
-                engine.start()
-            except FoldwatchError as error:
-                self._panel.say(str(error), problem=True)
-                return
+            engine.start()
             self._engines.append(engine)
             self._panel.say(f"an engine is being started for {summary.id}", command)
 

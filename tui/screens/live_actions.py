@@ -133,10 +133,10 @@ class LiveActions:
         if not self._may("stop", alive=True):
             return
         running = len(self.live.state.trainings)
-        choices = [
-            Choice("f", "finish running fits", f"{running} trainings end first; then the engine does"),
-            Choice("a", "stop at once", "what is running is lost; every score that landed stays"),
-        ]
+        at_once = Choice("a", "stop at once", "running trainings keep a checkpoint, from which a resume goes on")
+        choices = [Choice("f", "finish running fits", f"{running} trainings end first; then the engine does"), at_once]
+        if self.live.standing in ("paused", "stopping"):
+            choices = [at_once]  # what is paused would not end, and who stops already waits for its end
 
         def chosen(key: str | None) -> None:
             if key is not None:

@@ -9,7 +9,6 @@ from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.errors import FoldwatchError
 from engine.session import open_session
 from tui import numbers
 from tui.engine_process import EngineCommand, shown_command
@@ -45,11 +44,7 @@ class StartingScreen(Screen[None]):
         if app.data_folder is not None and self._arguments[0] != "demo":
             whole += ["--data-dir", str(app.data_folder)]
         self._command = EngineCommand(whole, "", no_color=bool(app.no_color))
-        try:
-            self._command.start()
-        except FoldwatchError as error:
-            self._show(str(error), problem=True)
-            return
+        self._command.start()
         self._timer = self.set_interval(_POLL_SECONDS, self._look)
         self._look()
 

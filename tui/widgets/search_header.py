@@ -16,6 +16,7 @@ _STATE_COLOURS = {
     "paused": "warning",
     "saving": "warning",
     "pausing": "warning",
+    "stopping": "warning",
     "completed": "primary",
     "stopped": "warning",
     "stalled": "error",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from engine.state import SearchStatus
 from tui import numbers
 from tui.safe_text import clean
 from tui.widgets.pane import Pane, style_of
@@ -112,4 +111,4 @@ def _without_training(state: SearchState, worker: WorkerState) -> str:
     if state.started is not None and state.started.only_save:
         return "saving"
     # Imports, data and the first compilation come before the first training.
-    return "idle" if worker.has_trained or state.status is not SearchStatus.RUNNING else "starting"
+    return "idle" if worker.has_trained or not state.status.is_working else "starting"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.rows import Rows
-    from engine.training.interface import Checkpoint, Epoch, TrainingRequest
+    from engine.training.interface import Checkpoint, Epoch, Keeper, TrainingRequest
 
 
 class KernelTrainer:
@@ -35,9 +35,16 @@ class KernelTrainer:
         compile_for(request)
 
     def train(
-        self, request: TrainingRequest, training: Rows, validation: Rows | None, start: Checkpoint | None = None
+        self,
+        request: TrainingRequest,
+        training: Rows,
+        validation: Rows | None,
+        start: Checkpoint | None = None,
+        keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """Yield after every epoch, the first after `start`, until `request.epochs` are done or the caller closes.
+
+        `keeper` is asked after every step.
 
         Raises `TrainingRefusedError` for a request that `refusal` names, `ValueError` for another network's `start`.
         """
@@ -49,7 +56,7 @@ class KernelTrainer:
 
             message = f"the kernel trainer does not cover {reason}"
             raise TrainingRefusedError(message)
-        yield from Training(request, training, validation, start=start).epochs()
+        yield from Training(request, training, validation, start=start).epochs(keeper)
 
     def exact_probabilities(
         self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.training.interface import TrainingRequest
+    from engine.training.interface import Keeper, TrainingRequest
 
     Array = NDArray[Any]
 
@@ -89,16 +89,17 @@ class Training:
         self.last = np.full(network.width, 0 if decays else -1, np.int32)
         self.catches_up_late = self.rule.rests and not decays
         self.never_drifts = self.rule.stateless and not decays
-        self.epochs_before = 0
+        self.epochs_before = self.steps_before = 0
+        self.losses = np.zeros(1)  # of the epoch so far, a batch's mean counted once for each of its rows
         if start is not None:
             self._restore(start)
 
-    def epochs(self) -> Iterator[Epoch]:
-        """Train epoch after epoch, the first after those of `start`; yield after each."""
+    def epochs(self, keeper: Keeper | None = None) -> Iterator[Epoch]:
+        """Train epoch after epoch, the first after those of `start`; yield after each, ask `keeper` after each step."""
         compile_for(self.request, self.real, leaves_rows_alone=self.leaves_rows_alone)
         for number in range(self.epochs_before + 1, self.request.epochs + 1):
             with _one_blas_thread(), denormals.flushed():
-                loss = self._train_epoch(number)
+                loss = self._train_epoch(number, keeper)
                 validation_loss, probabilities = self._validate()
             rate = float(self.request.learning_rates[number * self.steps_per_epoch - 1])
             checkpoint = functools.partial(self._checkpoint, number)
@@ -129,27 +130,37 @@ class Training:
     def _copied_weights(self) -> list[NDArray[np.float32]]:
         return [part.astype(np.float32) for part in self.weights.parameters()]
 
-    def _lasting(self) -> dict[str, Array]:
-        """What one epoch leaves to the next, as views: masks and batches come from the number of the step alone."""
-        return {**self.weights.arrays(), "last": self.last}
+    def _lasting(self, step: int) -> dict[str, Array]:
+        """What an epoch leaves to the next, or its first `step` steps to those after them, as views.
 
-    def _checkpoint(self, epoch: int) -> Checkpoint:
-        return Checkpoint(epoch, {name: part.copy() for name, part in self._lasting().items()})
+        Masks and batches come from the number of the step alone.
+        """
+        lasting = {**self.weights.arrays(), "last": self.last}
+        return {**lasting, "drifts": self.drifts, "losses": self.losses} if step else lasting
+
+    def _checkpoint(self, epoch: int, step: int = 0) -> Checkpoint:
+        return Checkpoint(epoch, {name: part.copy() for name, part in self._lasting(step).items()}, step)
 
     def _restore(self, start: Checkpoint) -> None:
-        lasting = self._lasting()
+        lasting = self._lasting(start.step)
         start.refuse_others(lasting)
         for name, part in lasting.items():
             part[:] = start.arrays[name]
-        self.epochs_before = start.epoch
+        self.epochs_before, self.steps_before = start.epoch, start.step
 
-    def _train_epoch(self, number: int) -> float:
+    def _train_epoch(self, number: int, keeper: Keeper | None = None) -> float:
         """Train; return the mean over the rows of the loss of their batch."""
         arranged = self.arrangements.epoch(number)
-        self._restart_drifts()
-        losses = sum(self._step(number, within, arranged) for within in range(1, self.steps_per_epoch + 1))
+        if not self.steps_before:
+            self._restart_drifts()
+            self.losses[0] = 0.0
+        for within in range(self.steps_before + 1, self.steps_per_epoch + 1):
+            self.losses[0] += self._step(number, within, arranged)
+            if keeper is not None and within < self.steps_per_epoch and keeper.is_due():
+                keeper.keep(self._checkpoint(number - 1, within))
+        self.steps_before = 0
         self._settle()
-        return losses / max(len(arranged.order), 1)
+        return float(self.losses[0]) / max(len(arranged.order), 1)
 
     def _step(self, epoch: int, within: int, arranged: ArrangedEpoch) -> float:
         """Step `within` of an epoch, both counted from 1. Returns the batch's mean loss times its rows."""

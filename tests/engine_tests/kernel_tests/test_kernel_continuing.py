@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.training.checkpoints import KeptTraining, read_checkpoint, write_checkpoint
+from engine.training.checkpoints import read_checkpoint, write_checkpoint
 from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 from engine.training.kernel import KernelTrainer
 from engine.training.kernel.training import Training
 from tests.engine_tests.kernel_tests.kernel_requests import OPTIMIZERS, make_request, make_rows
+from tests.fakes import Collector, kept
 from tests.marks import first_of
 
 ROWS, VALIDATION = make_rows(396, 4), make_rows(50, 4, seed=8)
@@ -37,7 +38,7 @@ def trained(request: TrainingRequest, start: Checkpoint | None = None) -> list[B
 
 
 def through_a_file(checkpoint: Checkpoint, path: Path) -> Checkpoint:
-    write_checkpoint(path, KeptTraining(checkpoint), "a training")
+    write_checkpoint(path, kept(checkpoint), "a training")
     found = read_checkpoint(path, "a training")
     assert found is not None
     return found.checkpoint
@@ -61,6 +62,23 @@ def test_every_optimizer_goes_on_as_if_it_had_never_halted(
     shorter = make_request(ROWS, name, epochs=1, network=network, **arguments)
     (epoch,) = KernelTrainer().train(shorter, ROWS, VALIDATION)
     assert trained(request, epoch.checkpoint()) == whole[1:]
+
+
+@pytest.mark.parametrize("network", [{"dropout": 0.3}, {"l2": 0.01}], ids=str)
+@pytest.mark.parametrize(("name", "arguments"), first_of(OPTIMIZERS, 8), ids=lambda value: str(value).replace(" ", ""))
+def test_every_optimizer_goes_on_from_any_step(
+    name: str, arguments: dict[str, Any], network: dict[str, Any], tmp_path: Path
+) -> None:
+    request = make_request(ROWS, name, epochs=2, batch_size=30, network=network, **arguments)
+    whole = trained(request)
+    collector = Collector()
+    watched = [bits(epoch) for epoch in KernelTrainer().train(request, ROWS, VALIDATION, None, collector)]
+    assert watched == whole
+    steps = -(-len(ROWS) // 30)
+    assert [(one.epoch, one.step) for one in collector.taken] == [(e, s) for e in (0, 1) for s in range(1, steps)]
+    for taken in collector.taken[::5]:
+        checkpoint = through_a_file(taken, tmp_path / "checkpoint")
+        assert trained(request, checkpoint) == whole[taken.epoch :]
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])

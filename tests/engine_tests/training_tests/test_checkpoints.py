@@ -12,8 +12,9 @@ import pytest
 from engine.early_stopping import Patience
 from engine.journal import frame, unframe
 from engine.training import checkpoints
-from engine.training.checkpoints import KeptTraining, read_checkpoint, write_checkpoint
+from engine.training.checkpoints import read_checkpoint, write_checkpoint
 from engine.training.interface import Checkpoint
+from tests.fakes import kept
 
 ARRAYS: dict[str, Any] = {
     "weights": np.arange(6, dtype=np.float32).reshape(2, 3) / 7,
@@ -28,7 +29,7 @@ ARRAYS: dict[str, Any] = {
 def path(tmp_path: Path) -> Path:
     """A checkpoint of training "this one" after four epochs and 1.25 seconds."""
     patience = Patience(lowest=0.1 + 0.2, waited=2, stopped_at=3, score=0.75)
-    write_checkpoint(tmp_path / "checkpoint", KeptTraining(Checkpoint(4, dict(ARRAYS)), 1.25, patience), "this one")
+    write_checkpoint(tmp_path / "checkpoint", kept(Checkpoint(4, dict(ARRAYS)), 1.25, patience), "this one")
     return tmp_path / "checkpoint"
 
 
@@ -75,7 +76,7 @@ def test_is_nothing_when_any_byte_is_damaged_or_missing(path: Path) -> None:
         (b"[2,3]", b"[2147483648,3]"),
         (b"[2,3]", b"[3,3]"),
         (b'"epoch":4', b'"epoch":-4'),
-        (b'"type":"Checkpoint"', b'"type":"EpochEnded"'),
+        (b'"type":"Kept"', b'"type":"EpochEnded"'),
     ],
 )
 def test_is_nothing_when_somebody_made_it_up(path: Path, before: bytes, after: bytes) -> None:
@@ -96,15 +97,30 @@ def test_is_nothing_when_it_is_too_large(path: Path, monkeypatch: pytest.MonkeyP
     assert read_checkpoint(path, "this one") is None
 
 
-def test_a_write_that_fails_leaves_the_one_before(path: Path) -> None:
+def test_is_nothing_when_others_could_have_written_it(path: Path, tmp_path: Path) -> None:
+    path.chmod(0o620)
+    assert read_checkpoint(path, "this one") is None
+    path.chmod(0o600)
+    (tmp_path / "link").symlink_to(path)
+    assert read_checkpoint(tmp_path / "link", "this one") is None
+    assert read_checkpoint(path, "this one") is not None
+
+
+def test_a_write_that_fails_leaves_the_one_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = path.read_bytes()
-    with pytest.raises(OSError, match="missing"):
-        write_checkpoint(path.parent / "missing" / "checkpoint", KeptTraining(Checkpoint(5, {})), "this one")
     path.parent.chmod(0o500)
     try:
         if os.geteuid() != 0:
             with pytest.raises(PermissionError):
-                write_checkpoint(path, KeptTraining(Checkpoint(5, {})), "this one")
+                write_checkpoint(path, kept(Checkpoint(5, {})), "this one")
     finally:
         path.parent.chmod(0o700)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "ROOM", 1 << 60)
+        with pytest.raises(OSError, match="would be left on the disk"):
+            write_checkpoint(path, kept(Checkpoint(5, {})), "this one")
+        patch.setattr(checkpoints, "ROOM", 0)
+        patch.setattr(checkpoints, "LARGEST_FILE", 63)
+        with pytest.raises(OSError, match="more than the 63"):
+            write_checkpoint(path, kept(Checkpoint(5, dict(ARRAYS))), "this one")
     assert path.read_bytes() == before

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.catalogue import OPTIMIZERS
-from engine.training.checkpoints import KeptTraining, read_checkpoint, write_checkpoint
+from engine.training.checkpoints import read_checkpoint, write_checkpoint
+from tests.fakes import Collector, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,13 +62,44 @@ def test_every_optimizer_goes_on_as_if_it_had_never_halted(
     trainer = KerasTrainer()
     whole = trained(trainer)
     (epoch,) = trainer.train(request(epochs=1), training, validation)
-    write_checkpoint(tmp_path / "checkpoint", KeptTraining(epoch.checkpoint()), "a training")
+    write_checkpoint(tmp_path / "checkpoint", kept(epoch.checkpoint()), "a training")
     found = read_checkpoint(tmp_path / "checkpoint", "a training")
     assert found is not None
     # In a model that has done something else in between, and in one of another process.
     list(trainer.train(request(epochs=2, seed=5), training, None))
     assert trained(trainer, found.checkpoint) == whole[1:]
     assert trained(KerasTrainer(), found.checkpoint) == whole[1:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("optimizer", "arguments"), ARGUMENTS[:5], ids=str)
+def test_goes_on_from_any_step_as_if_it_had_never_halted(
+    make_rows: Callable[..., Rows],
+    make_request: Callable[..., TrainingRequest],
+    optimizer: str,
+    arguments: dict[str, float | bool | None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from engine.training import keras_trainer
+
+    training, validation = make_rows(70, 4), make_rows(33, 4, seed=1)
+    request = make_request(training, optimizer=optimizer, arguments=arguments, dropout=0.3, l2=0.001, epochs=3)
+    trainer = keras_trainer.KerasTrainer()
+    whole = [bits(epoch) for epoch in trainer.train(request, training, validation)]
+    monkeypatch.setattr(keras_trainer, "_FIRST_STRETCH", 1)
+    monkeypatch.setattr(keras_trainer, "_STRETCH_SECONDS", 0.0)
+    collector = Collector()
+    watched = [bits(epoch) for epoch in trainer.train(request, training, validation, None, collector)]
+    assert watched == whole
+    steps = -(-len(training) // request.batch_size)
+    assert len(collector.taken) == 3 * (steps - 1)
+    for taken in collector.taken[:: steps // 2]:
+        write_checkpoint(tmp_path / "checkpoint", kept(taken), "a training")
+        found = read_checkpoint(tmp_path / "checkpoint", "a training")
+        assert found is not None
+        rest = trainer.train(request, training, validation, found.checkpoint)
+        assert [bits(epoch) for epoch in rest] == whole[taken.epoch :]
 
 
 @pytest.mark.slow
