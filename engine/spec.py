@@ -64,8 +64,9 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def from_values(cls, values: Mapping[str, Any]) -> SearchSpec:
         """A spec from Python values. Raises SpecError with the place, the value and what is accepted."""
         spec = cls.recorded(values)
-        _check_workable(spec)
+        # Its size first: what is too large is not looked at one by one.
         check_size(spec.spaces, spec.choice, spec.stages, spec.splits, allow_large=spec.allow_large)
+        _check_workable(spec)
         return spec
 
     @classmethod

@@ -90,8 +90,6 @@ def remark_on(params: Mapping[str, Any], rates: PlannedRates) -> tuple[str, bool
     if not isinstance(params.get("learning_rate"), str):
         return "constant", False
     course = f"{_rate(first)} → {_rate(last)}"
-    if highest <= 0:
-        return "is zero from the first step: nothing is learned", True
     lowest = min(rates.rates)
     if highest - lowest <= _HARDLY * highest:
         steps = params.get("learning_rate__decay_steps") or params.get("learning_rate__first_decay_steps")

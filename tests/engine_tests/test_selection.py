@@ -220,7 +220,7 @@ def test_a_race_among_equals_is_taken_back_and_hides_none_that_may_be_best() -> 
 @pytest.fixture
 def search(surroundings: Path) -> Search:
     """A search of four combinations that is done."""
-    done = fake_search(surroundings, SPACE, name="a", folds=2, repeats=2)
+    done = fake_search(surroundings, SPACE, name="a", folds=2, repeats=2, seed=5)
     list(done.run())
     return done
 

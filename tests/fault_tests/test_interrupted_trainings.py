@@ -32,8 +32,9 @@ from tests.marks import first_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Long enough to be interrupted several times; what else there is to a training's state, the trainers' own tests have.
-EPOCHS = 900
+# Long enough to be interrupted several times, though a worker is ahead of its engine by all that its pipe holds; what
+# else there is to a training's state, the trainers' own tests have.
+EPOCHS = 2400
 SPACE: dict[str, Any] = {"epochs": [EPOCHS // 3, EPOCHS], "hidden_units": 8, "batch_size": 50, "optimizer": "sgd"}
 WORKERS = {"fake": FAKE_WORKER, "kernel": REAL_WORKER, "keras": REAL_WORKER}
 OPTIONS: dict[str, Any] = {

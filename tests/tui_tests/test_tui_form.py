@@ -50,7 +50,7 @@ SPECS: list[dict[str, Any]] = [
     },
     {"dataset": "imdb", "time_limit": 90.5, "space": {"optimizer": [{"name": "adam", "clipnorm": ["none", 1.0]}]}},
     {"dataset": "imdb", "early_stopping": {"patience": 3, "min_delta": 0.01, "stop": False}, "space": {}},
-    {"dataset": "imdb", "strategy": {"halving": 60, "over": "rows", "factor": 2.5}, "space": {"epochs": [5, 10]}},
+    {"dataset": "imdb", "strategy": {"halving": 60, "over": "rows", "factor": 2}, "space": {"batch_size": [64, 128]}},
     {"dataset": "imdb", "stage": [{"subsample": 0.2, "keep": 5}, {"subsample": 1.0}], "space": {"epochs": [5, 10]}},
     {"dataset": "reuters", "space": [{"epochs": [5], "optimizer": ["sgd"]}, {"epochs": [10], "optimizer": ["adam"]}]},
 ]

@@ -136,7 +136,6 @@ def remarks(rates: str, **fields: str) -> list[tuple[str, bool]]:
         ("ExponentialDecay(initial_learning_rate=0.1, decay_steps=10, decay_rate=0.1)", "reaches zero", True),
         ("PolynomialDecay(initial_learning_rate=0.1, decay_epochs=2)", "unchanged from epoch 2", False),
         ("CosineDecay(initial_learning_rate=0.1, decay_epochs=all)", "0.1 →", False),
-        ("CosineDecay(initial_learning_rate=0.0, decay_epochs=all)", "zero from the first step", True),
         ("PiecewiseConstantDecay(boundary_epochs=[3, 6], values=[0.1, 0.01, 0.001])", "0.1 → 0.001", False),
         ("CosineDecayRestarts(initial_learning_rate=0.1, first_decay_epochs=2)", "0.1 →", False),
     ],
