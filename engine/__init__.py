@@ -9,18 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.search import Search
-    from engine.session import list_sessions, open_session
-    from engine.spec import SearchSpec
+    from engine.search.search import Search
+    from engine.session.session import list_sessions, open_session
+    from engine.spec.spec import SearchSpec
 
 __all__ = ["Search", "SearchSpec", "list_sessions", "open_session"]
 __version__ = "0.2.0"
 
 _HOMES = {
-    "Search": "engine.search",
-    "SearchSpec": "engine.spec",
-    "list_sessions": "engine.session",
-    "open_session": "engine.session",
+    "Search": "engine.search.search",
+    "SearchSpec": "engine.spec.spec",
+    "list_sessions": "engine.session.session",
+    "open_session": "engine.session.session",
 }
 
 

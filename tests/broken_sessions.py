@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from engine import events
-from engine.journal import Curve, JournalWriter, frame
-from engine.liveness import this_process
-from engine.record_limits import LARGEST_RECORD, LARGEST_SEGMENT, MOST_DAMAGES, MOST_SEGMENTS
-from engine.session import FORMAT, DataRecord, SearchRecord, Session
+from engine.session import events
+from engine.session.liveness import this_process
+from engine.session.record_limits import LARGEST_RECORD, LARGEST_SEGMENT, MOST_DAMAGES, MOST_SEGMENTS
+from engine.session.segments import Curve, JournalWriter, frame
+from engine.session.session import FORMAT, DataRecord, SearchRecord, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-import engine.search
+import engine.search.search
 from tests.fakes import FAKE_WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class FakeSearch(engine.search.Search):
+class FakeSearch(engine.search.search.Search):
     """A search that trains in fake workers unless it is told otherwise."""
 
     def __init__(self, *arguments: Any, worker_command: Sequence[str] = FAKE_WORKER, **options: Any) -> None:
@@ -21,9 +21,9 @@ class FakeSearch(engine.search.Search):
 
 def main() -> int:
     """Run one command."""
-    from engine.cli import main as command
+    from engine.cli.main import main as command
 
-    engine.search.Search = FakeSearch  # type: ignore[misc]
+    engine.search.search.Search = FakeSearch  # type: ignore[misc]
     return command(sys.argv[1:])
 
 

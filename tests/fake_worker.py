@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Be a worker, as `python -P -m engine.worker` is."""
-    from engine import worker
+    """Be a worker, as `python -P -m engine.workers.worker` is."""
     from engine.training import keeping
+    from engine.workers import worker
 
     place = Path(__file__).with_name("fakes.py")
     spec = importlib.util.spec_from_file_location("fakes", place)

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.early_stopping import Patience
-from engine.training.checkpoints import CURVE_COLUMNS, KeptTraining
+from engine.spec.early_stopping import Patience
+from engine.training.checkpoint_file import CURVE_COLUMNS, KeptTraining
 from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.rows import Rows
-    from engine.search import Search
+    from engine.data.rows import Rows
+    from engine.search.search import Search
     from engine.training.interface import Keeper
 
 FAULT_VARIABLE = "FOLDWATCH_TEST_FAULT"
@@ -203,7 +203,7 @@ def _probabilities(generator: np.random.Generator, validation: Rows, epoch: int)
 
 def fake_search(sessions: Path, space: dict[str, Any] | list[dict[str, Any]], **options: Any) -> Search:
     """A search of the sample in fake workers."""
-    from engine.search import Search
+    from engine.search.search import Search
 
     values = {**SMALL, "workers": 2, "worker_command": FAKE_WORKER, **options}
     return Search(sessions=sessions, space=space, **values)

@@ -14,10 +14,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-import engine.cli
-from engine.cli import Version
-from engine.errors import UsageError
-from engine.options import (
+import engine.cli.main
+from engine.cli.main import Version
+from engine.cli.options import (
     AsJson,
     DataDir,
     DeadlineText,
@@ -30,7 +29,8 @@ from engine.options import (
     Sessions,
     Workers,
 )
-from engine.standard_streams import is_dumb_terminal
+from engine.errors import UsageError
+from engine.system.standard_streams import is_dumb_terminal
 
 _NO_TERMINAL = (
     "the app needs a terminal on stdin, stdout and stderr (it draws on the last); "
@@ -87,7 +87,7 @@ app = typer.Typer(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the result is the exit code."""
-    return engine.cli.run_command_line(app, arguments)
+    return engine.cli.main.run_command_line(app, arguments)
 
 
 @app.callback()
@@ -151,7 +151,7 @@ def attach(
 
 # The engine's demo, which cannot open the app, is replaced by the one below.
 app.registered_commands += [
-    command for command in engine.cli.app.registered_commands if command.callback is not engine.cli.demo
+    command for command in engine.cli.main.app.registered_commands if command.callback is not engine.cli.main.demo
 ]
 
 
@@ -167,7 +167,7 @@ def demo(
 ) -> int:
     """Search the built-in synthetic sample, save the best model and score it on the test set."""
     if headless:
-        return engine.cli.demo(headless=True, workers=workers, sessions=sessions, group_readable=group_readable)
+        return engine.cli.main.demo(headless=True, workers=workers, sessions=sessions, group_readable=group_readable)
     return _open(None, sessions, None, low_bandwidth=low_bandwidth, theme=theme, is_demo=True)
 
 
@@ -200,7 +200,7 @@ def _open(
     if low_bandwidth:
         # Names of colours are most of what goes over the line, and those of 256 are half as long.
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
-    from tui.start import run_app
+    from tui.terminal.start import run_app
 
     return run_app(
         identifier,
@@ -214,7 +214,7 @@ def _open(
 
 
 def _newest(sessions: Path | None) -> str:
-    from engine.session import list_sessions, sessions_folder
+    from engine.session.session import list_sessions, sessions_folder
 
     folder = sessions_folder(sessions)
     found = [summary for summary in list_sessions(folder) if not summary.problem]

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import SystemCommand
 from textual.binding import Binding
 
-from engine.characters import encoding_of
-from engine.session import open_session, sessions_folder
-from tui.farewell import Whereabouts
-from tui.garbage import collect_closed
-from tui.leaving import Leaving
-from tui.ordered_keys import OrderedKeysApp
-from tui.plain_screen import PlainCells
-from tui.terminal_title import TerminalTitle
-from tui.themes import DEFAULTS, SHORT_NAMES, THEMES
+from engine.formatting.characters import encoding_of
+from engine.session.session import open_session, sessions_folder
+from tui.parts.garbage import collect_closed
+from tui.terminal.farewell import Whereabouts
+from tui.terminal.leaving import Leaving
+from tui.terminal.ordered_keys import OrderedKeysApp
+from tui.terminal.plain_screen import PlainCells
+from tui.terminal.terminal_title import TerminalTitle
+from tui.terminal.themes import DEFAULTS, SHORT_NAMES, THEMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.screen import Screen
 
-    from tui.follow import WatchedSession
-    from tui.row_order import Arrangement
+    from tui.live.follow import WatchedSession
+    from tui.results.row_order import Arrangement
 
 _COLLECT_SECONDS = 0.5  # after a view was closed: what is below it is drawn by then
 
@@ -97,7 +97,7 @@ class FoldwatchApp(OrderedKeysApp):
         if self._demo:
             self.start_demo()
         elif self._session is None:
-            from tui.screens.home import HomeScreen
+            from tui.home.screen import HomeScreen
 
             self.push_screen(HomeScreen())
         else:
@@ -118,7 +118,7 @@ class FoldwatchApp(OrderedKeysApp):
 
     def open_live(self, session: WatchedSession | str) -> None:
         """Watch a session, by name or as an object. Raises FoldwatchError if it cannot be opened."""
-        from tui.screens.live import LiveScreen
+        from tui.live.screen import LiveScreen
 
         watched = open_session(session, self.sessions) if isinstance(session, str) else session
         self.push_screen(
@@ -137,16 +137,16 @@ class FoldwatchApp(OrderedKeysApp):
 
     def start_demo(self) -> None:
         """Run the built-in sample search and watch it."""
-        from engine.session import new_identifier
-        from tui.screens.starting import StartingScreen
+        from engine.session.session import new_identifier
+        from tui.home.starting import StartingScreen
 
         # The engine picks its demo's name by the same rule.
         self.push_screen(StartingScreen(["demo", "--headless"], new_identifier(self.sessions, "demo")))
 
     def action_keys(self) -> None:
         """Keys by purpose; a screen may have its own in `KEYS`."""
-        from tui.keys import LIVE
-        from tui.screens.keys import KeysScreen
+        from tui.parts.keys import LIVE
+        from tui.parts.keys_screen import KeysScreen
 
         if not isinstance(self.screen, KeysScreen):
             self.push_screen(KeysScreen(getattr(self.screen, "KEYS", LIVE)))

@@ -11,8 +11,8 @@ import asyncio
 import sys
 from typing import TYPE_CHECKING
 
-from engine.printing import flush, print_text, say
-from tui.loopback import is_loopback
+from engine.cli.printing import flush, print_text, say
+from tui.browser.loopback import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     try:
-        from tui.web_server import WebServer
+        from tui.browser.web_server import WebServer
     except ModuleNotFoundError as error:
         if error.name not in ("textual_serve", "aiohttp"):
             raise

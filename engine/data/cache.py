@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from engine.array_files import map_array
 from engine.data.dataset import Dataset
+from engine.data.rows import Rows
 from engine.errors import TOO_MANY_OPEN, DataError, InputOutputError, cannot_work
-from engine.regular_files import open_mine, read_within
-from engine.rows import Rows
-from engine.whole_files import remove_leftovers, temporary_folder, write_whole
+from engine.system.array_files import map_array
+from engine.system.regular_files import open_mine, read_within
+from engine.system.whole_files import remove_leftovers, temporary_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable

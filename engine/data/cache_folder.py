@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 
 from engine.errors import CannotCreateError
-from engine.regular_files import is_my_folder
-from engine.whole_files import remove_leftovers, temporary_path
+from engine.system.regular_files import is_my_folder
+from engine.system.whole_files import remove_leftovers, temporary_path
 
 CACHE_VARIABLE = "FOLDWATCH_CACHE"
 

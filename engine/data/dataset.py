@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import DataError, UsageError
-from engine.regular_files import is_regular
+from engine.system.regular_files import is_regular
 
 DATA_VARIABLE = "FOLDWATCH_DATA"
 # 0 is padding, 1 the start of a row, 2 a word outside the vocabulary; words follow.

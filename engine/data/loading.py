@@ -9,9 +9,9 @@ import numpy as np
 from engine.data import cache
 from engine.data.cache_folder import preferred_folder, private_folder
 from engine.data.facts import LEAST_NUM_WORDS, MOST_NUM_WORDS, DatasetFacts, dataset_facts, whereabouts
-from engine.data.keras_sequences import LabelledSequences, imdb_split, reuters_split
-from engine.data.multi_hot import rows_from_ragged
-from engine.data.safe_npz import SourceFile, read_npz, read_source
+from engine.data.features.multi_hot import rows_from_ragged
+from engine.data.sources.keras_sequences import LabelledSequences, imdb_split, reuters_split
+from engine.data.sources.npz import SourceFile, read_npz, read_source
 from engine.errors import DataError, SpecError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.data.dataset import Dataset
-    from engine.data.ragged import Ragged
-    from engine.rows import Rows
+    from engine.data.rows import Rows
+    from engine.data.sources.ragged import Ragged
 
 
 def load(
@@ -108,7 +108,7 @@ def _source(
                 f"{place.path} is not Keras' own file (its hash differs), so it is not used; "
                 f"to use it all the same, pass --data-dir {place.path.parent}"
             )
-    from engine.data.download import download
+    from engine.data.sources.download import download
 
     return read_source(download(facts, root / "downloads", say))
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.data.keras_sequences import LabelledSequences, encode
-from engine.data.ragged import Ragged
+from engine.data.sources.keras_sequences import LabelledSequences, encode
+from engine.data.sources.ragged import Ragged
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from engine.data.facts import chosen_data_folder, keras_folder
-from engine.data.keras_sequences import INDEX_FROM
+from engine.data.sources.keras_sequences import INDEX_FROM
 from engine.errors import DataError
-from engine.regular_files import is_regular, read_regular
+from engine.system.regular_files import is_regular, read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.early_stopping import Patience
-from engine.training.checkpoints import CURVE_COLUMNS, KeptTraining, read_checkpoint, write_checkpoint
+from engine.spec.early_stopping import Patience
+from engine.training.checkpoint_file import CURVE_COLUMNS, KeptTraining, read_checkpoint, write_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import NetworkDescription
 
 _WEIGHTS, _BATCHES, _DROPOUT = range(3)

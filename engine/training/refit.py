@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.errors import TrainingRefusedError
-from engine.model_place import check_model_place
+from engine.system.whole_files import as_json, write_whole
+from engine.training.model_path import check_model_place
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
-from engine.whole_files import as_json, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,8 +54,8 @@ def refit(
     and what the keeper raises.
     """
     # Importing Keras takes seconds; what cannot be saved is refused before.
-    from engine.training.keras_batches import predict
-    from engine.training.saving import save_model
+    from engine.training.keras.batches import predict
+    from engine.training.keras.saving import save_model
     from engine.training.scoring import scores
 
     check_model_place(path)

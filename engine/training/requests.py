@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.settings import settings_of
+from engine.spec.resolved import settings_of
 from engine.training.interface import NetworkDescription, TrainingRequest
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.catalogue import SCORERS
+from engine.spec.catalogue import SCORERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,21 +17,21 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import events
-from engine.search import Search
-from engine.space import draw
-from engine.spec import SearchSpec
-from engine.state import SearchState
-from engine.strategies.bayes import Bayes
-from engine.strategies.optuna_study import Questions
-from engine.trends.intervals import mean_interval
+from engine.analysis.trends.intervals import mean_interval
+from engine.search.search import Search
+from engine.search.strategies.bayes import Bayes
+from engine.search.strategies.optuna_study import Questions
+from engine.session import events
+from engine.session.state import SearchState
+from engine.spec.combinations import draw
+from engine.spec.spec import SearchSpec
 from tests.benchmarks.measuring import report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.space import Params
-    from engine.strategies.optuna_study import Told
+    from engine.search.strategies.optuna_study import Told
+    from engine.spec.combinations import Params
 
 FOLDS = 3
 # Two hidden layers trained by Adam for six epochs: what decides is continuous, but for the units.

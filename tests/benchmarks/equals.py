@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.search import Search
+from engine.search.search import Search
 from tests.benchmarks.measuring import at_hand, report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.state import SearchState
+    from engine.session.state import SearchState
 
 STRATEGIES: dict[str, Any] = {"grid": "grid", "racing": "racing", "halving": {"halving": "grid"}}
 

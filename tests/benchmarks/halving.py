@@ -14,11 +14,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.search import Search
+from engine.search.search import Search
 from tests.benchmarks.measuring import report
 
 if TYPE_CHECKING:
-    from engine.state import SearchState
+    from engine.session.state import SearchState
 
 COMBINATIONS, EPOCHS = 60, 40
 SPACE: dict[str, Any] = {

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import events
-from engine.journal import Curve
-from engine.recorder import Recorder
-from engine.session import DataRecord, SearchRecord, Session, open_session
-from engine.state import FitStatus, SearchState
+from engine.search.recorder import Recorder
+from engine.session import events
+from engine.session.segments import Curve
+from engine.session.session import DataRecord, SearchRecord, Session, open_session
+from engine.session.state import FitStatus, SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from engine.spec import SearchSpec
+from engine.spec.spec import SearchSpec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

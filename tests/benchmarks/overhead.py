@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.events import SearchFinished, TrainingStarted
-from engine.search import Search
+from engine.search.search import Search
+from engine.session.events import SearchFinished, TrainingStarted
 from engine.training.interface import Checkpoint, Epoch
-from engine.worker import main as work
+from engine.workers.worker import main as work
 from tests.benchmarks.measuring import median_of, report
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import Keeper, TrainingRequest
 
 

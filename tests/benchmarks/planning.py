@@ -19,20 +19,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import events
-from engine.plan import make_plan
-from engine.space import combinations_of
-from engine.spec import SearchSpec
-from engine.state import SearchState
+from engine.plan.plan import make_plan
+from engine.session import events
+from engine.session.state import SearchState
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 from tests.benchmarks.measuring import report
 from tests.tui_tests.small_sessions import make_session
-from tui.results_model import ResultsModel
-from tui.row_filter import compile_filter
+from tui.results.model import ResultsModel
+from tui.results.row_filter import compile_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.session import Session
+    from engine.session.session import Session
 
 SIZES = (1_000, 10_000, 100_000)
 _SPLITS = 3

@@ -21,15 +21,15 @@ import numpy as np
 from scipy import stats
 
 from engine import list_sessions
-from engine.plan import Plan
-from engine.search import Search
+from engine.plan.plan import Plan
+from engine.search.search import Search
 from tests.benchmarks.grids import SPACES
 from tests.benchmarks.measuring import at_hand, report
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.state import SearchState
+    from engine.session.state import SearchState
 
 FOLDS = 10
 LEVEL = 0.05

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engine.analysis.forecast.remaining import remaining_seconds
 from engine.errors import SpecError
-from engine.events import FitScored
-from engine.plan import Plan, make_plan
-from engine.remaining import remaining_seconds
-from engine.search import Search
-from engine.session import Session, list_names, open_session
-from engine.space import combinations_of
-from engine.spec import SearchSpec
-from engine.state import SearchState
+from engine.plan.plan import Plan, make_plan
+from engine.search.search import Search
+from engine.session.events import FitScored
+from engine.session.session import Session, list_names, open_session
+from engine.session.state import SearchState
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 from tests.benchmarks.measuring import at_hand, median_of, report
 
 _KERAS_EVERY = 15

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.events import FitScored, TrainingStarted
-from engine.session import list_names, open_session
+from engine.session.events import FitScored, TrainingStarted
+from engine.session.session import list_names, open_session
 from tests.benchmarks.measuring import at_hand, foldwatch, measure, median_of, report
 
 if TYPE_CHECKING:
-    from engine.events import AnyEvent
+    from engine.session.events import AnyEvent
 
 OPTIMIZERS: dict[str, Any] = {
     "rmsprop": "rmsprop",

@@ -25,16 +25,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine import data
-from engine.pool import ONE_THREAD
-from engine.preparing import prepare
-from engine.selection.resampling import resample
-from engine.selection.row_scores import RowScores
-from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.analysis.selection.resampling import resample
+from engine.analysis.selection.row_scores import RowScores
+from engine.plan.prepared import prepare
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 from engine.training.kernel import KernelTrainer
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
 from engine.training.scoring import predicted_classes, scores
+from engine.workers.process_pool import ONE_THREAD
 from tests.benchmarks.measuring import at_hand, report
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.preparing import Prepared
-    from engine.rows import Rows
+    from engine.data.rows import Rows
+    from engine.plan.prepared import Prepared
     from engine.training.interface import Epoch
 
 METRIC = "accuracy"

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.axes import parse_space
 from engine.errors import SpecError
-from engine.events import CombinationsAdded, RoundDecided
-from engine.search import Search
-from engine.space import draw
-from engine.spec import SearchSpec
-from engine.strategies.bayes import check_optuna
+from engine.search.search import Search
+from engine.search.strategies.bayes import check_optuna
+from engine.session.events import CombinationsAdded, RoundDecided
+from engine.spec.combinations import draw
+from engine.spec.space import parse_space
+from engine.spec.spec import SearchSpec
 from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.strategies.dimensions import Dimensions
+    from engine.search.strategies.dimensions import Dimensions
 
 optuna = pytest.importorskip("optuna")
 
@@ -38,7 +38,7 @@ STRATEGY = {"bayes": 12, "first": 4, "lag": 3}
 
 
 def _dimensions(*spaces: dict[str, Any]) -> Dimensions:
-    from engine.strategies.dimensions import Dimensions
+    from engine.search.strategies.dimensions import Dimensions
 
     return Dimensions([parse_space(space, "space") for space in spaces])
 
@@ -219,7 +219,7 @@ def sampler(request: pytest.FixtureRequest) -> str:
 
 def _best_of_asked(seed: int, sampler: str) -> float:
     """The best of 40 questions about a hill in learning rate and dropout, by what was answered to those before."""
-    from engine.strategies.optuna_study import Questions, Told
+    from engine.search.strategies.optuna_study import Questions, Told
 
     space = {"learning_rate": {"low": 1e-4, "high": 1.0, "log": True}, "dropout": {"low": 0.0, "high": 0.9}}
     axes = [parse_space(space, "space")]
@@ -243,7 +243,7 @@ def test_asking_finds_more_than_drawing(sampler: str) -> None:
 
 @pytest.mark.slow
 def test_a_study_that_grew_answers_as_one_made_anew(sampler: str) -> None:
-    from engine.strategies.optuna_study import Answer, Questions, Told
+    from engine.search.strategies.optuna_study import Answer, Questions, Told
 
     axes = [parse_space(SPACE, "space")]
     drawn = draw(axes, 30, 0)
@@ -261,7 +261,7 @@ def test_a_study_that_grew_answers_as_one_made_anew(sampler: str) -> None:
 
 
 def test_optuna_says_nothing_and_is_left_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
-    from engine.strategies.optuna_study import Questions, Told
+    from engine.search.strategies.optuna_study import Questions, Told
 
     spaces = [parse_space(SPACE, "space")]
     before = optuna.logging.get_verbosity()
@@ -274,7 +274,7 @@ def test_optuna_says_nothing_and_is_left_as_it_was(capfd: pytest.CaptureFixture[
 def test_without_what_it_needs_nothing_starts(
     surroundings: Path, monkeypatch: pytest.MonkeyPatch, missing: str, sampler: str, extra: str
 ) -> None:
-    monkeypatch.setattr("engine.strategies.bayes.find_spec", lambda name: None if name == missing else name)
+    monkeypatch.setattr("engine.search.strategies.bayes.find_spec", lambda name: None if name == missing else name)
     search = fake_search(surroundings, SPACE, strategy={**STRATEGY, "sampler": sampler})
     with pytest.raises(SpecError, match=rf'strategy\.bayes: .*needs {missing}: pip install "foldwatch\[{extra}\]"'):
         search.start()

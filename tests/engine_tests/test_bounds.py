@@ -9,19 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine import axes, bounds, control, steering
-from engine.bounds import DEEPEST, check_toml, check_value
-from engine.cli import main
-from engine.deadline import Deadline
+from engine.analysis.forecast.deadline import Deadline
+from engine.cli.main import main
 from engine.errors import SpecError, UsageError
-from engine.plan import make_plan
-from engine.search import Search
-from engine.search_size import search_size
-from engine.space import combinations_of
-from engine.spec import SearchSpec
-from engine.state import SearchState
-from engine.steering import step_of
-from engine.strategies import strategy_of
+from engine.plan.plan import make_plan
+from engine.search import changes as steering
+from engine.search.changes import step_of
+from engine.search.search import Search
+from engine.search.strategies import strategy_of
+from engine.session import requests
+from engine.session.state import SearchState
+from engine.spec import bounds
+from engine.spec import space as axes
+from engine.spec.bounds import DEEPEST, check_toml, check_value
+from engine.spec.combinations import combinations_of
+from engine.spec.search_size import search_size
+from engine.spec.spec import SearchSpec
 
 SPACE: dict[str, Any] = {"hidden_units": [8, 16, 24], "batch_size": [32, 64], "l2": [0.0, 1e-4]}
 HUNDRED = list(range(1, 101))
@@ -171,11 +174,11 @@ def test_what_somebody_adds_is_counted_with_what_is_there(monkeypatch: pytest.Mo
     plan = make_plan(spec, combinations_of(spec))
     state = _state_of(plan, spec)
     monkeypatch.setattr(bounds, "MOST_COMBINATIONS", 13)
-    add = control.AddValues(values={"batch_size": [128]})
+    add = requests.AddValues(values={"batch_size": [128]})
     with pytest.raises(SpecError, match=r"18 combinations"):
         step_of(add, spec, state)
-    assert len(step_of(control.AddValues(values=add.values, allow_large=True), spec, state).added) == 6
-    clone = control.Clone(combination=0, changes={"batch_size": 128})
+    assert len(step_of(requests.AddValues(values=add.values, allow_large=True), spec, state).added) == 6
+    clone = requests.Clone(combination=0, changes={"batch_size": 128})
     assert len(step_of(clone, spec, state).added) == 1
     monkeypatch.setattr(bounds, "MOST_COMBINATIONS", 12)
     with pytest.raises(SpecError, match=r"13 combinations"):
@@ -184,14 +187,14 @@ def test_what_somebody_adds_is_counted_with_what_is_there(monkeypatch: pytest.Mo
     monkeypatch.setattr(steering, "grid", None)  # none of so many is made
     with pytest.raises(SpecError, match=r"50,\d\d\d,\d\d\d"):
         step_of(
-            control.AddValues(values={"epochs": list(range(1, 2001)), "dropout": [i / 3000 for i in range(2100)]}),
+            requests.AddValues(values={"epochs": list(range(1, 2001)), "dropout": [i / 3000 for i in range(2100)]}),
             spec,
             state,
         )
 
 
 def _state_of(plan: Any, spec: SearchSpec) -> SearchState:
-    from engine.events import CombinationsAdded, SearchStarted
+    from engine.session.events import CombinationsAdded, SearchStarted
 
     state = SearchState()
     state.apply(
@@ -330,7 +333,7 @@ def test_a_request_has_its_bounds(content: bytes, tmp_path: Path) -> None:
     folder = tmp_path / "control"
     folder.mkdir()
     (folder / "1.json").write_bytes(content)
-    taken, refused = control.take_requests(tmp_path)
+    taken, refused = requests.take_requests(tmp_path)
     assert not taken
     assert len(refused) == 1
     assert "\n" not in refused[0]
@@ -340,5 +343,5 @@ def test_a_request_has_its_bounds(content: bytes, tmp_path: Path) -> None:
 def test_a_request_that_an_engine_would_not_read_is_refused_where_it_is_made(tmp_path: Path) -> None:
     (tmp_path / "control").mkdir()
     with pytest.raises(UsageError, match="at most 65,536 bytes"):
-        control.write_request(tmp_path, control.AddValues(values={"epochs": list(range(20_000))}))
+        requests.write_request(tmp_path, requests.AddValues(values={"epochs": list(range(20_000))}))
     assert not list((tmp_path / "control").iterdir())

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine import events
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import SessionUnreadableError
-from engine.session import list_sessions, open_session
+from engine.session import events
+from engine.session.session import list_sessions, open_session
 from tests.broken_sessions import DAMAGED, HARMLESS, UNREADABLE, made, sound_session
 
 if TYPE_CHECKING:

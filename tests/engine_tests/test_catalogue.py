@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.catalogue import ACTIVATIONS, OPTIMIZERS, SCORERS, Number, Units, Word
+from engine.spec.catalogue import ACTIVATIONS, OPTIMIZERS, SCORERS, Number, Units, Word
 
-# Options of Keras that a search must not have; `engine.catalogue` says why.
+# Options of Keras that a search must not have; `engine.spec.catalogue` says why.
 LEFT_OUT = {
     *("self", "name", "kwargs", "use_ema", "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor"),
     *("gradient_accumulation_steps", "learning_rate"),

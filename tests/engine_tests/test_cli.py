@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from engine.cli import main
-from engine.console import Console, progress_line
-from engine.events import SearchFinished, SearchStarted, from_json
-from engine.liveness import Liveness
-from engine.session import open_session
-from engine.spec import SearchSpec
+from engine.cli.console import Console, progress_line
+from engine.cli.main import main
+from engine.session.events import SearchFinished, SearchStarted, from_json
+from engine.session.liveness import Liveness
+from engine.session.session import open_session
+from engine.spec.spec import SearchSpec
 from tests.fake_command import FakeSearch
 from tests.fakes import Fault, fake_search, told
 from tests.tui_tests.scripted_search import Script
@@ -43,7 +43,7 @@ learning_rate = { schedule = "ExponentialDecay", initial_learning_rate = 0.1, de
 @pytest.fixture
 def spec(surroundings: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A spec in the current folder, whose searches train in fake workers and are recorded in `surroundings`."""
-    monkeypatch.setattr("engine.search.Search", FakeSearch)
+    monkeypatch.setattr("engine.search.search.Search", FakeSearch)
     monkeypatch.setenv("FOLDWATCH_SESSIONS", str(surroundings))
     path = Path("spec.toml")
     path.write_text(SPEC)
@@ -340,7 +340,9 @@ def test_no_file_of_the_users_is_replaced_unasked(searched: str, capsys: pytest.
 def test_what_is_finished_or_unknown_is_not_skipped(
     searched: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.session.liveness", lambda folder, opened: Liveness(alive=True, owner="somebody"))
+    monkeypatch.setattr(
+        "engine.session.session.liveness", lambda folder, opened: Liveness(alive=True, owner="somebody")
+    )
     for number, said in (("99", "accepted: 0 to 8"), ("0", "combination 0 is complete; there is nothing to skip")):
         _, err = _told(capsys, "skip", searched, "--combination", number, code=2)
         assert said in err

@@ -11,17 +11,17 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from engine import data
-from engine.cli import main
-from engine.confusion import WORDS
+from engine.analysis.confusion import WORDS
+from engine.cli.main import main
 from engine.data.loading import training_sequences
 from engine.errors import NoBestError, NotAvailableError, UsageError
-from engine.journal import predictions_path
+from engine.session.segments import predictions_path
 from tests.fakes import SMALL, fake_search
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.search import Search
+    from engine.search.search import Search
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from engine import control
-from engine.control import Pause, Retry, Save, Skip, Stop, take_requests, write_request
 from engine.errors import InputOutputError
+from engine.session import requests as control
+from engine.session.requests import Pause, Retry, Save, Skip, Stop, take_requests, write_request
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from engine import events
-from engine.agenda import Agenda
-from engine.control import SetDeadline
-from engine.deadline import Deadline, DeadlineWatch, forecast_of_plan, request_of
+from engine.analysis.forecast.deadline import Deadline, DeadlineWatch, forecast_of_plan, request_of
 from engine.errors import UsageError
-from engine.narration import describe
-from engine.plan import make_plan
-from engine.search import Search
-from engine.session import open_session
-from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.plan.plan import make_plan
+from engine.search.queue import Agenda
+from engine.search.search import Search
+from engine.session import events
+from engine.session.narration import describe
+from engine.session.requests import SetDeadline
+from engine.session.session import open_session
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 from tests.engine_tests.test_remaining import NOON, begin, end, planned_cost, started
 from tests.fakes import FAKE_WORKER, FAULT_VARIABLE, Clock, Fault, fake_search, told
 

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine import machine
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import UsageError
-from engine.machine import Gpu, gpus, parse_devices
-from engine.plan import make_plan
-from engine.space import combinations_of
-from engine.spec import SearchSpec
-from engine.staffing import devices
+from engine.plan.plan import make_plan
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
+from engine.system import machine
+from engine.system.machine import Gpu, gpus, parse_devices
+from engine.workers.start import devices
 from tests.fake_command import FakeSearch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.plan import Plan
+    from engine.plan.plan import Plan
 
 CARDS = [Gpu(index, f"card {index}", 8 << 30) for index in (0, 2)]
 VALUES: dict[str, Any] = {"dataset": "sample", "num_words": 1000, "subsample": 300, "space": {"epochs": [1, 2]}}

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.cli import main
-from engine.early_stopping import EarlyStopping, Patience
-from engine.events import EpochEnded, FitScored, TrainingStarted
-from engine.journal import Curve
-from engine.model_record import model_record, refit_epochs
-from engine.search import Search
+from engine.cli.main import main
+from engine.search.model_description import model_record, refit_epochs
+from engine.search.search import Search
+from engine.session.events import EpochEnded, FitScored, TrainingStarted
+from engine.session.segments import Curve
+from engine.spec.early_stopping import EarlyStopping, Patience
 from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
 
 EPOCHS = [2, 4, 7, 12]
@@ -199,7 +199,7 @@ def test_a_refit_lasts_as_long_as_the_folds_did(surroundings: Path) -> None:
 @pytest.mark.keras
 def test_a_model_is_refitted_for_those_epochs_and_no_longer(surroundings: Path, tmp_path: Path) -> None:
     from engine import data
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
     from engine.training.refit import refit
     from tests.fakes import SMALL
 

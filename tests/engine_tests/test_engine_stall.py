@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine import events
-from engine.stall import FIRST_PATIENCE_SECONDS, PATIENCE_SECONDS, StallWatch
-from engine.state import SearchState
+from engine.analysis.forecast.stall import FIRST_PATIENCE_SECONDS, PATIENCE_SECONDS, StallWatch
+from engine.session import events
+from engine.session.state import SearchState
 
 
 def running(*paces: float) -> SearchState:

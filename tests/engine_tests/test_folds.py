@@ -16,9 +16,9 @@ import pytest
 from engine import data
 from engine.data import open_cached
 from engine.errors import SpecError
-from engine.folds import _KEPT, assign_folds, fold_rows, folds_of, partition_seed
-from engine.spec import SearchSpec
-from engine.whole_files import temporary_path
+from engine.plan.folds import _KEPT, assign_folds, fold_rows, folds_of, partition_seed
+from engine.spec.spec import SearchSpec
+from engine.system.whole_files import temporary_path
 from tests.fakes import SMALL
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def test_what_was_worked_out_is_read(dataset: Dataset, monkeypatch: pytest.Monke
     first = folds_of(spec, dataset)
     assert first.tolist() == assign_folds(spec, np.asarray(dataset.training.labels)).tolist()
     assert len(files(dataset)) == 1
-    monkeypatch.setattr("engine.folds.assign_folds", None)
+    monkeypatch.setattr("engine.plan.folds.assign_folds", None)
     assert folds_of(spec, dataset).tolist() == first.tolist()
 
 
@@ -71,7 +71,7 @@ def test_without_scikit_learn_the_second_time(dataset: Dataset) -> None:
 import sys
 from pathlib import Path
 from engine.data import open_cached
-from engine.folds import folds_of
+from engine.plan.folds import folds_of
 from tests.engine_tests.test_folds import spec_of
 folds_of(spec_of(), open_cached(Path({str(dataset.folder)!r})))
 print("sklearn" in sys.modules)

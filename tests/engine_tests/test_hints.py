@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from engine.catalogue import Number
+from engine.analysis.forecast.remaining import in_words
 from engine.errors import SpecError
-from engine.narration import times
-from engine.remaining import in_words
-from engine.spec import SearchSpec
+from engine.session.narration import times
+from engine.spec.catalogue import Number
+from engine.spec.spec import SearchSpec
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,9 @@ learning_rate = [0.001, { schedule = "CosineDecay", initial_learning_rate = 0.1,
 """
 PLANNED = """
 from pathlib import Path
-from engine.plan import make_plan
-from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.plan.plan import make_plan
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 spec = SearchSpec.read(Path("spec.toml"))
 assert make_plan(spec, combinations_of(spec)).fits == 108
 """
@@ -42,7 +42,7 @@ def _imported(code: str, folder: Path) -> set[str]:
 
 
 def _command(*arguments: str) -> str:
-    return f"from engine.cli import main\nassert main({list(arguments)!r}) == 0"
+    return f"from engine.cli.main import main\nassert main({list(arguments)!r}) == 0"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def _command(*arguments: str) -> str:
         PLANNED,
         _command("plan", "spec.toml"),
         _command("list", "--sessions", "nowhere"),
-        "from engine.events import from_json; from engine.state import SearchState",
+        "from engine.session.events import from_json; from engine.session.state import SearchState",
     ],
     ids=["import", "names", "plan a spec", "command plan", "command list", "follow"],
 )
@@ -76,7 +76,7 @@ def test_a_list_of_real_sessions_imports_nothing_heavy(surroundings: Path, tmp_p
 def test_only_a_search_that_asks_optuna_imports_it(tmp_path: Path) -> None:
     pytest.importorskip("optuna")
     planned = _command("plan", "spec.toml", "--set", "strategy={ bayes = 20 }")
-    assert "optuna" not in _imported(f"{planned}\nimport tui.app, tui.meaning", tmp_path)
+    assert "optuna" not in _imported(f"{planned}\nimport tui.app, tui.new_search.spec_summary", tmp_path)
 
 
 @pytest.mark.slow

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from engine import events, journal
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError
-from engine.events import EpochEnded, FitScored, WorkerStarted
-from engine.journal import (
+from engine.session import events, segments
+from engine.session.events import EpochEnded, FitScored, WorkerStarted
+from engine.session.segments import (
     Curve,
     EpochReader,
     JournalReader,
@@ -75,7 +75,7 @@ def test_what_was_written_is_read_in_order_and_once(tmp_path: Path) -> None:
     assert reader.poll() == []
     writer.append(_event(3))
     assert reader.poll() == [_event(3)]
-    assert writer.length == journal.segment_path(tmp_path, 1).stat().st_size
+    assert writer.length == segments.segment_path(tmp_path, 1).stat().st_size
     writer.close()
     assert reader.damages == []
 
@@ -91,7 +91,7 @@ def test_a_line_in_the_making_is_read_when_it_is_whole(tmp_path: Path) -> None:
     writer = _written(tmp_path, 1)
     reader = JournalReader(tmp_path)
     line = frame(msgspec.json.encode((2, _event(2))))
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     with path.open("ab") as file:
         file.write(line[:20])
         file.flush()
@@ -110,7 +110,7 @@ def test_every_engine_writes_a_segment_of_its_own(tmp_path: Path) -> None:
     _written(tmp_path, 3).close()
     assert writer.overtaken
     assert _numbers(JournalReader(tmp_path).poll()) == [1, 2, 3]
-    assert journal.segment_numbers(tmp_path) == [1, 2, 3]
+    assert segments.segment_numbers(tmp_path) == [1, 2, 3]
     writer.close()
 
 
@@ -136,12 +136,12 @@ def test_a_follower_that_had_read_beyond_the_seal_starts_again(tmp_path: Path) -
     follower = JournalReader(tmp_path)
     follower.poll()
     line = frame(msgspec.json.encode((3, _event(3))))
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     sealed = path.stat().st_size
     # The new engine sees the file as it was, over NFS, and a follower sees a line more.
     new = _written(tmp_path, 10)
     new.close()
-    later = journal.segment_path(tmp_path, 2)
+    later = segments.segment_path(tmp_path, 2)
     hidden = later.with_name("hidden")
     later.rename(hidden)
     with path.open("ab") as file:
@@ -156,7 +156,7 @@ def test_a_follower_that_had_read_beyond_the_seal_starts_again(tmp_path: Path) -
 
 def test_a_torn_tail_is_sealed_away(tmp_path: Path) -> None:
     _written(tmp_path, 1, 2).close()
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     path.write_bytes(path.read_bytes()[:-3])
     _written(tmp_path, 3).close()
     reader = JournalReader(tmp_path)
@@ -167,11 +167,11 @@ def test_a_torn_tail_is_sealed_away(tmp_path: Path) -> None:
 def test_seals_name_every_older_segment_by_length_and_checksum(tmp_path: Path) -> None:
     for number in (1, 2, 3):
         _written(tmp_path, number).close()
-    header = journal.read_header(tmp_path, 3)
+    header = segments.read_header(tmp_path, 3)
     assert header is not None
     assert header.owner == OWNER
     for seal, number in zip(header.seals, (1, 2), strict=True):
-        content = journal.segment_path(tmp_path, number).read_bytes()
+        content = segments.segment_path(tmp_path, number).read_bytes()
         assert (seal.segment, seal.length, seal.checksum) == (number, len(content), zlib.crc32(content))
 
 
@@ -184,7 +184,7 @@ def _record(folder: Path) -> bytes:
         )
         writer.append(scored)
     writer.close()
-    return journal.segment_path(folder, 1).read_bytes()
+    return segments.segment_path(folder, 1).read_bytes()
 
 
 def _scores(folder: Path) -> dict[int, float | None]:
@@ -194,7 +194,7 @@ def _scores(folder: Path) -> dict[int, float | None]:
 
 def test_a_record_cut_at_any_byte_keeps_every_whole_line(tmp_path: Path) -> None:
     content = _record(tmp_path)
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     for length in range(len(content) + 1):
         path.write_bytes(content[:length])
         lines = content[:length].count(b"\n")
@@ -204,7 +204,7 @@ def test_a_record_cut_at_any_byte_keeps_every_whole_line(tmp_path: Path) -> None
 @pytest.mark.parametrize("flip", first_of([(0x01,), (0x20,), (0x80,), (0xFF,)]))
 def test_a_flipped_byte_costs_its_own_line_and_changes_no_score(tmp_path: Path, flip: int) -> None:
     content = _record(tmp_path)
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     whole = {number: number / 16 for number in range(12)}
     for place in range(len(content)):
         path.write_bytes(content[:place] + bytes([content[place] ^ flip]) + content[place + 1 :])
@@ -216,7 +216,7 @@ def test_a_flipped_byte_costs_its_own_line_and_changes_no_score(tmp_path: Path, 
 
 def test_damage_is_told_with_its_place(tmp_path: Path) -> None:
     content = _record(tmp_path)
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     second = content.index(b"\n") + 1
     path.write_bytes(content[:second] + b"rubbish" + content[second + 7 :])
     reader = JournalReader(tmp_path)
@@ -228,10 +228,10 @@ def test_damage_is_told_with_its_place(tmp_path: Path) -> None:
 def test_damage_costs_its_line_however_many_are_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(journal, "_LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(segments, "_LINES_AT_ONCE", at_once)
     lines = _record(tmp_path).splitlines(keepends=True)
     lines[4], lines[9] = b"\n", frame(b"[1]")  # neither holds what a score's line does
-    journal.segment_path(tmp_path, 1).write_bytes(b"".join(lines))
+    segments.segment_path(tmp_path, 1).write_bytes(b"".join(lines))
     reader = JournalReader(tmp_path)
     assert [event.combination for event in reader.poll() if isinstance(event, FitScored)] == [
         number for number in range(12) if number + 1 not in (4, 9)
@@ -242,7 +242,7 @@ def test_damage_costs_its_line_however_many_are_read_at_once(
 
 def test_lines_count_upwards_only(tmp_path: Path) -> None:
     writer = _written(tmp_path, 1, 2)
-    with journal.segment_path(tmp_path, 1).open("ab") as file:
+    with segments.segment_path(tmp_path, 1).open("ab") as file:
         for number in (2, 1, 3):
             file.write(frame(msgspec.json.encode((number, _event(number)))))
     reader = JournalReader(tmp_path)
@@ -253,10 +253,10 @@ def test_lines_count_upwards_only(tmp_path: Path) -> None:
 
 def test_of_two_engines_that_open_a_segment_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _written(tmp_path, 1).close()
-    numbers = journal.segment_numbers(tmp_path)
+    numbers = segments.segment_numbers(tmp_path)
     winner = _written(tmp_path, 2)
     # The loser looked before the winner's segment was there.
-    monkeypatch.setattr(journal, "segment_numbers", lambda folder: numbers)
+    monkeypatch.setattr(segments, "segment_numbers", lambda folder: numbers)
     with pytest.raises(SessionHeldError):
         JournalWriter(tmp_path, OWNER)
     monkeypatch.undo()
@@ -284,12 +284,12 @@ def test_one_engine_wins_where_files_have_only_one_name(
 
     monkeypatch.setattr(os, "link", unsupported)
     writer = _written(tmp_path, 1)
-    monkeypatch.setattr(journal, "segment_numbers", lambda folder: [])
+    monkeypatch.setattr(segments, "segment_numbers", lambda folder: [])
     with pytest.raises(SessionHeldError):
         JournalWriter(tmp_path, OWNER)
     monkeypatch.undo()
     assert _numbers(JournalReader(tmp_path).poll()) == [1]
-    assert journal.read_header(tmp_path, 1) is not None
+    assert segments.read_header(tmp_path, 1) is not None
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
     writer.close()
 
@@ -299,7 +299,7 @@ import os
 import sys
 from pathlib import Path
 from engine.errors import SessionHeldError
-from engine.journal import JournalWriter
+from engine.session.segments import JournalWriter
 from tests.engine_tests.test_journal import OWNER, _event, refuse_links
 folder, links, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.getpid = lambda: 1  # as in containers
@@ -400,7 +400,7 @@ def _assert_one_header_a_segment(folder: Path, winners: list[int]) -> None:
     assert reader.damages == []
     assert len(winners) == 20
     for segment in range(1, 21):
-        assert len(journal.segment_path(folder, segment).read_bytes().splitlines()) == 2
+        assert len(segments.segment_path(folder, segment).read_bytes().splitlines()) == 2
     assert sorted(path.name for path in folder.glob(".*")) == []
 
 
@@ -409,7 +409,7 @@ def test_a_header_that_the_system_takes_in_pieces_is_whole(tmp_path: Path, monke
     monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:7]))
     writer = _written(tmp_path, 1)
     monkeypatch.undo()
-    header = journal.read_header(tmp_path, 1)
+    header = segments.read_header(tmp_path, 1)
     assert header is not None
     assert header.owner == OWNER
     writer.close()
@@ -429,7 +429,7 @@ def test_a_link_whose_answer_was_lost_has_worked(tmp_path: Path, monkeypatch: py
 
 def test_a_segment_that_was_removed_is_no_longer_in_place(tmp_path: Path) -> None:
     writer = _written(tmp_path, 1)
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     found = [writer.is_in_place]
     path.rename(tmp_path / "kept")
     found.append(writer.is_in_place)
@@ -520,7 +520,7 @@ def test_curves_are_found_where_their_score_says(tmp_path: Path) -> None:
         writer.append_epoch(_epoch(curve.training, 1))
         places.append(writer.append_curve(curve))
     assert [read_curve(tmp_path, place) for place in places] == curves
-    path = journal.curves_path(tmp_path, 1)
+    path = segments.curves_path(tmp_path, 1)
     content = bytearray(path.read_bytes())
     content[places[1].offset + 12] ^= 1
     path.write_bytes(content)
@@ -540,7 +540,7 @@ def test_epochs_are_followed_in_the_newest_segment(tmp_path: Path) -> None:
     writer.append_epoch(_epoch(4, 2))
     assert reader.poll() == [_epoch(4, 1), _epoch(4, 2)]
     assert reader.poll() == []
-    path = journal.curves_path(tmp_path, 1)
+    path = segments.curves_path(tmp_path, 1)
     with path.open("ab") as file:
         file.write(b'00000000 {"type":"EpochEnded"}\nrubbish\n')
     writer.append_epoch(_epoch(4, 3))
@@ -555,10 +555,10 @@ def test_epochs_are_followed_in_the_newest_segment(tmp_path: Path) -> None:
 
 def test_a_checksum_that_fits_what_is_no_event_costs_only_that_line(tmp_path: Path) -> None:
     writer = _written(tmp_path, 1)
-    with journal.segment_path(tmp_path, 1).open("ab") as file:
+    with segments.segment_path(tmp_path, 1).open("ab") as file:
         for payload in (b"[2, 5]", b"{}", b'[2, {"type":"NoSuchEvent","time":1}]', b"\xff\xfe", b""):
             file.write(frame(payload))
-    with journal.curves_path(tmp_path, 1).open("ab") as file:
+    with segments.curves_path(tmp_path, 1).open("ab") as file:
         file.write(frame(b'{"type":"EpochEnded","nothing":1}'))
     reader = JournalReader(tmp_path)
     assert _numbers(reader.poll()) == [1]
@@ -578,7 +578,7 @@ def test_frames_hold_only_what_was_framed() -> None:
 def test_what_was_read_before_an_error_is_kept(tmp_path: Path) -> None:
     _written(tmp_path, 1, 2).close()
     _written(tmp_path, 3).close()
-    path, aside = journal.segment_path(tmp_path, 2), tmp_path / "aside"
+    path, aside = segments.segment_path(tmp_path, 2), tmp_path / "aside"
     reader = JournalReader(tmp_path)
     path.rename(aside)
     path.mkdir()
@@ -595,7 +595,7 @@ def test_what_was_read_before_an_error_is_kept(tmp_path: Path) -> None:
 
 def test_a_lost_line_is_told_where_the_next_one_stands(tmp_path: Path) -> None:
     lines = _record(tmp_path).splitlines(keepends=True)
-    journal.segment_path(tmp_path, 1).write_bytes(b"".join([*lines[:4], *lines[6:]]))
+    segments.segment_path(tmp_path, 1).write_bytes(b"".join([*lines[:4], *lines[6:]]))
     reader = JournalReader(tmp_path)
     assert len(reader.poll()) == 10
     assert [str(damage) for damage in reader.damages] == [
@@ -606,7 +606,7 @@ def test_a_lost_line_is_told_where_the_next_one_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize("chunk", [1, 100, 1000])
 def test_a_record_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     _record(tmp_path)
-    monkeypatch.setattr(journal, "_CHUNK_BYTES", chunk)
+    monkeypatch.setattr(segments, "_CHUNK_BYTES", chunk)
     assert len(JournalReader(tmp_path).poll()) == 12
     JournalWriter(tmp_path, OWNER).close()
     assert len(JournalReader(tmp_path).poll()) == 12
@@ -621,11 +621,11 @@ def test_only_what_stands_before_a_segment_is_read_where_asked(tmp_path: Path) -
 
 def test_seals_are_compared_byte_by_byte(tmp_path: Path) -> None:
     content = _record(tmp_path)
-    path = journal.segment_path(tmp_path, 1)
+    path = segments.segment_path(tmp_path, 1)
     seal = Seal(segment=1, length=len(content), checksum=zlib.crc32(content))
-    assert journal.holds(tmp_path, seal)
+    assert segments.holds(tmp_path, seal)
     path.write_bytes(content + b"more")
-    assert journal.holds(tmp_path, seal)
+    assert segments.holds(tmp_path, seal)
     for other in (content[:-1], content.replace(b"0.5", b"0.6")):
         path.write_bytes(other)
-        assert not journal.holds(tmp_path, seal)
+        assert not segments.holds(tmp_path, seal)

@@ -11,9 +11,9 @@ import msgspec
 import psutil
 import pytest
 
-from engine import liveness as module
-from engine.journal import JournalWriter, Owner
-from engine.liveness import Heartbeat, liveness, read_heartbeat, this_process
+from engine.session import liveness as module
+from engine.session.liveness import Heartbeat, liveness, read_heartbeat, this_process
+from engine.session.segments import JournalWriter, Owner
 from tests.fakes import Clock
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli import main
-from engine.events import CombinationsAdded, Steered
-from engine.search import Search
-from engine.session import open_session, summarise
+from engine.cli.main import main
+from engine.search.search import Search
+from engine.session.events import CombinationsAdded, Steered
+from engine.session.session import open_session, summarise
 from tests.broken_sessions import damage
 from tests.fakes import FAKE_WORKER, FAULT_VARIABLE, Fault, fake_search, same_results, told
 

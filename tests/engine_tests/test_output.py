@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from engine.characters import plain_cells
-from engine.events import FitFailed
-from engine.session import open_session, replay
+from engine.formatting.characters import plain_cells
+from engine.session.events import FitFailed
+from engine.session.session import open_session, replay
 from tests.tui_tests.pseudo_terminal import PseudoTerminal
 from tests.tui_tests.scripted_search import Script
 from tests.tui_tests.small_sessions import make_session

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from engine.errors import SpecError
-from engine.plan import Plan, make_plan
-from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.plan.plan import Plan, make_plan
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 
 DECAY = {"schedule": "ExponentialDecay", "initial_learning_rate": 0.1, "decay_rate": 0.9}
 

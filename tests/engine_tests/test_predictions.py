@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine import data, journal, messages
-from engine.events import FitScored, PredictionsPlace
-from engine.journal import JournalWriter, Owner, predictions_path
-from engine.predictions import MOST_ROWS, Predictions, read_block, read_predictions
-from engine.record_limits import LARGEST_PREDICTIONS
-from engine.search import Search
-from engine.session import Session
-from engine.state import SearchState
+from engine import data
+from engine.search.search import Search
+from engine.session import segments
+from engine.session.events import FitScored, PredictionsPlace
+from engine.session.predictions import MOST_ROWS, Predictions, read_block, read_predictions
+from engine.session.record_limits import LARGEST_PREDICTIONS
+from engine.session.segments import JournalWriter, Owner, predictions_path
+from engine.session.session import Session
+from engine.session.state import SearchState
+from engine.workers import messages
 from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, told
 
 if TYPE_CHECKING:
@@ -259,9 +261,9 @@ def test_a_record_from_before_there_were_predictions_is_read(tmp_path: Path) -> 
         b'[1,{"type":"FitScored","time":1.0,"combination":0,"fold":0,"training":0,"epochs":1,'
         b'"scores":{"accuracy":0.5},"seconds":1.0,"curve":[1,0,10]}]'
     )
-    with journal.segment_path(tmp_path, 1).open("ab") as file:
-        file.write(journal.frame(payload))
-    (event,) = journal.JournalReader(tmp_path).poll()
+    with segments.segment_path(tmp_path, 1).open("ab") as file:
+        file.write(segments.frame(payload))
+    (event,) = segments.JournalReader(tmp_path).poll()
     assert isinstance(event, FitScored)
     assert event.predictions is None
     writer.close()

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from engine import process_marks
-from engine.process_marks import boot_id, is_abandoned, new_mark, process_started
+from engine.system import process_marks
+from engine.system.process_marks import boot_id, is_abandoned, new_mark, process_started
 
 
 @pytest.fixture

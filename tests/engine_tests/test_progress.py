@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.progress import share_done
-from engine.state import SearchState
+from engine.analysis.forecast.progress import share_done
+from engine.session.state import SearchState
 from tests.fakes import fake_search
 
 if TYPE_CHECKING:

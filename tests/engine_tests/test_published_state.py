@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.errors import NoBestError
-from engine.events import FitScored
-from engine.search import Search
-from engine.session import open_session
+from engine.search.search import Search
+from engine.session.events import FitScored
+from engine.session.session import open_session
 from tests.fakes import FAKE_WORKER, Fault, fake_search, told
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def gate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_score_shows_when_it_is_on_disk(surroundings: Path, gate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.recorder.SYNC_SECONDS", 1e12)  # nothing lasts before the end
+    monkeypatch.setattr("engine.search.recorder.SYNC_SECONDS", 1e12)  # nothing lasts before the end
     search = fake_search(surroundings, SPACE, workers=1)
     search.start()
     with gate.open("wb"):

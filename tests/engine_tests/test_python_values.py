@@ -12,8 +12,8 @@ from scipy import stats
 from sklearn.model_selection import ParameterSampler
 
 from engine.errors import SpecError
-from engine.space import combinations_of
-from engine.spec import SearchSpec, to_json
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec, to_json
 
 
 def _spec(space: dict[str, Any], **values: Any) -> SearchSpec:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import UsageError
-from engine.events import RoundDecided, TrainingStarted
-from engine.journal import predictions_path
-from engine.predictions import Predictions
-from engine.search import Search
-from engine.space import combinations_of
-from engine.spec import SearchSpec
-from engine.state import CombinationStatus
-from engine.strategies import strategy_of
-from engine.strategies.paired import PairedTest
+from engine.search.search import Search
+from engine.search.strategies import strategy_of
+from engine.search.strategies.paired import PairedTest
+from engine.session.events import RoundDecided, TrainingStarted
+from engine.session.predictions import Predictions
+from engine.session.segments import predictions_path
+from engine.session.state import CombinationStatus
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 from tests.fakes import FAKE_WORKER, Fault, fake_search, told
 
 if TYPE_CHECKING:

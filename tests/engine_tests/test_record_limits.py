@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from engine.record_limits import DEEPEST, check_depth
+from engine.session.record_limits import DEEPEST, check_depth
 
 
 def _nested(levels: int, value: Any = 1) -> Any:

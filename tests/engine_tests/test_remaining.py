@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from engine import events
-from engine.cost import cost_of
-from engine.events import PlannedCombination, ServedFit
-from engine.pace import REMEMBERED, Pace
-from engine.remaining import forecast, interval, remaining_seconds
-from engine.settings import settings_of
-from engine.state import SearchState
+from engine.analysis.forecast.remaining import forecast, interval, remaining_seconds
+from engine.plan.cost import cost_of
+from engine.plan.pace import REMEMBERED, Pace
+from engine.session import events
+from engine.session.events import PlannedCombination, ServedFit
+from engine.session.state import SearchState
+from engine.spec.resolved import settings_of
 
 NOON = 1_000_000.0
 SPLITS = 3

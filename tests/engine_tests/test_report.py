@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from engine.cli import main
+from engine.analysis.report.contents import make_report
+from engine.analysis.report.drawings import Series, line_chart, numbering
+from engine.analysis.report.text import interval_line
+from engine.analysis.selection.choices import HonestBest
+from engine.cli.main import main
 from engine.errors import UsageError
-from engine.report.contents import make_report
-from engine.report.drawings import Series, line_chart, numbering
-from engine.report.text import interval_line
-from engine.selection.choices import HonestBest
-from engine.session import open_session
+from engine.session.session import open_session
 from tests.fakes import fake_search
 from tests.tui_tests.scripted_search import Script, combinations
 from tests.tui_tests.small_sessions import make_session
 
 if TYPE_CHECKING:
-    from engine.search import Search
+    from engine.search.search import Search
 
 SPACE: dict[str, Any] = {
     "epochs": [1, 2, 4],

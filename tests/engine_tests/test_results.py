@@ -12,13 +12,14 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import events, results
+from engine.analysis import results
 from engine.errors import NoBestError
-from engine.events import EpochEnded
-from engine.narration import describe
-from engine.search import Search
-from engine.state import SearchState
-from engine.tables import results_table
+from engine.formatting.tables import results_table
+from engine.search.search import Search
+from engine.session import events
+from engine.session.events import EpochEnded
+from engine.session.narration import describe
+from engine.session.state import SearchState
 from tests.fakes import SMALL
 
 EIGHT: dict[str, list[Any]] = {
@@ -35,7 +36,7 @@ def _of_scikit_learn(search: Search, space: dict[str, list[Any]], scoring: list[
 
     from engine import data
     from engine.data.subsample import stratified_subsample
-    from engine.training.estimator import FoldwatchClassifier
+    from engine.training.classifier import FoldwatchClassifier
 
     dataset = data.load("sample", num_words=search.spec.num_words)
     rows = dataset.training.take(stratified_subsample(dataset.training.labels, search.spec.subsample, 0))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.revisions import REVISION, changed_rules
-from engine.settings import settings_of
+from engine.spec.resolved import settings_of
+from engine.spec.revisions import REVISION, changed_rules
 
 PIECES = {"learning_rate": "PiecewiseConstantDecay", "learning_rate__values": [0.1, 0.01]}
 

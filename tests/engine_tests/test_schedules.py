@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.catalogue import SCHEDULES
-from engine.schedules import depends_on_epochs, in_steps, learning_rates, steps_per_epoch
+from engine.spec.catalogue import SCHEDULES
+from engine.spec.schedules import depends_on_epochs, in_steps, learning_rates, steps_per_epoch
 
 STEPS = 2500
 DECAY = {"initial_learning_rate": 0.1, "decay_steps": 137}

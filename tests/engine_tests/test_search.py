@@ -12,10 +12,12 @@ import numpy as np
 import psutil
 import pytest
 
-from engine import control, events, machine
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import NoBestError, SessionHeldError, SessionUnreadableError, SpecError, UsageError
-from engine.events import (
+from engine.search.loop import RunningSearch
+from engine.search.search import Search
+from engine.session import events, requests
+from engine.session.events import (
     CombinationDropped,
     CombinationsAdded,
     EpochEnded,
@@ -30,18 +32,17 @@ from engine.events import (
     TrainingStarted,
     WorkerStarted,
 )
-from engine.pool import Pool
-from engine.running import RunningSearch
-from engine.search import Search
-from engine.session import open_session
-from engine.state import FitStatus
+from engine.session.session import open_session
+from engine.session.state import FitStatus
+from engine.system import machine
+from engine.workers.process_pool import Pool
 from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, same_results, told
 
 if TYPE_CHECKING:
     import queue
     from collections.abc import Callable
 
-    from engine.state import SearchState
+    from engine.session.state import SearchState
 
 SPACE: dict[str, Any] = {"epochs": [2, 5], "hidden_units": [8, 16], "batch_size": [32, 64]}
 
@@ -206,7 +207,7 @@ def test_divergence_leaves_earlier_scores_and_ranks_last(surroundings: Path, mon
 
 
 def _as_values(search: Search) -> dict[str, Any]:
-    from engine.results import as_values
+    from engine.analysis.results import as_values
 
     return as_values(search.state, "a", "completed")
 
@@ -244,8 +245,8 @@ def test_a_running_engine_refuses_to_retry_what_diverged(
     assert search.session is not None
     with pytest.raises(UsageError, match="combination 1 diverged"):
         search.retry(1)
-    search.session.request(control.Retry(combination=1))
-    search.session.request(control.Pause())
+    search.session.request(requests.Retry(combination=1))
+    search.session.request(requests.Pause())
     with gate.open("wb", buffering=0) as opened:
         _until(subscriber, lambda event: isinstance(event, SearchPaused), seen)
         search.resume()
@@ -324,16 +325,16 @@ def test_requests_through_files_do_the_same(surroundings: Path, monkeypatch: pyt
     search.start()
     session = open_session("a", surroundings)
     with gate.open("wb"):
-        session.request(control.Pause())
+        session.request(requests.Pause())
         _until(subscriber, lambda event: isinstance(event, SearchPaused), seen)
         assert session.status(session.state()) == "paused"
-        session.request(control.Skip(combination=2))
-        session.request(control.Resume())
-        session.request(control.Resume())
-        session.request(control.Skip(combination=77))
+        session.request(requests.Skip(combination=2))
+        session.request(requests.Resume())
+        session.request(requests.Resume())
+        session.request(requests.Skip(combination=77))
         _until(subscriber, lambda event: isinstance(event, SearchResumed), seen)
-        session.request(control.Stop())
-        session.request(control.Skip(combination=0))
+        session.request(requests.Stop())
+        session.request(requests.Skip(combination=0))
         _until(subscriber, lambda event: isinstance(event, CombinationDropped) and event.combination == 0, seen)
     # Fits that were running are finished, the rest is left.
     _rest(subscriber, seen)
@@ -502,8 +503,8 @@ def test_a_request_at_the_end_is_obeyed_or_refused_but_never_lost(
 
     def too_late(self: RunningSearch) -> None:
         """As the loop is left: one that lies in the folder, and one from another thread."""
-        control.write_request(self.session.folder, control.Save(path="/nowhere/a.keras", combination=7))
-        assert not self.ask(control.Pause())
+        requests.write_request(self.session.folder, requests.Save(path="/nowhere/a.keras", combination=7))
+        assert not self.ask(requests.Pause())
         refuse_the_rest(self)
 
     monkeypatch.setattr(RunningSearch, "_refuse_the_rest", too_late)
@@ -523,7 +524,7 @@ def test_a_search_that_cannot_begin_leaves_no_workers(surroundings: Path, monkey
         message = "another engine was faster"
         raise SessionHeldError(message)
 
-    monkeypatch.setattr("engine.running.Recorder", overtaken)
+    monkeypatch.setattr("engine.search.loop.Recorder", overtaken)
     started: list[int] = []
     start = Pool.start
 

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, log_loss
 
-from engine import events
-from engine.cli import main
+from engine.analysis.selection.candidates import candidates
+from engine.analysis.selection.resampling import Resampled, resample
+from engine.analysis.selection.row_scores import METRICS, RowScores
+from engine.analysis.selection.ties import may_be_best
+from engine.analysis.selection.wording import find_honest, honest_facts
+from engine.cli.main import main
 from engine.errors import NoBestError, NotAvailableError, UsageError
-from engine.journal import JournalWriter, predictions_path
-from engine.liveness import this_process
-from engine.predictions import Predictions
-from engine.selection.candidates import candidates
-from engine.selection.resampling import Resampled, resample
-from engine.selection.row_scores import METRICS, RowScores
-from engine.selection.ties import may_be_best
-from engine.selection.wording import find_honest, honest_facts
+from engine.session import events
+from engine.session.liveness import this_process
+from engine.session.predictions import Predictions
+from engine.session.segments import JournalWriter, predictions_path
 from engine.training.scoring import predicted_classes
 from tests.fakes import fake_search
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from engine.search import Search
+    from engine.search.search import Search
 
 ROWS, CLASSES = 90, 4
 SPACE: dict[str, Any] = {"epochs": [1, 4], "hidden_units": [8, 16]}
@@ -187,7 +187,7 @@ def _raced(seed: int, rows: int = 600, folds: int = 6) -> tuple[NDArray[np.bool_
 
 
 def _known(right: NDArray[np.bool_], folds_of: list[int], best: int, folds: int = 6) -> RowScores:
-    """As `engine.selection.candidates` completes them."""
+    """As `engine.analysis.selection.candidates` completes them."""
     part = right.shape[1] // folds
     known = right.copy()
     for one, done in enumerate(folds_of):

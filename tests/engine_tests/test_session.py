@@ -14,12 +14,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from engine import control, events
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError, UsageError
-from engine.journal import JournalWriter, segment_path
-from engine.liveness import Heartbeat, this_process
-from engine.process_marks import new_mark
-from engine.session import (
+from engine.session import events, requests
+from engine.session.liveness import Heartbeat, this_process
+from engine.session.segments import JournalWriter, segment_path
+from engine.session.session import (
     FORMAT,
     DataRecord,
     SearchRecord,
@@ -33,7 +32,8 @@ from engine.session import (
     sessions_folder,
     summarise,
 )
-from engine.whole_files import write_whole
+from engine.system.process_marks import new_mark
+from engine.system.whole_files import write_whole
 
 FOLDS = np.array([[0, 1, 2, -1]], np.int16)
 
@@ -174,7 +174,7 @@ def test_a_session_that_its_group_may_read(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "geteuid", lambda: 4242)
     theirs = open_session("first", tmp_path / "sessions")
     assert theirs.state().fits_finished == 2
-    for work in (theirs.delete, lambda: theirs.request(control.Pause())):
+    for work in (theirs.delete, lambda: theirs.request(requests.Pause())):
         with pytest.raises(UsageError, match="can be looked at, not worked on"):
             work()
 
@@ -351,10 +351,10 @@ def test_a_record_that_stopped_in_the_middle_of_work_is_a_crash(tmp_path: Path) 
 def test_requests_need_an_engine(tmp_path: Path) -> None:
     session = _created(tmp_path)
     with pytest.raises(UsageError, match="foldwatch resume first"):
-        session.request(control.Pause())
+        session.request(requests.Pause())
     _worked(session, lives=True).close()
-    session.request(control.Pause())
-    assert control.take_requests(session.folder) == ([control.Pause()], [])
+    session.request(requests.Pause())
+    assert requests.take_requests(session.folder) == ([requests.Pause()], [])
 
 
 def test_a_session_at_work_is_not_deleted(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from engine.axes import grid_size, parse_space
 from engine.errors import SpecError
-from engine.space import combinations_of, draw, grid
-from engine.spec import SearchSpec
+from engine.spec.combinations import combinations_of, draw, grid
+from engine.spec.space import grid_size, parse_space
+from engine.spec.spec import SearchSpec
 
 PLAIN: dict[str, list[Any]] = {
     "optimizer": ["rmsprop", "adam", "sgd"],

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.cli import main
+from engine.cli.main import main
 
 DECAY = 'schedule = "ExponentialDecay", initial_learning_rate = 0.1, decay_rate = 0.9'
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from engine import events
-from engine.events import PlannedCombination, ServedFit
-from engine.journal import Damage
-from engine.narration import describe, moment_in_words
-from engine.record_limits import MOST_LOST
-from engine.state import (
+from engine.session import events
+from engine.session.events import PlannedCombination, ServedFit
+from engine.session.narration import describe, moment_in_words
+from engine.session.record_limits import MOST_LOST
+from engine.session.segments import Damage
+from engine.session.state import (
     _RULES,
     LOST,
     CombinationStatus,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import SpecError, UsageError
-from engine.events import Steered, TrainingStarted
-from engine.search import Search
+from engine.search.search import Search
+from engine.session.events import Steered, TrainingStarted
 from tests.fakes import FAKE_WORKER, Fault, fake_search, told
 
 if TYPE_CHECKING:

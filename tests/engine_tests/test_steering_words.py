@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from engine import control
 from engine.errors import FoldwatchError
-from engine.steering_words import EXAMPLES, read_change, split
+from engine.search.change_words import EXAMPLES, read_change, split
+from engine.session import requests
 
 
 @pytest.mark.parametrize(
@@ -14,27 +14,27 @@ from engine.steering_words import EXAMPLES, read_change, split
     [
         (
             "add hidden_units=256 epochs=[5, 10]",
-            control.AddValues(values={"hidden_units": [256], "epochs": [5, 10]}),
+            requests.AddValues(values={"hidden_units": [256], "epochs": [5, 10]}),
             ["hidden_units=256", "epochs=[5, 10]"],
         ),
-        ("drop optimizer=adam", control.DropValues(parameter="optimizer", value="adam"), ["optimizer=adam"]),
-        ("first", control.PutFirst(combination=7), ["--combination", "7"]),
-        ("  first  #3 ", control.PutFirst(combination=3), ["--combination", "3"]),
-        ("first --combination 3", control.PutFirst(combination=3), ["--combination", "3"]),
+        ("drop optimizer=adam", requests.DropValues(parameter="optimizer", value="adam"), ["optimizer=adam"]),
+        ("first", requests.PutFirst(combination=7), ["--combination", "7"]),
+        ("  first  #3 ", requests.PutFirst(combination=3), ["--combination", "3"]),
+        ("first --combination 3", requests.PutFirst(combination=3), ["--combination", "3"]),
         (
             'clone #2 optimizer={ name = "sgd", momentum = 0.9 }',
-            control.Clone(combination=2, changes={"optimizer": {"name": "sgd", "momentum": 0.9}}),
+            requests.Clone(combination=2, changes={"optimizer": {"name": "sgd", "momentum": 0.9}}),
             ["--combination", "2", 'optimizer={ name = "sgd", momentum = 0.9 }'],
         ),
         (
             "clone dropout=0.5 --combination=0",
-            control.Clone(combination=0, changes={"dropout": 0.5}),
+            requests.Clone(combination=0, changes={"dropout": 0.5}),
             ["--combination", "0", "dropout=0.5"],
         ),
-        ("undo", control.Undo(), []),
+        ("undo", requests.Undo(), []),
     ],
 )
-def test_a_line_is_a_request_and_a_command(text: str, request_: control.Request, arguments: list[str]) -> None:
+def test_a_line_is_a_request_and_a_command(text: str, request_: requests.Request, arguments: list[str]) -> None:
     change = read_change(text, 7)
     assert change.request == request_
     assert (change.word, change.arguments) == (text.split()[0], arguments)

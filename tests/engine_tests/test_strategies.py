@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from engine.errors import SpecError
-from engine.events import RoundDecided, RungScored, TrainingStarted
-from engine.search import Search
-from engine.spec import SearchSpec
-from engine.stages import Stage
-from engine.strategies.halving import Rung, halving_bracket, hyperband_brackets
-from engine.strategy import parse_strategy, strategy_in_words
+from engine.search.search import Search
+from engine.search.strategies.halving import Rung, halving_bracket, hyperband_brackets
+from engine.session.events import RoundDecided, RungScored, TrainingStarted
+from engine.spec.spec import SearchSpec
+from engine.spec.stages import Stage
+from engine.spec.strategy_options import parse_strategy, strategy_in_words
 from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
 from tests.marks import first_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.events import Event
+    from engine.session.events import Event
 
 SPACE: dict[str, Any] = {"epochs": 8, "hidden_units": [8, 16, 24, 32], "batch_size": [16, 32, 64]}
 HALVING = {"halving": "grid", "factor": 2}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engine.events import CombinationsAdded, PlannedCombination
-from engine.state import SearchState
-from engine.tables import facts, results_table, shown_parameter, varying
+from engine.formatting.tables import facts, results_table, shown_parameter, varying
+from engine.session.events import CombinationsAdded, PlannedCombination
+from engine.session.state import SearchState
 from tests.tui_tests.scripted_search import Script
 
 

@@ -9,16 +9,23 @@ from typing import Any
 
 import pytest
 
-from engine.events import CombinationDropped, CombinationsAdded, FitFailed, FitScored, PlannedCombination, SearchStarted
-from engine.state import SearchState
-from engine.trends.complete import CompleteCombinations, complete_combinations, counts_by_status
-from engine.trends.effects import main_effects
-from engine.trends.importance import FEWEST, importances
-from engine.trends.intervals import mean_interval, student_quantile
-from engine.trends.levels import ABSENT, MOST_VALUES, RANGES, levels_of
-from engine.trends.pairs import best_pair, heat_map
-from engine.trends.parallel import parallel_axes, thinned
-from engine.trends.top import count_near, paired_error, top_combinations
+from engine.analysis.trends.complete import CompleteCombinations, complete_combinations, counts_by_status
+from engine.analysis.trends.effects import main_effects
+from engine.analysis.trends.importance import FEWEST, importances
+from engine.analysis.trends.intervals import mean_interval, student_quantile
+from engine.analysis.trends.levels import ABSENT, MOST_VALUES, RANGES, levels_of
+from engine.analysis.trends.pairs import best_pair, heat_map
+from engine.analysis.trends.parallel import parallel_axes, thinned
+from engine.analysis.trends.top import count_near, paired_error, top_combinations
+from engine.session.events import (
+    CombinationDropped,
+    CombinationsAdded,
+    FitFailed,
+    FitScored,
+    PlannedCombination,
+    SearchStarted,
+)
+from engine.session.state import SearchState
 
 
 def searched(params: list[dict[str, Any]], scores: list[list[float]]) -> SearchState:

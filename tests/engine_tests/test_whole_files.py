@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.access import create_file
 from engine.errors import CannotCreateError
-from engine.process_marks import new_mark
-from engine.regular_files import NotRegularError
-from engine.whole_files import (
+from engine.system.permissions import create_file
+from engine.system.process_marks import new_mark
+from engine.system.regular_files import NotRegularError
+from engine.system.whole_files import (
     remove_leftovers,
     temporary_folder,
     temporary_path,
@@ -73,7 +73,7 @@ def test_links_of_all_names_that_could_be_guessed_lead_nowhere(tmp_path: Path) -
 
 
 def test_a_name_that_somebody_guessed_all_the_same_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.whole_files.new_mark", lambda: "a.1.f")
+    monkeypatch.setattr("engine.system.whole_files.new_mark", lambda: "a.1.f")
     canary = tmp_path / "canary"
     canary.write_text("alive")
     for is_link in (True, False):
@@ -145,7 +145,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) 
     code = """
 import os, signal, sys
 from pathlib import Path
-from engine.whole_files import temporary_folder, temporary_path
+from engine.system.whole_files import temporary_folder, temporary_path
 temporary_path(Path(sys.argv[1])).write_text("half")
 with temporary_folder(Path(sys.argv[1])) as folder:
     (folder / "model.keras").write_text("half")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from engine.errors import SpecError
-from engine.plan import make_plan
-from engine.search import Search
-from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.plan.plan import make_plan
+from engine.search.search import Search
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 from tests.fakes import FAKE_WORKER, SMALL, fake_search
 
 Space = dict[str, Any]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine import data, messages, worker
-from engine.training.checkpoints import read_checkpoint
+from engine import data
+from engine.training.checkpoint_file import read_checkpoint
+from engine.workers import messages, worker
 from tests.fakes import SMALL, Clock, FakeTrainer
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class _HeldOrders(worker.Orders):
 
 def test_a_pause_is_no_time_of_a_training(tmp_path: Path, parsed_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, said = Clock(), list[messages.Message]()
-    monkeypatch.setattr("engine.worker.time.perf_counter", clock)
+    monkeypatch.setattr("engine.workers.worker.time.perf_counter", clock)
     dataset = data.load("sample", num_words=SMALL["num_words"], cache_dir=parsed_data)
     folds = np.full((1, len(dataset.training)), -1, np.int16)
     folds[0, :200] = np.arange(200) % 2

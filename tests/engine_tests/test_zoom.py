@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.axes import Distribution
-from engine.catalogue import HYPERPARAMETERS, LEARNING_RATE, OPTIMIZERS, Word
-from engine.cli import main
+from engine.analysis.refinement import Trial, refine
+from engine.analysis.zoom import Zoom, zoom
+from engine.cli.main import main
 from engine.errors import UsageError
-from engine.refinement import Trial, refine
-from engine.search import Search
-from engine.space import combinations_of
-from engine.spec import SearchSpec
-from engine.zoom import Zoom, zoom
+from engine.search.search import Search
+from engine.spec.catalogue import HYPERPARAMETERS, LEARNING_RATE, OPTIMIZERS, Word
+from engine.spec.combinations import combinations_of
+from engine.spec.space import Distribution
+from engine.spec.spec import SearchSpec
 from tests.engine_tests.test_trends import searched
 from tests.fakes import FAKE_WORKER, fake_search
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.events import AnyEvent
+    from engine.session.events import AnyEvent
 
 ROOT = Path(__file__).parents[2]
 WORKERS_GONE_SECONDS = 2.0
@@ -66,7 +66,7 @@ class EngineForks:
 
         `kill_after`: kill it so many events, and then so many seconds, after its beginning.
         """
-        from engine.events import from_json
+        from engine.session.events import from_json
 
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([str(sessions), workers, fatal]).encode() + b"\n")
@@ -137,8 +137,8 @@ def _orphans_left() -> list[int]:
 
 
 def _be_an_engine(sessions: Path, fatal: int | str | None, space: dict[str, Any], options: dict[str, Any]) -> None:
-    from engine.events import to_json
-    from engine.search import Search
+    from engine.search.search import Search
+    from engine.session.events import to_json
     from tests.fakes import FAKE_WORKER, fake_search
     from tests.fault_tests.file_operations import FileOperations
 
@@ -161,10 +161,6 @@ def main() -> None:
     """Fork an engine for every order."""
     import sklearn.model_selection  # noqa: F401 - imported here once for all
 
-    import engine.preparing
-    import engine.running
-    import engine.search
-    import engine.takeover  # noqa: F401
     import tests.fakes
     import tests.fault_tests.file_operations  # noqa: F401
 

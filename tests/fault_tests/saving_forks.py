@@ -19,7 +19,7 @@ from tests.fakes import FakeTrainer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import Checkpoint, Epoch, Keeper, TrainingRequest
 
 PARAMS = {"epochs": 1, "batch_size": 4, "hidden_units": 3, "optimizer": "sgd", "learning_rate": 0.1}
@@ -36,7 +36,7 @@ class Untrained(FakeTrainer):
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
-        from engine.training.keras_batches import predict
+        from engine.training.keras.batches import predict
         from engine.training.randomness import initial_weights
 
         assert validation is not None
@@ -73,8 +73,8 @@ def main() -> None:
     """Die at every operation in turn, until there is none left to die at."""
     import keras  # noqa: F401 - imported once, and used only after the fork
 
-    from engine.training import refit, saving  # noqa: F401
-    from engine.whole_files import remove_leftovers
+    from engine.system.whole_files import remove_leftovers
+    from engine.training import refit  # noqa: F401
 
     folder = Path(sys.argv[1])
     path = folder / "best.keras"

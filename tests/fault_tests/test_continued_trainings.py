@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from msgspec import structs
 
-from engine import data, messages
-from engine.pool import Pool, Said
+from engine import data
+from engine.workers import messages
+from engine.workers.process_pool import Pool, Said
 from tests.fakes import FAKE_WORKER, SMALL
 
 if TYPE_CHECKING:

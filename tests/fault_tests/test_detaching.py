@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.detached import ends_at_logout, outliving
-from engine.journal import read_header
-from engine.search import Search
+from engine.search.detached import ends_at_logout, outliving
+from engine.search.search import Search
+from engine.session.segments import read_header
 
 ENGINE = ["python", "-m", "engine", "resume", "a"]
 SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]

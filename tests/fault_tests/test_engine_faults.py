@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from engine.cli import main
-from engine.control import Pause, write_request
-from engine.events import AnyEvent, FitScored, SearchStarted, WorkerStarted, from_json
-from engine.search import Search
-from engine.session import open_session
+from engine.cli.main import main
+from engine.search.search import Search
+from engine.session.events import AnyEvent, FitScored, SearchStarted, WorkerStarted, from_json
+from engine.session.requests import Pause, write_request
+from engine.session.session import open_session
 from tests.fakes import FAKE_WORKER, SMALL, Fault, same_results, told
 from tests.marks import first_of
 
@@ -210,7 +210,7 @@ def test_a_frozen_engine_that_was_overtaken_counts_for_nothing_and_exits(
     os.kill(engine.process.pid, signal.SIGSTOP)
     # As on another host, where a heart that is silent for long enough is taken for dead.
     with monkeypatch.context() as patch:
-        patch.setattr("engine.session.liveness", lambda folder, opened: _nobody())
+        patch.setattr("engine.session.session.liveness", lambda folder, opened: _nobody())
         _assert_resumes(surroundings, engine.seen, undisturbed)
         session = open_session("a", surroundings)
         before = session.follow().poll()
@@ -246,6 +246,6 @@ def test_of_two_engines_at_once_one_wins_and_the_other_names_it(
 
 
 def _nobody() -> Any:
-    from engine.liveness import Liveness
+    from engine.session.liveness import Liveness
 
     return Liveness(alive=False, owner="nobody")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.events import AnyEvent, FitScored
-from engine.results import cv_results
-from engine.session import open_session
+from engine.analysis.results import cv_results
+from engine.session.events import AnyEvent, FitScored
+from engine.session.session import open_session
 from tests.fakes import same_results
 from tests.fault_tests.engine_forks import Ended, EngineForks
 

@@ -22,22 +22,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine import control, events
-from engine.catalogue import HYPERPARAMETERS, OPTIMIZERS, SCHEDULES
-from engine.cli import main
-from engine.deadline import Deadline
+from engine.analysis.forecast.deadline import Deadline
+from engine.cli.main import main
 from engine.errors import FoldwatchError, SpecError, UsageError
-from engine.plan import make_plan
-from engine.space import combinations_of
-from engine.spec import SearchSpec
-from engine.state import SearchState
-from engine.steering import in_full, step_of
-from engine.steering_words import read_change
-from engine.strategy import STRATEGIES
-from tui.form import GENERAL, HYPERPARAMETER_NAMES, Form, field_of_space
-from tui.form_study import study
-from tui.row_filter import FilterError, compile_filter
-from tui.value_syntax import nudged, numbers_in
+from engine.plan.plan import make_plan
+from engine.search.change_words import read_change
+from engine.search.changes import in_full, step_of
+from engine.session import events
+from engine.session import requests as control
+from engine.session.state import SearchState
+from engine.spec.catalogue import HYPERPARAMETERS, OPTIMIZERS, SCHEDULES
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
+from engine.spec.strategy_options import STRATEGIES
+from tui.new_search.form import GENERAL, HYPERPARAMETER_NAMES, Form, field_of_space
+from tui.new_search.form_study import study
+from tui.new_search.value_syntax import nudged, numbers_in
+from tui.results.row_filter import FilterError, compile_filter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.cli import main
+from engine.cli.main import main
 from tests.fakes import SMALL, fake_search
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def test_logs_that_are_no_files_are_named_and_long_ones_cut(
 
 def test_a_note_that_is_no_file_is_an_error(tmp_path: Path) -> None:
     from engine.errors import InputOutputError
-    from tui.notes import read_note
+    from tui.home.notes import read_note
 
     os.mkfifo(tmp_path / "note.txt")
     with pytest.raises(InputOutputError, match="a FIFO"):
@@ -249,8 +249,8 @@ def test_folders_that_cannot_be_are_one_line(surroundings: Path, capsys: pytest.
 def test_half_a_name_is_refused_by_the_python_interface(surroundings: Path, tmp_path: Path) -> None:
     """What no command line can pass, a script or a request can."""
     from engine.errors import CannotCreateError, DataError, UsageError
-    from engine.model_place import check_model_place
-    from engine.spec import SearchSpec
+    from engine.spec.spec import SearchSpec
+    from engine.training.model_path import check_model_place
 
     with pytest.raises(CannotCreateError):
         check_model_place(tmp_path / "nul\0.keras")

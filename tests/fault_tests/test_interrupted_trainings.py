@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from engine import control
-from engine.events import (
+from engine.search.search import Search
+from engine.session import requests
+from engine.session.events import (
     EpochEnded,
     Event,
     FitRetried,
@@ -24,8 +25,7 @@ from engine.events import (
     TrainingStarted,
     from_json,
 )
-from engine.search import Search
-from engine.session import open_session
+from engine.session.session import open_session
 from tests.fakes import FAKE_WORKER, KEEP_VARIABLE, REAL_WORKER, Fault, fake_search, same_results, told
 from tests.marks import first_of
 
@@ -82,7 +82,7 @@ ENDS: dict[str, Callable[[Search], object]] = {
     "interrupt": lambda search: search.interrupt(),
     "pause and stop": _pause_and_stop,
     "stop at once": lambda search: search.stop(at_once=True),
-    "deadline": lambda search: search._ask(control.SetDeadline(at=1.0)),
+    "deadline": lambda search: search._ask(requests.SetDeadline(at=1.0)),
 }
 
 
@@ -247,7 +247,7 @@ def test_a_killed_engine_is_resumed_from_what_was_kept_by_time(
     list(undisturbed.run())
     code = (
         "import sys; from pathlib import Path; from tests.fakes import fake_search\n"
-        "from engine.events import EpochEnded\n"
+        "from engine.session.events import EpochEnded\n"
         f"search = fake_search(Path(sys.argv[1]), {space!r}, folds=2, workers=1, fresh=True, name='a')\n"
         "for event in search.run():\n"
         "    if isinstance(event, EpochEnded): print(event.epoch, flush=True)\n"

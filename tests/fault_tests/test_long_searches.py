@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from engine.events import FitRetried, FitScored, TrainingStarted, WorkerDied, WorkerStarted
-from engine.search import Search
+from engine.search.search import Search
+from engine.session.events import FitRetried, FitScored, TrainingStarted, WorkerDied, WorkerStarted
 from tests.benchmarks.grids import REFERENCE
 from tests.fakes import fake_search, same_results
 
 if TYPE_CHECKING:
-    from engine.events import Event
+    from engine.session.events import Event
 
 pytestmark = pytest.mark.slow
 MORE_MEMORY = 16 << 20  # bytes, in 400 fits: 40 KiB a fit would be more

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli import main
+from engine.analysis.forecast.remaining import remaining_seconds
+from engine.cli.main import main
 from engine.errors import FoldwatchError, InputOutputError
-from engine.events import FitFailed, FitScored, SearchStarted
-from engine.remaining import remaining_seconds
-from engine.running import RunningSearch
-from engine.search import Search
-from engine.session import open_session
+from engine.search.loop import RunningSearch
+from engine.search.search import Search
+from engine.session.events import FitFailed, FitScored, SearchStarted
+from engine.session.session import open_session
 from tests.fake_command import FakeSearch
 from tests.fakes import FAKE_WORKER, Clock, Fault, fake_search, same_results, told
 
@@ -97,7 +97,7 @@ def test_a_read_only_folder_is_looked_at_and_not_worked_on(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("engine.search.Search", FakeSearch)
+    monkeypatch.setattr("engine.search.search.Search", FakeSearch)
     Path("spec.toml").write_text(SPEC)
     there = ["--sessions", str(small_disk / "sessions")]
     search = fake_search(small_disk / "sessions", SPACE, name="a")
@@ -119,7 +119,7 @@ def test_a_read_only_folder_is_looked_at_and_not_worked_on(
 def test_a_failed_sync_ends_the_search_and_is_not_tried_again(
     surroundings: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], undisturbed: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("engine.search.Search", FakeSearch)
+    monkeypatch.setattr("engine.search.search.Search", FakeSearch)
     Path("spec.toml").write_text(SPEC)
     real, failed = os.fsync, []
 

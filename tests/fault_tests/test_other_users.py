@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.cli import main
+from engine.cli.main import main
 from engine.errors import SessionNotTrustedError
-from engine.events import FitScored, SearchStarted
-from engine.journal import segment_path
-from engine.session import list_sessions, open_session
-from engine.training.checkpoints import read_checkpoint
+from engine.session.events import FitScored, SearchStarted
+from engine.session.segments import segment_path
+from engine.session.session import list_sessions, open_session
+from engine.training.checkpoint_file import read_checkpoint
 from tests.fakes import fake_search, same_results
-from tui.about_session import about
+from tui.home.about_session import about
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,8 +143,8 @@ def test_a_session_of_a_colleague_is_looked_at_and_names_its_owner(
 def test_a_checkpoint_of_another_user_is_not_continued(tmp_path: Path) -> None:
     import numpy as np
 
-    from engine.early_stopping import Patience
-    from engine.training.checkpoints import KeptTraining, write_checkpoint
+    from engine.spec.early_stopping import Patience
+    from engine.training.checkpoint_file import KeptTraining, write_checkpoint
     from engine.training.interface import Checkpoint
 
     path = tmp_path / "a.checkpoint"

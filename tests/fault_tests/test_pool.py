@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from engine import data, messages
-from engine.pool import Died, Pool, Said
+from engine import data
+from engine.workers import messages
+from engine.workers.process_pool import Died, Pool, Said
 from tests.fakes import FAKE_WORKER, SMALL, Fault, told
 from tests.marks import first_of
 
@@ -246,7 +247,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from engine import messages
-from engine.pool import Pool, Said
+from engine.workers.process_pool import Pool, Said
 from tests.fakes import FAKE_WORKER, Fault
 
 pool = Pool(Path(sys.argv[1]), FAKE_WORKER)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from engine.events import WorkerStarted
+from engine.session.events import WorkerStarted
 from tests.fakes import Fault, fake_search, told
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def test_what_is_read_is_never_run() -> None:
 @pytest.mark.parametrize("kind", ["link", "folder link", "loose", "loose folder"])
 def test_what_others_planted_is_refused_and_stays_untouched(surroundings: Path, kind: str, tmp_path: Path) -> None:
     from engine.errors import SessionUnreadableError
-    from engine.session import open_session
+    from engine.session.session import open_session
 
     list(fake_search(surroundings, {"epochs": 1}, name="a").run())
     canary = tmp_path / "canary"

@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from engine.events import RefitEpochEnded
-from engine.journal import JournalWriter
-from engine.liveness import this_process
-from engine.process_marks import new_mark
-from engine.search import Search
+from engine.search.search import Search
+from engine.session.events import RefitEpochEnded
+from engine.session.liveness import this_process
+from engine.session.segments import JournalWriter
+from engine.system.process_marks import new_mark
 from tests.fakes import FAKE_WORKER, fake_search
 
 ROOT = Path(__file__).parents[2]

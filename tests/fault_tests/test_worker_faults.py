@@ -11,7 +11,8 @@ import psutil
 import pytest
 
 from engine.errors import SpecError
-from engine.events import (
+from engine.search.search import Search
+from engine.session.events import (
     Event,
     FitFailed,
     FitRetried,
@@ -22,7 +23,6 @@ from engine.events import (
     WorkerRecycled,
     WorkerStarted,
 )
-from engine.search import Search
 from tests.fakes import FAKE_WORKER, Fault, fake_search, same_results, told
 from tests.marks import first_of
 

@@ -13,9 +13,9 @@ from textual.keys import _character_to_key as character_to_key
 
 from tests.tui_tests.scripted_search import NOON, ScriptedSession, half_way_session
 from tui.app import FoldwatchApp
-from tui.screens.live import LiveScreen
-from tui.widgets.control_panel import ControlPanel
-from tui.widgets.results_table import ResultsTable
+from tui.live.screen import LiveScreen
+from tui.parts.control_panel import ControlPanel
+from tui.results.table import ResultsTable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import events
-from engine.journal import Curve, Damage
-from engine.liveness import Liveness
-from engine.session import DataRecord, SearchRecord
-from engine.spec import SearchSpec
-from engine.state import SearchState
-from tui.follow import replay
+from engine.session import events
+from engine.session.liveness import Liveness
+from engine.session.segments import Curve, Damage
+from engine.session.session import DataRecord, SearchRecord
+from engine.session.state import SearchState
+from engine.spec.spec import SearchSpec
+from tui.live.follow import replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from engine.control import Request
+    from engine.session.requests import Request
 
 NOON = 1_750_000_000.0
 SPACE: dict[str, list[Any]] = {

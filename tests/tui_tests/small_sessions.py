@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine import events
-from engine.journal import JournalWriter, Owner
-from engine.liveness import this_process
-from engine.session import DataRecord, SearchRecord, Session
+from engine.session import events
+from engine.session.liveness import this_process
+from engine.session.segments import JournalWriter, Owner
+from engine.session.session import DataRecord, SearchRecord, Session
 from tests.tui_tests.scripted_search import NOON, SPACE, Script
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine import events
+from engine.session import events
 from tests.marks import first_of
 from tests.tui_tests.pilots import said, shown, until, watching
 from tests.tui_tests.pseudo_terminal import PseudoTerminal
 from tests.tui_tests.scripted_search import NOON, half_way_session
-from tui.terminal_title import TerminalTitle
+from tui.terminal.terminal_title import TerminalTitle
 
 if TYPE_CHECKING:
     from textual.pilot import Pilot

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.session import open_session
+from engine.session.session import open_session
 from tests.broken_sessions import DAMAGED, HARMLESS, UNREADABLE, sound_session
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import ScriptedSession
-from tui.about_session import about
 from tui.app import FoldwatchApp
-from tui.follow import Feed, Follow
-from tui.screens.home import HomeScreen
-from tui.sessions_reader import SessionsReader
+from tui.home.about_session import about
+from tui.home.screen import HomeScreen
+from tui.home.sessions_reader import SessionsReader
+from tui.live.follow import Feed, Follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable

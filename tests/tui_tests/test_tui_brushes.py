@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from engine.trends.complete import CompleteCombinations
-from engine.trends.parallel import ParallelAxis, parallel_axes
-from tui.brushes import SCORE, Brush, Brushes
-from tui.row_filter import compile_filter
+from engine.analysis.trends.complete import CompleteCombinations
+from engine.analysis.trends.parallel import ParallelAxis, parallel_axes
+from tui.results.brushes import SCORE, Brush, Brushes
+from tui.results.row_filter import compile_filter
 
 VALUES: dict[str, list[Any]] = {
     "hidden_units": ["[8, 4]", "[16, 8]", 64, "[8, 4]"] * 5,

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from textual.widgets import Input, Static
 
-from engine import control, events
+from engine.session import events, requests
 from tests.tui_tests.pilots import said, until, watching
 from tests.tui_tests.scripted_search import ScriptedSession, half_way_session
-from tui.completion import change_completed
-from tui.screens.change import ChangeScreen
-from tui.widgets.results_table import ResultsTable
+from tui.live.change import ChangeScreen
+from tui.new_search.completion import change_completed
+from tui.results.table import ResultsTable
 
 
 async def opened(pilot: Any) -> ChangeScreen:
@@ -35,7 +35,7 @@ async def test_a_line_is_previewed_asked_for_and_shown_as_its_command() -> None:
         assert "$ foldwatch add reuters-01 hidden_units=256" in preview(prompt)
         await pilot.press("enter")
         await until(pilot, lambda: session.requests)
-        assert session.requests == [control.AddValues(values={"hidden_units": [256]})]
+        assert session.requests == [requests.AddValues(values={"hidden_units": [256]})]
         await until(pilot, lambda: "asked for: added hidden_units 256: 12 combinations, 36 fits" in said(screen))
         assert "$ foldwatch add reuters-01 hidden_units=256" in said(screen)
 
@@ -68,11 +68,11 @@ async def test_a_mistake_is_told_and_not_sent(typed: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "request_", "command"),
     [
-        (["1"], control.PutFirst(combination=20), "foldwatch first reuters-01 --combination 20"),
-        (["U"], control.Undo(), "foldwatch undo reuters-01"),
+        (["1"], requests.PutFirst(combination=20), "foldwatch first reuters-01 --combination 20"),
+        (["U"], requests.Undo(), "foldwatch undo reuters-01"),
         (
             ["c", *"clone epochs=7", "enter"],
-            control.Clone(combination=20, changes={"epochs": 7}),
+            requests.Clone(combination=20, changes={"epochs": 7}),
             "foldwatch clone reuters-01 --combination 20 epochs=7",
         ),
     ],
@@ -138,7 +138,7 @@ def test_words_names_and_values_are_completed() -> None:
 
 
 def half_way_state(session: ScriptedSession) -> Any:
-    from engine.state import SearchState
+    from engine.session.state import SearchState
 
     state = SearchState()
     for event in session.script_events:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.widgets.chart import _tick_texts
+from tui.plots.chart import _tick_texts
 
 
 @pytest.mark.parametrize(

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.session import list_sessions
+from engine.session.session import list_sessions
 from tests.marks import first_of
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import NOON, Script
 from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
-from tui.comparison import Comparison, compare, ordered
-from tui.notes import read_note, write_note
-from tui.screens.compare import CompareScreen
-from tui.screens.keys import KeysScreen
-from tui.screens.live import LiveScreen
-from tui.screens.note import NoteScreen
-from tui.widgets.comparison_view import SharedPane
+from tui.home.compare import CompareScreen
+from tui.home.comparison import Comparison, compare, ordered
+from tui.home.comparison_view import SharedPane
+from tui.home.note_editor import NoteScreen
+from tui.home.notes import read_note, write_note
+from tui.live.screen import LiveScreen
+from tui.parts.keys_screen import KeysScreen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-    from engine.session import SessionSummary
+    from engine.session.session import SessionSummary
 
 HOSTILE = "evil\x1b]52;c;aGk=\x07\x9b31m[red]\u202e"
 
@@ -132,8 +132,8 @@ async def test_while_an_engine_works_both_are_read_again(tmp_path: Path, monkeyp
         readings.append(len(readings) < 3)
         return replace(compare(*summaries), is_running=readings[-1])
 
-    monkeypatch.setattr("tui.screens.compare.compare", counted)
-    monkeypatch.setattr("tui.screens.compare.REFRESH_SECONDS", 0.01)
+    monkeypatch.setattr("tui.home.compare.compare", counted)
+    monkeypatch.setattr("tui.home.compare.REFRESH_SECONDS", 0.01)
     async with comparing(tmp_path) as (pilot, screen):
         await until(pilot, lambda: screen.comparison is not None and not screen.comparison.is_running)
     assert readings[:4] == [True, True, True, False]

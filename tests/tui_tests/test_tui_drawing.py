@@ -8,8 +8,8 @@ from textual.geometry import Region
 
 from tests.tui_tests.pilots import until, watching
 from tests.tui_tests.scripted_search import Script, ScriptedSession
-from tui.widgets.drawing import differing
-from tui.widgets.results_table import ResultsTable
+from tui.parts.drawing import differing
+from tui.results.table import ResultsTable
 
 
 @pytest.mark.parametrize(

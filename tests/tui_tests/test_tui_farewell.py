@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine import events
-from engine.session import list_sessions
+from engine.session import events
+from engine.session.session import list_sessions
 from tests.tui_tests.pilots import until
 from tests.tui_tests.scripted_search import NOON, Script
 from tests.tui_tests.small_sessions import make_session
-from tui.about_session import about
 from tui.app import FoldwatchApp
-from tui.farewell import Whereabouts, farewell
-from tui.screens.live import LiveScreen
-from tui.screens.new_search import NewSearchScreen
-from tui.widgets.workers import WorkersPane
+from tui.home.about_session import about
+from tui.live.screen import LiveScreen
+from tui.live.workers import WorkersPane
+from tui.new_search.screen import NewSearchScreen
+from tui.terminal.farewell import Whereabouts, farewell
 
 if TYPE_CHECKING:
     import pytest

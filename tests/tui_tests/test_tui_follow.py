@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.control import Pause
 from engine.errors import UsageError
-from engine.events import SearchPaused
-from engine.state import SearchStatus
+from engine.session.events import SearchPaused
+from engine.session.requests import Pause
+from engine.session.state import SearchStatus
 from tests.tui_tests.scripted_search import Script, ScriptedSession
-from tui.engine_process import EngineCommand
-from tui.follow import BATCH_EVENTS, Changed, Feed, Follow, replay
+from tui.live.follow import BATCH_EVENTS, Changed, Feed, Follow, replay
+from tui.processes.engine_command import EngineCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,7 +150,7 @@ def test_messages_that_mean_changed_replace_each_other() -> None:
 
 
 def test_the_queue_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.follow.QUEUE_EVENTS", 10)
+    monkeypatch.setattr("tui.live.follow.QUEUE_EVENTS", 10)
     session = ScriptedSession(Script().start())
     watcher = Watcher(session)
     watcher.until(lambda: any(feed.state for feed in watcher.feeds))

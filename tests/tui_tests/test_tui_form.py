@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.spec import SearchSpec
-from tui.completion import completed
-from tui.form import DEFAULTS, GENERAL, Form, field_of_place, form_of, read
+from engine.spec.spec import SearchSpec
+from tui.new_search.completion import completed
+from tui.new_search.form import DEFAULTS, GENERAL, Form, field_of_place, form_of, read
 
 SPECS: list[dict[str, Any]] = [
     {"dataset": "reuters", "space": {}},

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from tests.tui_tests.pilots import until
 from tests.tui_tests.scripted_search import NOON, half_way_session
 from tui.app import FoldwatchApp
-from tui.screens.detail import DetailScreen
-from tui.screens.home import HomeScreen
-from tui.screens.live import LiveScreen
-from tui.screens.trends import TrendsScreen
-from tui.widgets.results_table import ResultsTable
+from tui.home.screen import HomeScreen
+from tui.live.detail import DetailScreen
+from tui.live.screen import LiveScreen
+from tui.results.table import ResultsTable
+from tui.trends.screen import TrendsScreen
 
 if TYPE_CHECKING:
     from pathlib import Path

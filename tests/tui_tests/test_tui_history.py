@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine import events
+from engine.session import events
 from tests.tui_tests.scripted_search import NOON, Script
-from tui.follow import replay
+from tui.live.follow import replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.widgets import Input, TextArea
 
-from engine.session import SessionSummary, list_sessions, summarise
-from engine.state import SearchStatus
+from engine.session.session import SessionSummary, list_sessions, summarise
+from engine.session.state import SearchStatus
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import NOON, Script
 from tests.tui_tests.small_sessions import make_session, some_sessions
 from tui.app import FoldwatchApp
-from tui.notes import MOST_BYTES, read_note, write_note
-from tui.screens.compare import CompareScreen
-from tui.screens.dialogs import ChoiceScreen, TextScreen
-from tui.screens.home import HomeScreen
-from tui.screens.keys import KeysScreen
-from tui.screens.live import LiveScreen
-from tui.screens.new_search import NewSearchScreen
-from tui.screens.note import NoteScreen
-from tui.session_columns import fitted, matches, took, when
-from tui.sessions_reader import SessionsReader
-from tui.widgets.about_pane import AboutPane
+from tui.home.about_pane import AboutPane
+from tui.home.compare import CompareScreen
+from tui.home.note_editor import NoteScreen
+from tui.home.notes import MOST_BYTES, read_note, write_note
+from tui.home.screen import HomeScreen
+from tui.home.session_columns import fitted, matches, took, when
+from tui.home.sessions_reader import SessionsReader
+from tui.live.screen import LiveScreen
+from tui.new_search.screen import NewSearchScreen
+from tui.parts.dialogs import ChoiceScreen, TextScreen
+from tui.parts.keys_screen import KeysScreen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -167,7 +167,7 @@ def test_only_what_changed_is_read_anew(sessions: Path, monkeypatch: pytest.Monk
         read.append(place.name)
         return summarise(place)
 
-    monkeypatch.setattr("tui.sessions_reader.summarise", watched)
+    monkeypatch.setattr("tui.home.sessions_reader.summarise", watched)
     again = reader.read()
     # This process is the engine of one of them, so that one can change at any time.
     assert read == ["reuters-wide-layers"]
@@ -295,7 +295,7 @@ async def test_delete_asks_once(sessions: Path) -> None:
 
 
 async def test_resume_starts_an_engine_or_says_why_not(sessions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import tui.screens.home_actions as actions
+    import tui.home.commands as actions
 
     started: list[list[str]] = []
 
@@ -332,7 +332,7 @@ async def test_resume_starts_an_engine_or_says_why_not(sessions: Path, monkeypat
 
 
 async def test_resume_of_a_paused_search_is_a_request(tmp_path: Path) -> None:
-    from engine import events
+    from engine.session import events
 
     script = Script()
     made = [*script.half_way(2), events.SearchPaused(time=script.clock)]
@@ -395,7 +395,7 @@ async def test_keys_and_copy(sessions: Path, monkeypatch: pytest.MonkeyPatch) ->
         copied.append(text)
         return "copied"
 
-    monkeypatch.setattr("tui.screens.home_actions.copy", copy)
+    monkeypatch.setattr("tui.home.commands.copy", copy)
     async with at_home(sessions) as (pilot, home):
         await cursor_on(pilot, home, "reuters-01")
         await pilot.press("y")
@@ -422,7 +422,7 @@ async def test_read_only_refuses_what_changes_anything(sessions: Path) -> None:
 
 
 def test_every_key_in_the_help_is_bound_and_the_other_way_round() -> None:
-    from tui.widgets.sessions_table import SessionsTable
+    from tui.home.sessions_table import SessionsTable
 
     named = {key for keys in HomeScreen.KEYS.values() for entry in keys for key in _spelled(entry.keys)}
     bound = {

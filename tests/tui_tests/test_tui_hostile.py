@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from engine import events
+from engine.session import events
 from tests.tui_tests.pilots import shown, until, watching
 from tests.tui_tests.scripted_search import Script, ScriptedSession, combinations
-from tui.screens.detail import DetailScreen
-from tui.screens.dialogs import TextScreen
-from tui.screens.trends import TrendsScreen
-from tui.widgets.log import LogPane
-from tui.widgets.results_table import ResultsTable
+from tui.live.detail import DetailScreen
+from tui.live.log import LogPane
+from tui.parts.dialogs import TextScreen
+from tui.results.table import ResultsTable
+from tui.trends.screen import TrendsScreen
 
 EVIL = "\x1b]52;c;ZXZpbA==\x07\x9b31m\u202e[bold red]x[/][/usr/bin]\u200b\ud800" + "y" * 10_000
 

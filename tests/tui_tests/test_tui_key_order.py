@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.widgets import Input, TextArea
 
-from engine import control
-from engine.control import SetDeadline
+from engine.session import requests
+from engine.session.requests import SetDeadline
 from tests.tui_tests.pilots import burst, until, watching
 from tests.tui_tests.pseudo_terminal import PseudoTerminal, play
 from tests.tui_tests.scripted_search import half_way_session
 from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
-from tui.form import Form
-from tui.screens.home import HomeScreen
-from tui.screens.new_search import NewSearchScreen
-from tui.screens.note import NoteScreen
+from tui.home.note_editor import NoteScreen
+from tui.home.screen import HomeScreen
+from tui.new_search.form import Form
+from tui.new_search.screen import NewSearchScreen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,8 +62,8 @@ async def test_keys_behind_a_question_answer_it_and_go_on_below() -> None:
     async with watching(session) as (pilot, screen):
         await burst(pilot, "xf:drop optimizer=adam<enter>p")
         await until(pilot, lambda: len(session.requests) == 3)
-        assert session.requests[0] == control.Stop(at_once=False)
-        assert session.requests[2] == control.Pause()
+        assert session.requests[0] == requests.Stop(at_once=False)
+        assert session.requests[2] == requests.Pause()
         assert screen.is_current
 
 

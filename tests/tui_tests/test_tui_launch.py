@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.errors import CannotCreateError
-from engine.spec import SearchSpec
-from tui.launch import keep_spec
+from engine.spec.spec import SearchSpec
+from tui.new_search.spec_files import keep_spec
 
 SPEC = SearchSpec.from_values({"dataset": "sample", "space": {}})
 

@@ -10,22 +10,22 @@ import pytest
 from msgspec import structs
 from textual.widgets import Input, Static
 
-from engine import control, events
-from engine.control import SetDeadline
+from engine.session import events, requests
+from engine.session.requests import SetDeadline
 from tests.marks import first_of
 from tests.tui_tests.pilots import said, shown, until, watching
 from tests.tui_tests.scripted_search import Script, ScriptedSession, half_way_session
-from tui.screens.detail import DetailScreen
-from tui.screens.dialogs import ChoiceScreen, PathScreen, TextScreen
-from tui.screens.keys import KeysScreen
-from tui.screens.live import LiveScreen
-from tui.screens.new_search import NewSearchScreen
-from tui.screens.trends import TrendsScreen
-from tui.widgets.control_panel import ControlPanel
-from tui.widgets.curves_plot import CurvesPlot
-from tui.widgets.learning_rate_plot import LearningRatePlot
-from tui.widgets.log import LogPane
-from tui.widgets.results_table import ResultsTable
+from tui.live.detail import DetailScreen
+from tui.live.log import LogPane
+from tui.live.screen import LiveScreen
+from tui.new_search.screen import NewSearchScreen
+from tui.parts.control_panel import ControlPanel
+from tui.parts.dialogs import ChoiceScreen, PathScreen, TextScreen
+from tui.parts.keys_screen import KeysScreen
+from tui.plots.curves_plot import CurvesPlot
+from tui.plots.learning_rate_plot import LearningRatePlot
+from tui.results.table import ResultsTable
+from tui.trends.screen import TrendsScreen
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -49,7 +49,7 @@ async def test_every_size_shows_the_search(size: tuple[int, int]) -> None:
 
 
 async def test_a_session_of_another_user_says_whose_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.screens.live.owner_name", lambda folder: "ada")
+    monkeypatch.setattr("tui.live.screen.owner_name", lambda folder: "ada")
     async with watching() as (pilot, _):
         await until(pilot, lambda: "of ada" in shown(pilot.app), "whose session it is")
 
@@ -57,9 +57,9 @@ async def test_a_session_of_another_user_says_whose_it_is(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("key", "request_", "command"),
     [
-        ("p", control.Pause(), "foldwatch pause reuters-01"),
-        ("K", control.Skip(combination=15), "foldwatch skip reuters-01 --combination 15"),
-        ("r", control.Retry(combination=16), "foldwatch retry reuters-01 --combination 16"),
+        ("p", requests.Pause(), "foldwatch pause reuters-01"),
+        ("K", requests.Skip(combination=15), "foldwatch skip reuters-01 --combination 15"),
+        ("r", requests.Retry(combination=16), "foldwatch retry reuters-01 --combination 16"),
     ],
 )
 async def test_a_key_asks_the_engine_and_shows_its_command(key: str, request_: Any, command: str) -> None:
@@ -94,7 +94,7 @@ async def test_retry_takes_all_failed_ones_where_none_is_selected() -> None:
         await pilot.press("r")
         await until(pilot, lambda: len(session.requests) == 2)
         assert "foldwatch retry reuters-01 --combination 3 --combination 5" in said(screen)
-        assert session.requests == [control.Retry(combination=3), control.Retry(combination=5)]
+        assert session.requests == [requests.Retry(combination=3), requests.Retry(combination=5)]
 
 
 @pytest.mark.parametrize("alive", [True, False])
@@ -124,7 +124,7 @@ async def test_resume_after_a_pause() -> None:
         assert "PAUSED" in shown(pilot.app)
         await pilot.press("s")
         await until(pilot, lambda: session.requests)
-        assert session.requests == [control.Resume()]
+        assert session.requests == [requests.Resume()]
         session.script_events.append(events.SearchResumed(time=1_750_000_071.0))
         await until(pilot, lambda: screen.live.standing == "running")
 
@@ -139,7 +139,7 @@ async def test_stop_asks_how(key: str, at_once: bool) -> None:
         assert not session.requests
         await pilot.press(key)
         await until(pilot, lambda: session.requests)
-        assert session.requests == [control.Stop(at_once=at_once)]
+        assert session.requests == [requests.Stop(at_once=at_once)]
         assert "foldwatch stop reuters-01" in said(screen)
         await until(pilot, lambda: "STOPPING" in shown(pilot.app))
         assert " left" not in shown(pilot.app).splitlines()[1]
@@ -216,7 +216,7 @@ async def test_save_asks_where(key: str, combination: int | None, tmp_path: Path
         assert not session.requests
         await pilot.press("enter")
         await until(pilot, lambda: session.requests)
-        assert session.requests == [control.Save(path=path, combination=combination)]
+        assert session.requests == [requests.Save(path=path, combination=combination)]
         session.script_events.append(events.RefitStarted(time=1.0, combination=8, epochs=20, path=path))
         await until(pilot, lambda: "refitting #8 on all training rows: epoch 0/20" in shown(pilot.app))
         session.script_events += [
@@ -650,7 +650,7 @@ async def test_keys_of_the_control_panel_can_be_clicked() -> None:
     async with watching(session) as (pilot, _):
         await pilot.click(ControlPanel, offset=(2, 1))
         await until(pilot, lambda: session.requests)
-        assert session.requests == [control.Pause()]
+        assert session.requests == [requests.Pause()]
 
 
 async def test_resizing_changes_the_layout() -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from engine.axes import grid_size
-from engine.plan import make_plan
-from engine.planned_rates import planned_rates
-from engine.space import combinations_of
-from tui.class_sizes import bars, class_sizes
-from tui.form import Form, read
-from tui.form_study import study
-from tui.lab import lab_of, sampled_rates
-from tui.meaning import MOST_PLANNED, Meaning, meaning_of
-from tui.widgets.meaning_pane import time_in_words
+from engine.plan.plan import make_plan
+from engine.spec.combinations import combinations_of
+from engine.spec.rate_curve import planned_rates
+from engine.spec.space import grid_size
+from tui.new_search.class_sizes import bars, class_sizes
+from tui.new_search.form import Form, read
+from tui.new_search.form_study import study
+from tui.new_search.schedule_curves import lab_of, sampled_rates
+from tui.new_search.spec_summary import MOST_PLANNED, Meaning, meaning_of
+from tui.new_search.summary_pane import time_in_words
 
 
 def meaning(form: Form) -> Meaning:

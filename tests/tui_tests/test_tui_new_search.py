@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.widgets import Input, Static
 
-from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
 from tests.marks import first_of
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
-from tui.form import Form
-from tui.screens.dialogs import ChoiceScreen, PathScreen, TextScreen
-from tui.screens.keys import KeysScreen
-from tui.screens.live import LiveScreen
-from tui.screens.new_search import NewSearchScreen
-from tui.screens.starting import StartingScreen
-from tui.widgets.form_fields import Choices, FieldInput
-from tui.widgets.meaning_pane import MeaningPane
-from tui.widgets.schedule_lab import ScheduleLab
+from tui.home.starting import StartingScreen
+from tui.live.screen import LiveScreen
+from tui.new_search.form import Form
+from tui.new_search.form_fields import Choices, FieldInput
+from tui.new_search.schedule_lab import ScheduleLab
+from tui.new_search.screen import NewSearchScreen
+from tui.new_search.summary_pane import MeaningPane
+from tui.parts.dialogs import ChoiceScreen, PathScreen, TextScreen
+from tui.parts.keys_screen import KeysScreen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -310,7 +310,7 @@ async def test_save_load_and_the_exact_command(tmp_path: Path, monkeypatch: pyte
         copied.append(text)
         return "copied"
 
-    monkeypatch.setattr("tui.screens.new_search_actions.copy", copy)
+    monkeypatch.setattr("tui.new_search.commands.copy", copy)
     sessions, target = tmp_path / "sessions", tmp_path / "mine.toml"
     form = Form().with_text("space.0.learning_rate", RATES).with_text("workers", "3").with_text("name", "mine-01")
     async with form_open(sessions, form) as (pilot, screen):
@@ -455,7 +455,7 @@ async def test_start_watches_the_session_once_it_is_there(tmp_path: Path, monkey
         def start(self) -> None:
             pass
 
-    monkeypatch.setattr("tui.screens.starting.EngineCommand", Engine)
+    monkeypatch.setattr("tui.home.starting.EngineCommand", Engine)
     async with form_open(tmp_path, Form().with_text("workers", "2")) as (pilot, screen):
         app = screen.app
         await pilot.press("escape", "s")
@@ -528,8 +528,9 @@ def test_the_screen_imports_nothing_heavy() -> None:
     import subprocess
 
     code = (
-        "import sys; import tui.app, tui.screens.home, tui.screens.new_search, tui.screens.compare, tui.form_study;"
-        "from tui.form import Form; tui.form_study.study(Form().with_text('strategy', 'random 30'), 0, None);"
+        "import sys; import tui.app, tui.home.screen, tui.new_search.screen, tui.home.compare;"
+        "from tui.new_search.form_study import study;"
+        "from tui.new_search.form import Form; study(Form().with_text('strategy', 'random 30'), 0, None);"
         "print([name for name in ('keras', 'tensorflow', 'sklearn', 'scipy', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.combination_space import combination_space
-from engine.state import SearchState
+from engine.session.state import SearchState
+from engine.spec.space_of_one import combination_space
 from tests.tui_tests.scripted_search import Script
-from tui.parameter_columns import grouped, shared_texts
-from tui.results_model import ResultsModel, in_few_words
-from tui.snippet import python_snippet, rerun_command
+from tui.live.snippet import python_snippet, rerun_command
+from tui.results.model import ResultsModel, in_few_words
+from tui.results.parameter_columns import grouped, shared_texts
 
 
 def model_of(params: list[dict[str, Any]]) -> ResultsModel:
@@ -55,8 +55,8 @@ def test_a_combination_is_written_as_a_spec_of_one() -> None:
         ],
         "optimizer": [{"name": "sgd", "momentum": 0.9}],
     }
-    from engine.space import combinations_of
-    from engine.spec import SearchSpec
+    from engine.spec.combinations import combinations_of
+    from engine.spec.spec import SearchSpec
 
     assert combinations_of(SearchSpec.from_values({"dataset": "reuters", "space": space})) == [params]
     compile(python_snippet({"dataset": "reuters"}, params), "snippet", "exec")

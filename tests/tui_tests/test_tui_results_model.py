@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 from rich.style import Style
 
-from engine.events import (
+from engine.session.events import (
     Allowance,
     CombinationDropped,
     Dropped,
@@ -17,11 +17,11 @@ from engine.events import (
     RoundDecided,
     RungScored,
 )
-from engine.state import SearchState, ranks
+from engine.session.state import SearchState, ranks
 from tests.tui_tests.scripted_search import Script
-from tui.results_model import ResultsModel, short_titles
-from tui.row_order import RowOrder
-from tui.widgets.result_cells import STYLES, Cells
+from tui.results.cells import STYLES, Cells
+from tui.results.model import ResultsModel, short_titles
+from tui.results.row_order import RowOrder
 
 
 def state_of(script: Script) -> SearchState:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tui.row_filter import FilterError, compile_filter, find_column
+from tui.results.row_filter import FilterError, compile_filter, find_column
 
 COLUMNS: dict[str, list[Any]] = {
     "optimizer": ["adam", "sgd", "adamw", None],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.safe_text import LONGEST_LINE, clean, safe_content, safe_text
+from tui.parts.safe_text import LONGEST_LINE, clean, safe_content, safe_text
 
 HOSTILE = [
     ("plain text", "plain text"),

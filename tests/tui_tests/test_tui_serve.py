@@ -18,7 +18,7 @@ from tests.tui_tests.pseudo_terminal import REPOSITORY
 from tests.tui_tests.scripted_search import Script
 from tests.tui_tests.small_sessions import make_session
 from tui import serve
-from tui.loopback import is_loopback, is_own
+from tui.browser.loopback import is_loopback, is_own
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -40,7 +40,7 @@ def test_loopback_is(host: str) -> None:
 def test_without_textual_serve_it_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delitem(sys.modules, "tui.web_server", raising=False)
+    monkeypatch.delitem(sys.modules, "tui.browser.web_server", raising=False)
     for name in ("aiohttp", "textual_serve"):
         monkeypatch.setitem(sys.modules, name, None)
     assert serve.main([]) == 2

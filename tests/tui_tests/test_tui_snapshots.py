@@ -11,10 +11,10 @@ from tests.marks import first_of
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import NOON, half_way_session
 from tui.app import FoldwatchApp
-from tui.screens.live import LiveScreen
-from tui.screens.trends import TrendsScreen
-from tui.widgets.curves_plot import CurvesPlot
-from tui.widgets.learning_rate_plot import LearningRatePlot
+from tui.live.screen import LiveScreen
+from tui.plots.curves_plot import CurvesPlot
+from tui.plots.learning_rate_plot import LearningRatePlot
+from tui.trends.screen import TrendsScreen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.spec import SearchSpec
+from engine.spec.spec import SearchSpec
 from tests.fake_command import FakeSearch
 from tests.fakes import SMALL
 from tests.tui_tests.pseudo_terminal import PseudoTerminal

@@ -96,8 +96,8 @@ def imported(code: str) -> set[str]:
 
 
 def test_the_app_imports_nothing_heavy() -> None:
-    screens = "tui.__main__ tui.start tui.app"
-    screens += " tui.screens.live tui.screens.detail tui.screens.trends tui.screens.keys tui.screens.starting"
+    screens = "tui.__main__ tui.terminal.start tui.app"
+    screens += " tui.live.screen tui.live.detail tui.trends.screen tui.parts.keys_screen tui.home.starting"
     modules = imported("\n".join(f"import {module}" for module in screens.split()))
     assert "textual.app" in modules
     assert not modules & {*HEAVY, "numpy", "numba", "plotext", "psutil", "pynvml"}

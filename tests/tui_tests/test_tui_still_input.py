@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import tui
-from tui.widgets.still_input import StillInput
+from tui.parts.still_input import StillInput
 
 
 def test_the_cursor_does_not_blink() -> None:

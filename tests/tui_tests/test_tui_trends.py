@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.widgets import Static
 
+from engine.analysis.report.contents import make_report
+from engine.analysis.trends.importance import Importances
 from engine.errors import InputOutputError
-from engine.report.contents import make_report
-from engine.trends.importance import Importances
 from tests.tui_tests.pilots import shown, until, watching
 from tests.tui_tests.scripted_search import Script, ScriptedSession, combinations
 from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
-from tui.report_process import Findings, ReportProcess
-from tui.screens.live import LiveScreen
-from tui.screens.trends import TrendsScreen
-from tui.widgets.braille import BrailleCanvas
-from tui.widgets.parallel_pane import ParallelPane
-from tui.widgets.results_table import ResultsTable
+from tui.live.screen import LiveScreen
+from tui.plots.braille import BrailleCanvas
+from tui.results.table import ResultsTable
+from tui.trends.parallel_pane import ParallelPane
+from tui.trends.report_process import Findings, ReportProcess
+from tui.trends.screen import TrendsScreen
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

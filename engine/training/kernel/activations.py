@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from engine.coverage import ACTIVATIONS
+from engine.training.coverage import ACTIVATIONS
 from engine.training.kernel.compiling import compiled
 
 if TYPE_CHECKING:

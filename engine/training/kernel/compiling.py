@@ -24,8 +24,8 @@ import numba.extending
 import numpy as np
 import platformdirs
 
-from engine import scratch
-from engine.regular_files import is_my_folder
+from engine.system import scratch
+from engine.system.regular_files import is_my_folder
 from engine.training.kernel.linking import self_contained
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from engine.training.kernel.state import frozen
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
 
     Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.coverage import full_arguments
+from engine.training.coverage import full_arguments
 from engine.training.kernel import rules, updates
 from engine.training.kernel.compiling import specialised
 

@@ -12,7 +12,7 @@ from engine.training.kernel.memory import Arena
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import NetworkDescription
 
     Array = NDArray[Any]

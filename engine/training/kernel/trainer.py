@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.coverage import kernel_refusal
+from engine.training.coverage import kernel_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import Checkpoint, Epoch, Keeper, TrainingRequest
 
 
@@ -30,7 +30,7 @@ class KernelTrainer:
 
     def warm_up(self, request: TrainingRequest) -> None:
         """Import the compiler and load, or compile, what the request will call; its rows do not matter."""
-        from engine.training.kernel.training import compile_for
+        from engine.training.kernel.run import compile_for
 
         compile_for(request)
 
@@ -48,7 +48,7 @@ class KernelTrainer:
 
         Raises `TrainingRefusedError` for a request that `refusal` names, `ValueError` for another network's `start`.
         """
-        from engine.training.kernel.training import Training
+        from engine.training.kernel.run import Training
 
         reason = self.refusal(request)
         if reason is not None:
@@ -62,6 +62,6 @@ class KernelTrainer:
         self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
     ) -> NDArray[np.float32]:
         """What it predicts for the rows with these weights, worked out in float64, rounded to float32."""
-        from engine.training.kernel.training import predicted
+        from engine.training.kernel.run import predicted
 
         return predicted(request, weights, rows, np.float64)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.data.keras_sequences import LabelledSequences, encode, imdb_split, reuters_split
-from engine.data.ragged import Ragged
-from engine.data.safe_npz import read_npz, read_source
+from engine.data.sources.keras_sequences import LabelledSequences, encode, imdb_split, reuters_split
+from engine.data.sources.npz import read_npz, read_source
+from engine.data.sources.ragged import Ragged
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ import pytest
 
 from engine import data
 from engine.data import cache, cache_folder, facts
-from engine.data.multi_hot import vectorize_sequences
-from engine.data.safe_npz import read_npz, read_source
+from engine.data.features.multi_hot import vectorize_sequences
+from engine.data.sources.npz import read_npz, read_source
 from engine.errors import DataError, FoldwatchError, InputOutputError, SpecError, UsageError
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data.multi_hot import rows_from_sequences, to_one_hot, vectorize_sequences
-from engine.data.ragged import Ragged
+from engine.data.features.multi_hot import rows_from_sequences, to_one_hot, vectorize_sequences
+from engine.data.sources.ragged import Ragged
 
 
 def book_vectorize_sequences(sequences: Any, dimension: int = 10000) -> Any:

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.data.safe_npz import read_npz, read_source
+from engine.data.sources.npz import read_npz, read_source
 from engine.errors import DataError, InputOutputError
 from tests.marks import first_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.data.ragged import Ragged
+    from engine.data.sources.ragged import Ragged
 
 RECONSTRUCT = b"cnumpy.core.multiarray\n_reconstruct\n"
 DTYPE = b"cnumpy\ndtype\n(U\x02O8K\x00K\x01tR(K\x03U\x01|NNNK\x00K\x00K?tb"

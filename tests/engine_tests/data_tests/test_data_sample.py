@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine import data
-from engine.data.multi_hot import rows_from_ragged
+from engine.data.features.multi_hot import rows_from_ragged
 from engine.data.sample import TEST_COUNTS, TRAINING_COUNTS, sample_split, source_hash
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data.multi_hot import rows_from_ragged
+from engine.data.features.multi_hot import rows_from_ragged
 from engine.data.sample import sample_split
 
 pytestmark = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.rows import Rows
+from engine.data.rows import Rows
 from tests.engine_tests.kernel_tests.kernel_requests import make_rows
 
 

@@ -10,8 +10,8 @@ import json
 import sys
 from typing import Any
 
-from engine.coverage import ACTIVATIONS
-from engine.rows import Rows
+from engine.data.rows import Rows
+from engine.training.coverage import ACTIVATIONS
 from engine.training.kernel import KernelTrainer
 from tests.engine_tests.kernel_tests.kernel_requests import OPTIMIZERS, make_request, make_rows
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.rows import Rows
+from engine.data.rows import Rows
 from engine.training.interface import NetworkDescription, TrainingRequest
 
 WIDTH = 60

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.coverage import ACTIVATIONS
+from engine.training.coverage import ACTIVATIONS
 from engine.training.interface import TrainingRequest
-from engine.training.kernel.training import Training
+from engine.training.kernel.run import Training
 from engine.training.randomness import batch_order, initial_weights
 from tests.engine_tests.kernel_tests.kernel_requests import OPTIMIZERS, make_request, make_rows
 from tests.marks import first_of

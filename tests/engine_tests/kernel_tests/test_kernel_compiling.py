@@ -32,7 +32,7 @@ import sys
 import engine.training.kernel
 heavy = {"numba", "scipy", "tensorflow", "keras", "sklearn", "pandas"}
 print(sorted(heavy & set(sys.modules)))
-import engine.training.kernel.training
+import engine.training.kernel.run
 print(sorted(heavy & set(sys.modules)))
 """
     assert run(code).splitlines() == ["[]", "['numba', 'scipy']"]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.training.checkpoints import read_checkpoint, write_checkpoint
+from engine.training.checkpoint_file import read_checkpoint, write_checkpoint
 from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 from engine.training.kernel import KernelTrainer
-from engine.training.kernel.training import Training
+from engine.training.kernel.run import Training
 from tests.engine_tests.kernel_tests.kernel_requests import OPTIMIZERS, make_request, make_rows
 from tests.fakes import Collector, kept
 from tests.marks import first_of

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from engine.data.rows import Rows
 from engine.errors import TrainingRefusedError
-from engine.rows import Rows
 from engine.training.interface import Epoch, TrainingRequest
 from engine.training.kernel import KernelTrainer
-from engine.training.kernel.training import Training
+from engine.training.kernel.run import Training
 from engine.training.randomness import initial_weights
 from tests.engine_tests.kernel_tests.kernel_requests import WIDTH, make_request, make_rows
 from tests.marks import first_of

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from engine.pool import ONE_THREAD
-from engine.rows import Rows
+from engine.data.rows import Rows
 from engine.training.interface import NetworkDescription, TrainingRequest
+from engine.workers.process_pool import ONE_THREAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.catalogue import CLIPS, OPTIMIZERS, SCHEDULES, Kind, Number
-from engine.coverage import trainer_of
 from engine.errors import SpecError
-from engine.plan import make_plan
-from engine.schedules import rate_of
-from engine.settings import settings_of
-from engine.space import combinations_of
-from engine.spec import SearchSpec
+from engine.plan.plan import make_plan
+from engine.spec.catalogue import CLIPS, OPTIMIZERS, SCHEDULES, Kind, Number
+from engine.spec.combinations import combinations_of
+from engine.spec.resolved import settings_of
+from engine.spec.schedules import rate_of
+from engine.spec.spec import SearchSpec
+from engine.training.coverage import trainer_of
 from engine.training.requests import training_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import Trainer
 
 # Around every bound that any argument has, as integers and as fractions.
@@ -171,7 +171,7 @@ def test_what_a_plan_gives_to_the_kernel_is_trained_by_it(name: str, make_rows: 
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_what_a_plan_accepts_is_trained_by_the_keras_trainer(name: str, make_rows: Callable[..., Rows]) -> None:
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
 
     rows, draw = make_rows(40, 3), random.Random(name)
     tables = [_random_optimizer(name, draw) for _ in range(12)]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.early_stopping import Patience
-from engine.journal import frame, unframe
-from engine.training import checkpoints
-from engine.training.checkpoints import read_checkpoint, write_checkpoint
+from engine.session.segments import frame, unframe
+from engine.spec.early_stopping import Patience
+from engine.training import checkpoint_file
+from engine.training.checkpoint_file import read_checkpoint, write_checkpoint
 from engine.training.interface import Checkpoint
 from tests.fakes import kept
 
@@ -91,7 +91,7 @@ def test_is_nothing_when_somebody_made_it_up(path: Path, before: bytes, after: b
 
 
 def test_is_nothing_when_it_is_too_large(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "LARGEST_FILE", 63)
+    monkeypatch.setattr(checkpoint_file, "LARGEST_FILE", 63)
     assert read_checkpoint(path, "this one") is None
     path.write_bytes(b"x" * (2 << 20))
     assert read_checkpoint(path, "this one") is None
@@ -116,11 +116,11 @@ def test_a_write_that_fails_leaves_the_one_before(path: Path, monkeypatch: pytes
     finally:
         path.parent.chmod(0o700)
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "ROOM", 1 << 60)
+        patch.setattr(checkpoint_file, "ROOM", 1 << 60)
         with pytest.raises(OSError, match="would be left on the disk"):
             write_checkpoint(path, kept(Checkpoint(5, {})), "this one")
-        patch.setattr(checkpoints, "ROOM", 0)
-        patch.setattr(checkpoints, "LARGEST_FILE", 63)
+        patch.setattr(checkpoint_file, "ROOM", 0)
+        patch.setattr(checkpoint_file, "LARGEST_FILE", 63)
         with pytest.raises(OSError, match="more than the 63"):
             write_checkpoint(path, kept(Checkpoint(5, dict(ARRAYS))), "this one")
     assert path.read_bytes() == before

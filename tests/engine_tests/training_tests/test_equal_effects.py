@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.coverage import trainer_of
-from engine.plan import effective
-from engine.settings import settings_of
+from engine.plan.plan import effective
+from engine.spec.resolved import settings_of
+from engine.training.coverage import trainer_of
 from engine.training.interface import Epoch, Trainer
 from engine.training.requests import training_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
 
 ROWS, BATCH = 40, 8
 Params = dict[str, Any]
@@ -138,7 +138,7 @@ def test_equal_effects_give_equal_bits_in_the_kernel(name: str, make_rows: Calla
 @pytest.mark.keras
 @pytest.mark.parametrize("name", EQUAL)
 def test_equal_effects_give_equal_bits_in_keras(name: str, make_rows: Callable[..., Rows]) -> None:
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
 
     rows = make_rows(ROWS, 3)
     one, other = (_bits(KerasTrainer(), params, rows) for params in EQUAL[name])

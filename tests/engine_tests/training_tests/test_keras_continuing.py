@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from engine.catalogue import OPTIMIZERS
-from engine.training.checkpoints import read_checkpoint, write_checkpoint
+from engine.spec.catalogue import OPTIMIZERS
+from engine.training.checkpoint_file import read_checkpoint, write_checkpoint
 from tests.fakes import Collector, kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 
 pytestmark = pytest.mark.keras
@@ -47,7 +47,7 @@ def test_every_optimizer_goes_on_as_if_it_had_never_halted(
     arguments: dict[str, float | bool | None],
     tmp_path: Path,
 ) -> None:
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
 
     training, validation = make_rows(70, 4), make_rows(33, 4, seed=1)
 
@@ -81,7 +81,7 @@ def test_goes_on_from_any_step_as_if_it_had_never_halted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from engine.training import keras_trainer
+    from engine.training.keras import trainer as keras_trainer
 
     training, validation = make_rows(70, 4), make_rows(33, 4, seed=1)
     request = make_request(training, optimizer=optimizer, arguments=arguments, dropout=0.3, l2=0.001, epochs=3)
@@ -106,7 +106,7 @@ def test_goes_on_from_any_step_as_if_it_had_never_halted(
 def test_another_network_is_refused(
     make_rows: Callable[..., Rows], make_request: Callable[..., TrainingRequest]
 ) -> None:
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
 
     training = make_rows(20, 4)
     trainer = KerasTrainer()

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.keras
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.95])
 def test_masks_are_the_kernels(rate: float) -> None:
-    from engine.training.dropout_masks import mask, mask_keys
+    from engine.training.keras.dropout_masks import mask, mask_keys
     from engine.training.kernel.dropout import fill_mask
 
     keys = mask_keys(2, 11, first_step=3, steps=4)
@@ -24,7 +24,7 @@ def test_masks_are_the_kernels(rate: float) -> None:
 
 
 def test_a_training_with_dropout_ends_as_the_kernels() -> None:
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
     from engine.training.kernel import KernelTrainer
     from tests.engine_tests.kernel_tests.kernel_requests import make_request, make_rows
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS
 from engine.errors import SpecError
+from engine.spec.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS
 from engine.training.randomness import training_seed
 from engine.training.requests import training_request
 from engine.training.scoring import scores
@@ -17,14 +17,14 @@ from engine.training.scoring import scores
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.rows import Rows
-    from engine.training.estimator import FoldwatchClassifier
+    from engine.data.rows import Rows
+    from engine.training.classifier import FoldwatchClassifier
 
 pytestmark = pytest.mark.keras
 
 
 def classifier(**parameters: Any) -> FoldwatchClassifier:
-    from engine.training.estimator import FoldwatchClassifier
+    from engine.training.classifier import FoldwatchClassifier
 
     return FoldwatchClassifier(**parameters)
 
@@ -32,7 +32,7 @@ def classifier(**parameters: Any) -> FoldwatchClassifier:
 def direct_scores(
     names: list[str], params: dict[str, Any], seed: int, training: Rows, validation: Rows
 ) -> dict[str, float]:
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
 
     request = training_request(
         params,

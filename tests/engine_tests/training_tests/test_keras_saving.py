@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.catalogue import OPTIMIZERS
 from engine.errors import CannotCreateError, FoldwatchError, InputOutputError, TrainingRefusedError, UsageError
+from engine.spec.catalogue import OPTIMIZERS
 from engine.training.interface import NetworkDescription
 from engine.training.randomness import initial_weights
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import TrainingRequest
 
 pytestmark = pytest.mark.keras
@@ -52,8 +52,8 @@ def test_a_saved_model_works_in_plain_keras(
     classes: int,
     optimizer: str,
 ) -> None:
-    from engine.training.keras_trainer import KerasTrainer
-    from engine.training.saving import save_model
+    from engine.training.keras.saving import save_model
+    from engine.training.keras.trainer import KerasTrainer
 
     training, validation = make_rows(70, classes), make_rows(33, classes, seed=1)
     request = make_request(training, optimizer=optimizer, dropout=0.2, l2=0.001)
@@ -97,8 +97,8 @@ def save(make_rows: Callable[..., Rows]) -> Callable[..., str]:
     """Saves a small network, with probabilities expected that are `shift` away from its own."""
 
     def save_shifted(path: Path, shift: float = 0.0, **arguments: Any) -> str:
-        from engine.training.keras_batches import predict
-        from engine.training.saving import save_model
+        from engine.training.keras.batches import predict
+        from engine.training.keras.saving import save_model
 
         rows = make_rows(5, 4)
         network = NetworkDescription(rows.width, 4, (3,))
@@ -132,10 +132,10 @@ def test_where_float32_says_too_little_float64_decides(
     make_rows: Callable[..., Rows], tmp_path: Path, shift: float, is_saved: bool
 ) -> None:
     """Outputs in the thousands, as a long training on few rows can leave them."""
-    from engine.training.keras_batches import predict_exactly
+    from engine.training.keras.batches import predict_exactly
+    from engine.training.keras.saving import TOLERANCE, save_model
     from engine.training.kernel import KernelTrainer
     from engine.training.requests import training_request
-    from engine.training.saving import TOLERANCE, save_model
 
     rows = make_rows(200, 8)
     params = {"epochs": 1, "batch_size": 8, "hidden_units": [64, 64], "optimizer": "sgd", "learning_rate": 0.01}
@@ -219,7 +219,7 @@ def test_refuses_targets_that_cannot_be_saved_to(
 ) -> None:
     import os
 
-    from engine.model_place import check_model_place
+    from engine.training.model_path import check_model_place
 
     (tmp_path / "folder.keras").mkdir()
     (tmp_path / "file").touch()

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.catalogue import OPTIMIZERS
 from engine.errors import TrainingRefusedError, UsageError
+from engine.spec.catalogue import OPTIMIZERS
 from engine.training.randomness import batch_order, initial_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.rows import Rows
+    from engine.data.rows import Rows
     from engine.training.interface import Epoch, TrainingRequest
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
 
 pytestmark = pytest.mark.keras
 
@@ -27,7 +27,7 @@ EVERY_OPTIMIZER = [pytest.param(name, marks=[] if name == "adam" else pytest.mar
 
 
 def trainer(models_kept: int = 4) -> KerasTrainer:
-    from engine.training.keras_trainer import KerasTrainer
+    from engine.training.keras.trainer import KerasTrainer
 
     return KerasTrainer(models_kept)
 
@@ -115,7 +115,7 @@ def test_trains_as_plain_keras_does(
 def test_reports_the_loss_that_fit_reports(
     make_rows: Callable[..., Rows], make_request: Callable[..., TrainingRequest]
 ) -> None:
-    from engine.training.keras_network import build_network, build_optimizer, compile_network
+    from engine.training.keras.network import build_network, build_optimizer, compile_network
 
     training = make_rows(70, 4)
     request = make_request(training, l2=0.01, epochs=1)
@@ -280,7 +280,7 @@ def test_no_hidden_layer_and_empty_rows(
 def test_refuses_what_makes_no_sense(
     make_rows: Callable[..., Rows], make_request: Callable[..., TrainingRequest]
 ) -> None:
-    from engine.training.keras_network import build_optimizer
+    from engine.training.keras.network import build_optimizer
 
     training = make_rows(30, 4)
     request = make_request(training)
@@ -299,21 +299,21 @@ def test_refuses_what_makes_no_sense(
 def test_refuses_a_keras_set_to_something_else(monkeypatch: pytest.MonkeyPatch, setting: str, value: str) -> None:
     import keras
 
-    from engine.training import keras_network
+    from engine.training.keras import network
 
     monkeypatch.setattr(keras.config, setting, lambda: value)
     with pytest.raises(TrainingRefusedError, match=f"{setting} is {value}, set by .* foldwatch needs"):
-        keras_network._refuse_other_settings()
+        network._refuse_other_settings()
 
 
 def test_refuses_layers_of_another_precision() -> None:
     import keras
 
-    from engine.training import keras_network
+    from engine.training.keras import network
 
     keras.config.set_dtype_policy("mixed_float16")
     try:
         with pytest.raises(TrainingRefusedError, match=r"dtype policy is mixed_float16, .* foldwatch needs float32"):
-            keras_network._refuse_other_settings()
+            network._refuse_other_settings()
     finally:
         keras.config.set_dtype_policy("float32")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.catalogue import SCORERS
+from engine.spec.catalogue import SCORERS
 from engine.training.scoring import predicted_classes, scores
 
 

@@ -1,0 +1,1 @@
+"""What a search's scores say: results, forecasts, trends, selection, reports."""

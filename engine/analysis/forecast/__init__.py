@@ -1,0 +1,1 @@
+"""How long a search still takes, and what could be left out."""

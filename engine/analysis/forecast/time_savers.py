@@ -1,0 +1,130 @@
+"""What could be left out of a search to save time, and what that may cost, on what has been scored so far."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from engine.analysis.forecast.remaining import in_words
+from engine.session.narration import show_value
+
+if TYPE_CHECKING:
+    from engine.analysis.forecast.remaining import Forecast
+    from engine.session.state import CombinationState, SearchState
+
+_PROPOSED = 2
+_LEAST_PAIRS = 2
+_MOST_VALUES = 20  # of a parameter: to leave out one of more saves next to nothing
+
+
+@dataclass(frozen=True)
+class Saving:
+    """The combinations with one value of a parameter left out.
+
+    `above`: how much better the value has scored than `other`, the best of the others, in `pairs` pairs of fits that
+    differ in nothing else; None where too few were scored.
+    """
+
+    name: str
+    value: str
+    combinations: int
+    seconds: float
+    other: str = ""
+    above: float | None = None
+    pairs: int = 0
+
+
+def proposals(state: SearchState, found: Forecast, left: float) -> list[str]:
+    """In plain words, the cheapest first: values to leave out, and how much smaller a subsample would have to be."""
+    needed = found.estimate - left
+    if needed <= 0:
+        needed = found.most - left
+    savings = sorted(savings_of(state, found), key=lambda one: _order(one, needed))
+    said = [_in_words(one, state) for one in savings[:_PROPOSED]]
+    share = math.floor(100 * max(0.0, left) / found.most / 5) * 5
+    if 5 <= share < 100:
+        said.append(f"a new search of {share} % of these rows (subsample) would end in time")
+    return said
+
+
+def _order(saving: Saving, needed: float) -> tuple[bool, float, float]:
+    """Enough first; then what costs least in score, what is unknown last; then what saves least of what is enough."""
+    enough = saving.seconds >= needed
+    return (
+        not enough,
+        saving.above if saving.above is not None else math.inf,
+        saving.seconds if enough else -saving.seconds,
+    )
+
+
+def savings_of(state: SearchState, found: Forecast) -> list[Saving]:
+    """What leaving out each value of each parameter would save, where some of its combinations are still to run."""
+    workload = state.workload
+    if workload is None:
+        return []
+    workers = sum(worker.alive for worker in state.workers.values()) or (state.started.workers if state.started else 1)
+    savings = []
+    for name, by_value in _values(state).items():
+        if not 1 < len(by_value) <= _MOST_VALUES:
+            continue
+        compared = _compared(state, name)
+        for value, combinations in by_value.items():
+            open_ones = {one.index for one in combinations if not one.status.is_finished}
+            seconds = found.fit.seconds(workload.saved_without(open_ones)) / workers
+            if seconds > 0:
+                other, above, pairs = compared.get(value, ("", None, 0))
+                savings.append(Saving(name, value, len(open_ones), seconds, other, above, pairs))
+    return savings
+
+
+def _values(state: SearchState) -> dict[str, dict[str, list[CombinationState]]]:
+    """parameter -> value, as it is shown -> its combinations."""
+    found: dict[str, dict[str, list[CombinationState]]] = defaultdict(lambda: defaultdict(list))
+    for combination in state.combinations:
+        for name, value in combination.params.items():
+            found[name][show_value(value)].append(combination)
+    return found
+
+
+def _compared(state: SearchState, name: str) -> dict[str, tuple[str, float | None, int]]:
+    """Of each value: the best of the others, how much it scored above that, over how many pairs of fits.
+
+    A pair is two fits on one split of combinations that differ in this parameter alone.
+    """
+    metric = state.scoring[0]
+    alike: dict[str, dict[str, CombinationState]] = defaultdict(dict)
+    for combination in state.combinations:
+        rest = repr(sorted((key, show_value(value)) for key, value in combination.params.items() if key != name))
+        if name in combination.params:
+            alike[rest][show_value(combination.params[name])] = combination
+    differences: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for group in alike.values():
+        for one, combination in group.items():
+            for other, another in group.items():
+                if one != other:
+                    pairs = zip(combination.scores[metric], another.scores[metric], strict=True)
+                    differences[one, other] += [a - b for a, b in pairs if a is not None and b is not None]
+    found: dict[str, tuple[str, float | None, int]] = {}
+    for (one, other), these in differences.items():
+        if len(these) >= _LEAST_PAIRS:
+            above = math.fsum(these) / len(these)
+            known = found.get(one)
+            # Against the best of the others the value looks worst.
+            if known is None or known[1] is None or above < known[1]:
+                found[one] = other, above, len(these)
+    return found
+
+
+def _in_words(saving: Saving, state: SearchState) -> str:
+    what = f"{saving.name}={saving.value}"
+    count = f"{saving.combinations} combination{'s' if saving.combinations != 1 else ''}"
+    text = f"dropping the {count} with {what} saves about {in_words(saving.seconds)}"
+    if saving.above is None:
+        return f"{text} (too little has been scored to say what that costs)"
+    direction = "above" if saving.above >= 0 else "below"
+    return (
+        f"{text} (on what has been scored so far, {what} is {abs(saving.above):.4f} {direction} "
+        f"{saving.name}={saving.other} in {state.scoring[0]}, over {saving.pairs} pairs of fits)"
+    )

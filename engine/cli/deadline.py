@@ -1,0 +1,25 @@
+"""The command `deadline`: a search that runs is told by when to end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from engine.cli.options import Identifier, Sessions
+from engine.cli.printing import say
+from engine.session.session import open_session, sessions_folder
+
+
+def deadline(
+    identifier: Identifier,
+    when: Annotated[str, typer.Argument(metavar="WHEN", help="20m, 2h, 18:00, an ISO date and time, or none.")],
+    sessions: Sessions = None,
+) -> None:
+    """End a running search by then; what is missing can be resumed."""
+    from engine.analysis.forecast.deadline import Deadline, request_of
+
+    asked = Deadline.read(when)
+    open_session(identifier, sessions_folder(sessions)).request(request_of(asked))
+    what = f"end by {when}" if asked else "forget its deadline"
+    say(f"{identifier}: asked its engine to {what}")

@@ -1,0 +1,31 @@
+"""What a search would find on this machine."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from engine import data
+from engine.system import machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def findings(data_dir: Path | None, sessions: Path) -> list[tuple[str, str]]:
+    """Names and values: versions, processors, memory, GPUs, where data would come from, where sessions lie."""
+    found = list(machine.versions().items())
+    found.append(("processor", machine.cpu_model()))
+    found.append(("CPUs allowed", str(machine.allowed_cpus())))
+    found.append(("memory available", f"{machine.available_memory() / 2**30:.1f} GiB"))
+    cards = machine.gpus()
+    found += [(f"GPU {gpu.index}", f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB") for gpu in cards]
+    if not cards:
+        found.append(("GPU", "none; searches run on the CPU"))
+    found.append(("--devices", ", ".join(["cpu", *(f"gpu:{gpu.index}" for gpu in cards)])))
+    for name in data.DATASETS:
+        found.append((f"data: {name}", str(data.whereabouts(name, data_dir))))
+    nearest = next(folder for folder in (sessions, *sessions.parents) if folder.exists())
+    writable = os.access(nearest, os.W_OK)
+    found.append(("sessions", f"{sessions}{'' if writable else ' (cannot be written)'}"))
+    return found

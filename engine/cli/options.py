@@ -1,0 +1,53 @@
+"""Arguments and options that several commands have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.formatting.characters import ask_for_plain
+from engine.spec.bounds import MOST_COMBINATIONS_ALLOWED, MOST_FITS_ALLOWED
+
+
+def _ask_for_plain(is_wanted: bool) -> None:
+    if is_wanted:
+        ask_for_plain(True)
+
+
+SpecPath = Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to search.")]
+Identifier = Annotated[str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list")]
+Sessions = Annotated[Path | None, typer.Option(help="Folder of sessions.")]
+DataDir = Annotated[Path | None, typer.Option(envvar="FOLDWATCH_DATA", help="Folder with reuters.npz or imdb.npz.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; else what the machine allows.")]
+Devices = Annotated[
+    str | None,
+    typer.Option(metavar="cpu,gpu:0", help="What workers run on, in turn; else GPUs where they are of use."),
+]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="space.epochs=[5,10]")]
+AllowLarge = Annotated[
+    bool,
+    typer.Option(
+        "--allow-large", help=f"Up to {MOST_COMBINATIONS_ALLOWED:,} combinations, {MOST_FITS_ALLOWED:,} fits."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
+Detach = Annotated[bool, typer.Option(help="Leave it running in the background and return.")]
+GroupReadable = Annotated[bool, typer.Option("--group-readable", help="Let your group read the session.")]
+Notify = Annotated[str | None, typer.Option(metavar="COMMAND", help="Run this when the search has ended.")]
+Combinations = Annotated[
+    list[int], typer.Option(metavar="N", min=0, help="Number of a combination; several times for several of them.")
+]
+DeadlineText = Annotated[
+    str | None, typer.Option("--deadline", metavar="WHEN", help="End by then: 20m, 2h, 18:00, an ISO date and time.")
+]
+Plain = Annotated[
+    bool,
+    typer.Option(
+        "--plain",
+        callback=_ask_for_plain,
+        expose_value=False,
+        help="ASCII in place of symbols, borders and braille dots; or FOLDWATCH_PLAIN=1.",
+    ),
+]

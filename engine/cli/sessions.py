@@ -1,0 +1,211 @@
+"""The commands that read what lies on disk of sessions, or remove it: `list`, `show`, `logs`, `export`, `delete`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.cli.options import AsJson, Identifier, Plain, Sessions
+from engine.cli.printing import print_data, print_json, print_text, say, terminal_width
+from engine.errors import UsageError
+from engine.formatting.safe_text import clean
+from engine.search.older_scores import scored_by_older_rules
+from engine.session.session import Session, list_sessions, open_session, replay, sessions_folder
+from engine.system.regular_files import open_regular
+from engine.system.whole_files import write_for_user
+
+if TYPE_CHECKING:
+    from engine.session.events import Event
+    from engine.session.state import SearchState
+
+_LOG_BYTES = 4 << 20
+_DROPPED_SHOWN = 10  # reasons below the results, where no other number is asked for
+_DAMAGES_SHOWN = 5
+
+
+def list_(sessions: Sessions = None, as_json: AsJson = False, plain: Plain = False) -> None:
+    """All sessions, newest first."""
+    from engine.formatting.tables import sessions_table
+
+    folder = sessions_folder(sessions)
+    summaries = list_sessions(folder)
+    if as_json:
+        print_json([{**vars(summary), "folder": str(summary.folder)} for summary in summaries])
+    elif summaries:
+        print_text(sessions_table(summaries, terminal_width()))
+    else:
+        say(f"no sessions in {folder}; start one with: foldwatch demo --headless")
+
+
+def show(
+    identifier: Identifier,
+    sessions: Sessions = None,
+    most: Annotated[int | None, typer.Option(min=1, help="Show this many combinations.")] = None,
+    as_json: AsJson = False,
+    plain: Plain = False,
+) -> None:
+    """A session's results: every combination, the best first."""
+    from engine.analysis.forecast.remaining import in_words
+    from engine.analysis.results import as_values
+    from engine.analysis.selection.wording import find_honest, honest_facts, honest_values
+    from engine.formatting.tables import facts, mean_in_words, results_table
+    from engine.session.narration import delay_in_words, in_short, moment_in_words, saved_in_words
+
+    found = open_session(identifier, sessions_folder(sessions))
+    spec, state = found.spec, found.state()
+    status = found.status(state)
+    if as_json:
+        print_json({**as_values(state, found.id, status), "honest": honest_values(find_honest(found, state))})
+        return
+    best = state.best
+    looks = state.all_test_looks
+    trainers = Counter(f"{one.trainer} ({one.trainer_reason})" for one in state.combinations)
+    taken = Counter(name for combination in state.combinations for name in combination.taken_from if name)
+    synthetic = " (synthetic)" if found.record.data.synthetic else ""
+    print_text(
+        facts(
+            [
+                ("session", found.id),
+                ("owner", found.owner),
+                ("state", f"{status}{': ' + state.message if state.message else ''}"),
+                ("data", f"{spec.dataset}{synthetic}, {found.record.data.rows} rows"),
+                ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
+                *(("taken over", f"{count} fits from {name}") for name, count in sorted(taken.items())),
+                *(("versions", change) for change in state.changed_versions),
+                *(("scored by an older rule", which) for which in scored_by_older_rules(state.combinations)),
+                ("took", in_words(state.elapsed(time.time() if found.liveness().alive else None))),
+                ("deadline", moment_in_words(state.deadline) if state.deadline else None),
+                ("foreseen", delay_in_words(state.delay) if state.delay and not state.status.is_finished else None),
+                *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
+                ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
+                *honest_facts(find_honest(found, state)),
+                *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
+                ("early stopping", spec.stopping),
+                *(("changed", step.words) for step in state.steps),
+                *(("saved", saved_in_words(one)) for one in state.saved),
+                ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
+                *_damage_facts(found, state),
+            ]
+        )
+    )
+    print_text("")
+    print_text(results_table(state, terminal_width(), most))
+    for combination in state.combinations:
+        for fold, (error, _) in sorted(combination.errors.items()):
+            print_text(f"combination {combination.index} fold {fold} failed: {clean(error)}")
+    dropped = [combination for combination in state.combinations if combination.evidence]
+    limit = most or _DROPPED_SHOWN
+    for combination in dropped[:limit]:
+        why = f"{combination.dropped}: {combination.evidence}"
+        print_text(f"combination {combination.index} dropped: {clean(why)}")
+    if len(dropped) > limit:
+        print_text(f"and {len(dropped) - limit} more were dropped; --json says why each")
+
+
+def _damage_facts(found: Session, state: SearchState) -> list[tuple[str, str]]:
+    """What of the record is lost, and what helps."""
+    if not (damages := state.damages):
+        return []
+    named = damages[:_DAMAGES_SHOWN]
+    if len(damages) > len(named):
+        named.append(f"and in {len(damages) - len(named)} more places")
+    return [*(("damaged", one) for one in named), ("", f"what is lost is run again with: {found.command('resume')}")]
+
+
+def logs(
+    identifier: Identifier,
+    sessions: Sessions = None,
+    tail: Annotated[int, typer.Option(min=1, help="Lines of each worker's output.")] = 100,
+    plain: Plain = False,
+) -> None:
+    """What happened, and what the workers printed."""
+    from engine.session.narration import describe
+
+    found = open_session(identifier, sessions_folder(sessions))
+
+    def tell(event: Event, state: SearchState) -> None:
+        if (words := describe(event, state)) is not None:
+            print_text(f"{time.strftime('%H:%M:%S', time.localtime(event.time))}  {clean(words)}")
+
+    state = replay(found.follow(), tell)
+    say(found.damage_in_words(state))
+    for combination in state.combinations:
+        for fold, (_, traceback) in sorted(combination.errors.items()):
+            if traceback:
+                print_text(f"\ncombination {combination.index} fold {fold}:\n{clean(traceback, lines=True)}")
+    for log in sorted(found.folder.glob("*.log")):
+        try:
+            lines = _last_lines(log, tail)
+        except OSError as error:
+            print_text(f"\n{clean(log.name)}: cannot be read: {error.strerror}")
+            continue
+        if lines:
+            print_text(f"\n{clean(log.name)}:")
+            print_text("\n".join(map(clean, lines)))
+
+
+def _last_lines(log: Path, most: int) -> list[str]:
+    """The last lines of a log, as far as they lie within its last megabytes. Raises OSError."""
+    with open_regular(log) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LOG_BYTES))
+        return file.read(_LOG_BYTES).decode(errors="replace").splitlines()[-most:]
+
+
+def export(
+    identifier: Identifier,
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv or json; else by how FILE ends: .csv, .json; else csv.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here, not to standard output.")] = None,
+    sessions: Sessions = None,
+) -> None:
+    """Results as a table in CSV, a row a combination, or as `show --json` has them."""
+    chosen = format_ or (to.suffix.removeprefix(".") if to else "csv")
+    if chosen not in ("csv", "json"):
+        message = f"--format: {chosen!r} is not accepted; accepted: csv, json"
+        raise UsageError(message)
+    found = open_session(identifier, sessions_folder(sessions))
+    if found.owner:
+        say(f"{found.id} is a session of {found.owner}")
+    content = _exported(found, chosen)
+    if to is None:
+        print_data(content.encode())
+    else:
+        # Whole or not at all: whatever goes wrong, a file that was there before stays as it is.
+        write_for_user(to, content, "export")
+        say(f"the results are in {to}")
+
+
+def _exported(session: Session, chosen: str) -> str:
+    from engine.analysis.results import as_values, to_csv
+    from engine.analysis.selection.wording import find_honest, honest_values
+
+    state = session.state()
+    say(session.damage_in_words(state))
+    if chosen == "csv":
+        return to_csv(state)
+    values = as_values(state, session.id, session.status(state))
+    return json.dumps({**values, "honest": honest_values(find_honest(session, state))}, allow_nan=False) + "\n"
+
+
+def delete(
+    identifier: Identifier,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    sessions: Sessions = None,
+) -> None:
+    """Remove a session with all it holds."""
+    found = open_session(identifier, sessions_folder(sessions))
+    if not yes:
+        if not sys.stdin.isatty():
+            message = f"{identifier}: nobody is here to be asked; to delete it all the same: --yes"
+            raise UsageError(message)
+        typer.confirm(f"Delete {clean(str(found.folder))} with all scores and models in it?", abort=True, err=True)
+    found.delete()

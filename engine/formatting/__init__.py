@@ -1,0 +1,1 @@
+"""How things are written for people: safe text, times, plain tables."""

@@ -1,0 +1,1 @@
+"""From combinations and folds to trainings, and what they cost."""

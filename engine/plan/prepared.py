@@ -1,0 +1,216 @@
+"""From a spec to a session that can run: data, subsample, folds and plan, all checked before anything starts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from engine import data
+from engine.errors import SessionUnreadableError, SpecError
+from engine.plan.folds import fold_rows, folds_of
+from engine.plan.plan import Plan, make_plan
+from engine.session.events import CombinationsAdded, PlannedCombination, SearchStarted
+from engine.session.session import FORMAT, DataRecord, SearchRecord, Session
+from engine.spec.catalogue import SCORERS
+from engine.spec.combinations import combinations_of
+from engine.spec.spec import SearchSpec
+from engine.spec.strategy_options import packages_of
+from engine.system import machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from engine.data import Dataset
+    from engine.session.state import SearchState
+    from engine.spec.combinations import Params
+
+# Scores come from the other packages alone: scikeras is the estimator's, and Python only calls them. What this one
+# changes has a revision.
+_NO_MATTER = ("python", "scikeras", "foldwatch")
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Everything that is settled before a search runs; `folds` as in `Session.create`.
+
+    `begun_with`: how many combinations of the plan are those that the search begins with; 0: all of them.
+    """
+
+    spec: SearchSpec
+    dataset: Dataset
+    folds: NDArray[np.int16]
+    plan: Plan
+    begun_with: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Training rows in use, in the last stage."""
+        return int((self.folds[-1] >= 0).sum())
+
+
+def load_data(spec: SearchSpec, data_dir: Path | None, progress: Callable[[str], None] | None) -> Dataset:
+    """The data of a spec, from wherever they are at hand."""
+    return data.load(spec.dataset, num_words=spec.num_words, data_dir=data_dir, progress=progress)
+
+
+def prepare(spec: SearchSpec, dataset: Dataset, combinations: Sequence[Params]) -> Prepared:
+    """Draw the subsample and the folds, and plan. Raises SpecError where the data do not allow what was asked."""
+    labels = np.asarray(dataset.training.labels)
+    folds = folds_of(spec, dataset)
+    for number, name in enumerate(spec.scoring):
+        if SCORERS[name].needs_every_class:
+            _check_every_class(spec, labels, folds, dataset, number)
+        elif SCORERS[name].needs_two_classes:
+            _check_two_classes(spec, labels, folds, number)
+    return Prepared(spec, dataset, folds, make_plan(spec, combinations, fold_rows(spec, folds)))
+
+
+def _check_every_class(
+    spec: SearchSpec, labels: NDArray[np.integer], folds: NDArray[np.int16], dataset: Dataset, number: int
+) -> None:
+    everything = np.arange(dataset.training.classes)
+    for repeat in folds:
+        for fold in range(spec.folds):
+            missing = np.setdiff1d(everything, labels[repeat == fold])
+            if len(missing):
+                name = dataset.label_names[missing[0]]
+                accepted = (
+                    f"a scorer that does not need every class in every fold, such as accuracy: fold {fold} has no "
+                    f"row of class {missing[0]} ({name})"
+                )
+                raise SpecError(f"scoring[{number}]", spec.scoring[number], accepted)
+
+
+def _check_two_classes(spec: SearchSpec, labels: NDArray[np.integer], folds: NDArray[np.int16], number: int) -> None:
+    for repeat in folds:
+        for fold in range(spec.folds):
+            present = np.unique(labels[repeat == fold])
+            if len(present) < 2:
+                accepted = (
+                    f"a scorer that does not need two classes in every fold, such as accuracy: all rows of fold {fold} "
+                    f"have class {present[0]}"
+                )
+                raise SpecError(f"scoring[{number}]", spec.scoring[number], accepted)
+
+
+def make_record(
+    prepared: Prepared,
+    identifier: str,
+    *,
+    workers: int | None,
+    devices: list[str] | None,
+    data_dir: Path | None,
+) -> SearchRecord:
+    """What `search.json` will say."""
+    dataset = prepared.dataset
+    return SearchRecord(
+        format=FORMAT,
+        id=identifier,
+        created=time.time(),
+        spec=prepared.spec.to_values(),
+        data=DataRecord(
+            source_sha256=dataset.source_sha256,
+            digest=dataset.digest,
+            folds_sha256=hashlib.sha256(prepared.folds.tobytes()).hexdigest(),
+            rows=prepared.rows,
+            test_rows=len(dataset.test),
+            classes=dataset.training.classes,
+            synthetic=dataset.synthetic,
+        ),
+        versions=_versions(prepared.spec.strategy),
+        host=socket.gethostname(),
+        cpu=machine.cpu_model(),
+        workers=workers,
+        devices=devices,
+        data_dir=str(data_dir) if data_dir else None,
+        spec_sha256=_spec_sha256(prepared.spec.to_values()),
+    )
+
+
+def _versions(strategy: object) -> dict[str, str]:
+    return machine.versions(*packages_of(strategy))
+
+
+def _spec_sha256(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def changed_versions(record: SearchRecord) -> list[str]:
+    """What decides the last bits of a score and is not what the session began with, as "numpy 2.1.0, now 2.2.0"."""
+    then = {**record.versions, "CPU": record.cpu}
+    now = {**_versions(record.spec.get("strategy")), "CPU": machine.cpu_model()}
+    return [
+        f"{name} {then.get(name, 'none')}, now {now.get(name, 'none')}"
+        for name in sorted(then.keys() | now.keys())
+        if name not in _NO_MATTER and then.get(name) != now.get(name)
+    ]
+
+
+def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[str], None] | None) -> Prepared:
+    """The same for a session that exists, from its record.
+
+    Raises SessionUnreadableError if its spec or its data have changed.
+    """
+    recorded, found = session.record.spec_sha256, _spec_sha256(session.record.spec)
+    if recorded and recorded != found:
+        message = (
+            f"{session.folder / 'search.json'}: the spec has been changed since the search began: then {recorded}, "
+            f"now {found}; a changed spec is a new search, which takes over the scores that it shares"
+        )
+        raise SessionUnreadableError(message)
+    spec = session.spec
+    dataset = load_data(spec, data_dir, progress)
+    if dataset.digest != session.record.data.digest:
+        message = (
+            f"{session.id}: the data have changed since the search began: "
+            f"then {session.record.data.digest}, now {dataset.digest}"
+        )
+        raise SessionUnreadableError(message)
+    folds = session.folds()
+    state = session.state()
+    announce_again(state, spec)
+    # Of a combination whose announcement is lost nothing is run: any parameters keep its place in the plan.
+    params = [combination.params or state.combinations[0].params for combination in state.combinations]
+    stages = [combination.stage for combination in state.combinations]
+    plan = make_plan(spec, params, fold_rows(spec, folds), stages, recorded=True)
+    return Prepared(spec, dataset, folds, plan, state.begun_with)
+
+
+def announce_again(state: SearchState, spec: SearchSpec) -> None:
+    """Bring a state to where an engine finds it once it has announced what the record lost, or never had.
+
+    The plan of a resume is made of its combinations: those that a damaged announcement kept waiting are among them.
+    """
+    state.apply(
+        SearchStarted(
+            time=state.last_time,
+            session="",
+            segment=1,
+            dataset=spec.dataset,
+            synthetic=False,
+            rows=spec.rows,
+            classes=1,
+            splits=spec.splits,
+            scoring=spec.scoring,
+            workers=1,
+            trainings=0,
+            cost=0.0,
+            host="",
+            pid=0,
+        )
+    )
+    if not state.combinations:
+        first = [
+            PlannedCombination(index=index, params=params, trainer="")
+            for index, params in enumerate(combinations_of(spec))
+        ]
+        state.apply(CombinationsAdded(time=state.last_time, combinations=first))

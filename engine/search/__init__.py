@@ -1,0 +1,1 @@
+"""Runs a search: the loop, the queue of trainings, requests, and the record."""

@@ -1,0 +1,107 @@
+"""Starts an engine in the background, in a session of its own that no closing terminal and no logout touches."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import FoldwatchError, UsageError
+from engine.session.segments import read_header, segment_numbers
+from engine.system.process_marks import boot_id, process_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_POLL_SECONDS = 0.05
+_SCOPE = ("systemd-run", "--user", "--scope", "--quiet", "--collect", "--")
+_ANSWER_SECONDS = 5.0
+
+
+def outliving(command: Sequence[str]) -> list[str]:
+    """The command as it is to be started, so that it outlives a logout wherever the machine allows that.
+
+    Where the user lingers that is in a scope of the user's manager of services. Without lingering the manager ends at
+    the last logout with all its scopes, while most machines let a process in a session of its own go on.
+    """
+    if _lingers() == "yes" and _answer(*_SCOPE, "true") is not None:
+        return [*_SCOPE, *command]
+    return list(command)
+
+
+def ends_at_logout() -> str | None:
+    """What to tell a user whose processes this machine ends at logout, however they were started; None elsewhere."""
+    if _lingers() == "no" and _answer("loginctl", "show-user", "--property=KillUserProcesses", "--value") == "yes":
+        return "this machine will end the search when you log out; to let it go on: loginctl enable-linger"
+    return None
+
+
+def _lingers() -> str | None:
+    return _answer("loginctl", "show-user", str(os.geteuid()), "--property=Linger", "--value")
+
+
+def _answer(*command: str) -> str | None:
+    """What a command prints; None where there is no such command, or it fails."""
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ANSWER_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def start_detached(
+    arguments: Sequence[str],
+    sessions: Path,
+    identifier: str,
+    *,
+    workers: int | None = None,
+    devices: Sequence[str] | None = None,
+    data_dir: Path | None = None,
+    notify: str | None = None,
+) -> int:
+    """Start `foldwatch ARGUMENTS` and return its process id once it has begun to work on the session.
+
+    Raises UsageError, or an error with the same exit code, with what it said if it ends before.
+    """
+    folder = sessions / identifier
+    before = _segments(folder)
+    command = [sys.executable, "-P", "-m", "engine", *arguments, "--sessions", str(sessions)]
+    command += ["--workers", str(workers)] if workers else []
+    command += ["--devices", ",".join(devices)] if devices else []
+    command += ["--data-dir", str(data_dir.absolute())] if data_dir else []
+    command += ["--notify", notify] if notify else []
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            outliving(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+        )
+        while not _has_begun(process.pid, folder, before):
+            if process.poll() is not None:
+                said.seek(0)
+                lines = said.read().decode(errors="replace").strip().splitlines()
+                raise _failure(process.returncode, lines[-1] if lines else "it said nothing")
+            time.sleep(_POLL_SECONDS)
+    return process.pid
+
+
+def _segments(folder: Path) -> list[int]:
+    return segment_numbers(folder) if folder.is_dir() else []
+
+
+def _has_begun(pid: int, folder: Path, before: Sequence[int]) -> bool:
+    """Whether this process writes a segment: of two that start at once one only does, and numbers repeat elsewhere."""
+    here = (pid, boot_id(), process_namespace())
+    opened = [read_header(folder, number) for number in _segments(folder) if number not in before]
+    owners = [header.owner for header in opened if header is not None]
+    return any((owner.pid, owner.boot, owner.namespace) == here for owner in owners)
+
+
+def _failure(code: int, said: str) -> FoldwatchError:
+    error = UsageError(said.removeprefix("foldwatch: "))
+    error.exit_code = code or 1
+    return error

@@ -1,0 +1,35 @@
+"""Which fits were scored by rules of the training that are others today."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.spec.resolved import settings_of
+from engine.spec.revisions import changed_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from engine.session.state import CombinationState
+
+
+def older_rules(combination: CombinationState, fold: int) -> tuple[str, ...]:
+    """The rules by which a fit was scored that are others today; none for one that is not scored."""
+    since = combination.older_revisions.get(fold)
+    if since is None:
+        return ()
+    return changed_rules(settings_of(combination.params), combination.trainer, since)
+
+
+def scored_by_older_rules(combinations: Sequence[CombinationState]) -> list[str]:
+    """Which fits those are, a line for each rule: "boundary_epochs: #0 (folds 0, 1), #3 (fold 2)"."""
+    found: dict[str, list[str]] = {}
+    for combination in combinations:
+        folds: dict[str, list[int]] = {}
+        for fold in sorted(combination.older_revisions):
+            for name in older_rules(combination, fold):
+                folds.setdefault(name, []).append(fold)
+        for name, several in folds.items():
+            which = ", ".join(map(str, several))
+            found.setdefault(name, []).append(f"#{combination.index} (fold{'s' * (len(several) > 1)} {which})")
+    return [f"{name}: {', '.join(which)}" for name, which in found.items()]

@@ -1,0 +1,106 @@
+"""Bayesian optimization: after some combinations drawn at random, Optuna is asked for one after the other.
+
+TPE, the tree-structured Parzen estimator: Bergstra et al. 2011, "Algorithms for hyper-parameter optimization"; here
+over all dimensions together, as in Falkner et al. 2018, "BOHB". Or a Gaussian process: Snoek, Larochelle and Adams
+2012, "Practical Bayesian optimization of machine learning algorithms"; dimensions that only some combinations have are
+then drawn at random. Optuna answers in the engine's process and records nothing: it is told everything anew for each
+question, so that the journal alone decides the answer.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from engine.errors import SpecError
+from engine.search.strategies.interface import Candidate, Decision
+from engine.spec.combinations import draw
+from engine.spec.resolved import settings_of
+from engine.spec.strategy_options import packages_of
+
+if TYPE_CHECKING:
+    from engine.search.strategies.optuna_study import Questions
+    from engine.session.state import SearchState
+    from engine.spec.combinations import Params
+    from engine.spec.resolved import Settings
+    from engine.spec.spec import SearchSpec
+
+_TRIES = 10  # questions for a combination that is not like an earlier one, before one is drawn
+_SPARE = 1_000  # drawn beyond as many as there are, so that one is new unless there is hardly any
+
+
+class Bayes:
+    """Asks for combination n once 0 to n - `lag` are finished, and tells the scores of exactly those.
+
+    The `lag` - 1 combinations between are told as pending, whether or not they are finished by then: so neither the
+    number of workers nor an interruption changes a question. A combination that diverged is told as worse than every
+    score; one that failed or was dropped is not told.
+    """
+
+    name = "bayes"
+
+    def __init__(self, spec: SearchSpec, total: int) -> None:
+        self._spec, self._total = spec, total
+        self._lag: int = spec.choice.options["lag"]
+        self.questions: Questions | None = None
+        self._tried: set[Settings] = set()
+        self._read = 0  # combinations whose settings are among them
+
+    def first(self, combination: int) -> tuple[int | None, int | None]:
+        """All epochs, all folds."""
+        return None, None
+
+    def to_come(self, combinations: int) -> list[int]:
+        """As many as the spec asks for, or as there are, less those drawn."""
+        return [0] * (self._total - combinations)
+
+    def ask(self, state: SearchState) -> Decision | None:
+        """The next combination, once those that it is to be chosen from are finished."""
+        if not state.combinations_to_come:
+            return None
+        finished = state.combinations[: max(0, len(state.combinations) + 1 - self._lag)]
+        # The latest first: one of them is the likeliest to run still.
+        if not all(one.status.is_finished for one in reversed(finished)):
+            return None
+        params = self._next(state, len(finished))
+        if params is None:
+            return Decision("every other combination would be trained as an earlier one")
+        return Decision(
+            words=f"combination {len(state.combinations)} chosen by {sum(one.is_complete for one in finished)} scores",
+            added=(Candidate(params),),
+            to_come=state.combinations_to_come - 1,
+        )
+
+    def _next(self, state: SearchState, finished: int) -> Params | None:
+        """Of what Optuna says to one question after the other, the first that is new; else one drawn; None: no more."""
+        from engine.search.strategies.optuna_study import Questions, told_of
+
+        if self.questions is None:
+            self.questions = Questions(self._spec.spaces, self._spec.choice.options["sampler"])
+        count = len(state.combinations)
+        self._tried.update(settings_of(one.params) for one in state.combinations[self._read :])
+        self._read = count
+        told = told_of(state, finished)
+        for attempt in range(_TRIES):
+            params = self.questions.ask(told, (self._spec.seed, count, attempt))
+            if settings_of(params) not in self._tried:
+                return params
+        drawn = draw(self._spec.spaces, count + _SPARE, self._spec.seed)
+        return next((params for params in drawn if settings_of(params) not in self._tried), None)
+
+    def notes(self, combinations: int) -> list[str]:
+        """How many are drawn, how many are chosen, and how many can run at a time."""
+        return [
+            f"{self.name}: {combinations} combinations are drawn at random, then {self._total - combinations} chosen "
+            f"one by one, each by the scores of all but the latest {self._lag - 1} before it"
+        ]
+
+
+def check_optuna(spec: SearchSpec) -> None:
+    """Raises SpecError where a spec needs Optuna, or PyTorch for it, which is not installed; imports nothing."""
+    packages = packages_of(spec.strategy)
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        extra = "gp" if "torch" in packages else "bayes"
+        accepted = f'other strategies here; this one needs {" and ".join(missing)}: pip install "foldwatch[{extra}]"'
+        raise SpecError("strategy.bayes", spec.choice.count, accepted)

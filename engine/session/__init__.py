@@ -1,0 +1,1 @@
+"""One search on disk: its events, record, requests and state."""

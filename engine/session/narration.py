@@ -1,0 +1,161 @@
+"""Events in plain words, for logs and plain output."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from engine.analysis.forecast.remaining import in_words
+from engine.session import events
+from engine.spec.catalogue import NONE
+
+if TYPE_CHECKING:
+    from engine.session.state import RefitState, SearchState
+
+
+def in_short(params: dict[str, Any]) -> str:
+    """Parameters as `name=value` pairs, in order of their names."""
+    return ", ".join(f"{name}={show_value(value)}" for name, value in sorted(params.items()))
+
+
+def show_value(value: object) -> str:
+    """A parameter's value as a spec would have it, floats to six digits."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return NONE
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(show_value(item) for item in value) + "]"
+    return str(value)
+
+
+def times(count: int) -> str:
+    """`once`, or `3 times`."""
+    return "once" if count == 1 else f"{count} times"
+
+
+def saved_in_words(refit: RefitState) -> str:
+    """A saved model: of which combination, where, and what the test set said."""
+    scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
+    return f"#{refit.combination} at {refit.path}{f', test set: {scores}' if scores else ''}"
+
+
+def describe(event: events.Event, state: SearchState) -> str | None:
+    """What happened, in a line; None for what is not worth one. `state` has already applied the event."""
+    match event:
+        case events.SearchStarted() if event.only_save:
+            return None
+        case events.SearchStarted():
+            what = "search started" if event.segment == 1 else "search goes on"
+            if state.lost_at is not None:
+                what += (
+                    f" (the engine before ended without saying so, last heard of at {moment_in_words(state.lost_at)})"
+                )
+            synthetic = " (synthetic)" if event.synthetic else ""
+            passed_over = f", {in_sessions(event.passed_over)} of others passed over" if event.passed_over else ""
+            return (
+                f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {event.classes} classes, "
+                f"{event.splits} splits, {event.workers} workers, {event.trainings} trainings to run{passed_over}"
+                f"{''.join(f'; scored by an older rule: {which}' for which in event.older)}"
+                f"{f', each for up to {event.time_limit:g} s' if event.time_limit else ''}"
+            )
+        case events.CombinationDropped():
+            evidence = f" ({event.evidence})" if event.evidence else ""
+            return f"combination {event.combination} dropped: {event.reason}{evidence}"
+        case events.RoundDecided():
+            return f"{event.strategy}: {event.words}"
+        case events.Steered():
+            return event.words
+        case events.CombinationRestored():
+            return f"combination {event.combination} is to be finished"
+        case events.WorkerDied():
+            how = f"killed by {event.signal}" if event.signal else f"exit code {event.exit_code}"
+            return f"worker {event.worker} died: {event.reason or how}"
+        case events.WorkerRecycled():
+            return f"worker {event.worker} replaced: {event.reason}"
+        case events.FitFailed():
+            return f"combination {event.combination} fold {event.fold} failed: {event.error}"
+        case events.FitRetried():
+            return f"combination {event.combination} fold {event.fold} runs again: {event.reason}"
+        case events.FitScored() if event.diverged:
+            return f"combination {event.combination} fold {event.fold} diverged"
+        case events.FitScored():
+            return _scored(event, state)
+        case events.SearchStopping():
+            return _stopping(event, len(state.trainings))
+        case events.TrainingStarted():
+            return _goes_on(event, state)
+        case events.SearchPaused():
+            return "paused"
+        case events.SearchResumed():
+            return "resumed"
+        case events.DeadlineSet():
+            return "no deadline any more" if event.at is None else f"deadline at {moment_in_words(event.at)}"
+        case events.DelayForeseen():
+            return delay_in_words(event)
+        case events.RefitStarted():
+            return f"combination {event.combination} is refitted on all training rows, {event.epochs} epochs"
+        case events.ModelSaved():
+            return f"combination {event.combination} saved to {event.path}"
+        case events.TestScored():
+            scores = ", ".join(f"{name} {score:.4f}" for name, score in event.scores.items())
+            return f"test set, {event.rows} rows: {scores}"
+        case events.SaveFailed():
+            return f"combination {event.combination} could not be saved: {event.error}"
+        case events.SearchFinished() if state.started is not None and state.started.only_save:
+            return event.message or None
+        case events.SearchFinished():
+            message = f": {event.message}" if event.message else ""
+            return f"search {event.outcome} after {in_words(state.elapsed())}{message}"
+    return None
+
+
+def in_sessions(count: int) -> str:
+    """1 session, 2 sessions."""
+    return f"{count} session{'s' if count != 1 else ''}"
+
+
+def moment_in_words(at: float) -> str:
+    """18:00:00, with the date where that is another day."""
+    moment, today = datetime.fromtimestamp(at), datetime.now()
+    return f"{moment:%H:%M:%S}" if moment.date() == today.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def delay_in_words(delay: events.DelayForeseen) -> str:
+    """How long it will take and how much is left; and what would save how much."""
+    will = "will" if delay.is_certain else "may"
+    left = in_words(max(0.0, delay.left))
+    text = f"it {will} take {in_words(delay.least)} to {in_words(delay.most)}, {left} is left until the deadline"
+    return f"{text}: {'; or '.join(delay.proposals)}" if delay.proposals else text
+
+
+def _stopping(event: events.SearchStopping, running: int) -> str:
+    what = f"{running} training{'s' if running != 1 else ''}"
+    how = f"{what} left, with checkpoints" if event.at_once else f"{what} finished first"
+    return f"stopping: {how}" if running else "stopping"
+
+
+def _goes_on(event: events.TrainingStarted, state: SearchState) -> str | None:
+    """A line where a training was interrupted before; that it goes on where it waited at a rung is its strategy's."""
+    rungs = [state.combinations[fit.combination].epochs_behind(event.fold) for fit in event.fits]
+    if event.start <= max(rungs, default=0) and not event.start_step:
+        return None
+    step = f" and {event.start_step} of {event.steps_per_epoch} steps" if event.start_step else ""
+    return (
+        f"combination {event.fits[-1].combination} fold {event.fold} goes on after {event.start} of "
+        f"{event.epochs} epochs{step}"
+    )
+
+
+def _scored(event: events.FitScored, state: SearchState) -> str | None:
+    """A line when a combination is complete, so that a log has one for each, not one for each fold."""
+    combination = state.combinations[event.combination]
+    if not combination.is_complete:
+        return None
+    taken = f", taken over from {event.taken_from}" if event.taken_from else ""
+    means = {metric: combination.mean(metric) for metric in state.scoring}
+    shown = ", ".join(f"{metric} {mean:.4f} ± {deviation:.4f}" for metric, (mean, deviation) in means.items())
+    lead = "best so far: " if state.best is combination else ""
+    return f"{lead}combination {event.combination} {shown} ({in_short(combination.params)}){taken}"

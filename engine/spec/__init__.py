@@ -1,0 +1,1 @@
+"""What a search is asked for: its spec, space, combinations and schedules."""

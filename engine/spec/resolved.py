@@ -1,0 +1,178 @@
+"""What a combination's flat parameters mean, every default filled in: network, optimizer, rate of every step."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from engine.spec.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS, SCHEDULES, Arguments, Number
+from engine.spec.schedules import depends_on_epochs, in_steps, learning_rates, steps_per_epoch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+_DEFAULTS = {name: default for name, (_, default) in HYPERPARAMETERS.items()}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A combination with every default filled in and one spelling for equal effects.
+
+    `schedule` is the name of a Keras schedule or None; `schedule_arguments` are as written, in epochs or steps;
+    `learning_rate` is the constant rate where there is no schedule. Arguments are sorted pairs, so that settings
+    can be compared and hashed.
+    """
+
+    epochs: int
+    batch_size: int
+    hidden_units: tuple[int, ...]
+    activation: str
+    dropout: float
+    l2: float
+    optimizer: str
+    optimizer_arguments: tuple[tuple[str, Any], ...]
+    learning_rate: float | None
+    schedule: str | None
+    schedule_arguments: tuple[tuple[str, Any], ...]
+
+    @property
+    def shares_epochs(self) -> bool:
+        """Whether a longer training passes through this one: nothing in it depends on the number of epochs."""
+        return not self.schedule_arguments or not depends_on_epochs(dict(self.schedule_arguments))
+
+    def rates(self, rows: int) -> list[float]:
+        """The learning rate of every step of a training on `rows` rows."""
+        epoch_steps = steps_per_epoch(rows, self.batch_size)
+        steps = epoch_steps * self.epochs
+        if self.schedule is None:
+            assert self.learning_rate is not None
+            return [self.learning_rate] * steps
+        arguments = in_steps(self.schedule, dict(self.schedule_arguments), epoch_steps, self.epochs)
+        return learning_rates(self.schedule, arguments, steps)
+
+
+def _arguments(params: Mapping[str, Any], prefix: str, known: Arguments) -> tuple[tuple[str, Any], ...]:
+    """The arguments behind a prefix, sorted, those left out that say what Keras does anyway.
+
+    Numbers that may have fractions are floats: Keras refuses some of them, such as a momentum of 1, as integers.
+    """
+    pairs = []
+    for name, value in [pair for pair in params.items() if pair[0].startswith(prefix)]:
+        argument = name.removeprefix(prefix)
+        kind, default = known.get(argument, (None, None))
+        if name.startswith(prefix) and not (kind is not None and value == default):
+            if isinstance(kind, Number) and not kind.integer and value is not None:
+                value = float(value)
+            pairs.append((argument, tuple(value) if isinstance(value, list) else value))
+    return tuple(sorted(pairs))
+
+
+def settings_of(params: Mapping[str, Any]) -> Settings:
+    """The meaning of flat parameters that a spec has validated."""
+    given = {**_DEFAULTS, **params}
+    units = given["hidden_units"]
+    hidden_units = tuple(units) if isinstance(units, list | tuple) else (units,) * given["hidden_layers"]
+    optimizer = params.get("optimizer", DEFAULT_OPTIMIZER)
+    learning_rate = params.get("learning_rate", OPTIMIZERS[optimizer].learning_rate)
+    schedule = learning_rate if isinstance(learning_rate, str) else None
+    activation = given["activation"]
+    return Settings(
+        epochs=given["epochs"],
+        batch_size=given["batch_size"],
+        hidden_units=hidden_units,
+        activation={"swish": "silu", "hard_swish": "hard_silu"}.get(activation, activation),
+        dropout=float(given["dropout"]),
+        l2=float(given["l2"]),
+        optimizer=optimizer,
+        optimizer_arguments=_arguments(params, "optimizer__", OPTIMIZERS[optimizer].arguments),
+        learning_rate=None if schedule else float(learning_rate),
+        schedule=schedule,
+        schedule_arguments=_arguments(params, "learning_rate__", SCHEDULES[schedule].optional if schedule else {}),
+    )
+
+
+def without_idle_parts(settings: Settings) -> Settings:
+    """The settings without what has no effect beside the rest, so that equal effects become equal settings.
+
+    Only what leaves every bit of a training as it is, in both trainers, whatever the number of rows and epochs: a
+    schedule that happens to be constant within one training still differs from others in a longer one.
+    """
+    optimizer, arguments = _without_idle_arguments(settings.optimizer, dict(settings.optimizer_arguments))
+    settings = replace(settings, optimizer=optimizer, optimizer_arguments=tuple(sorted(arguments.items())))
+    if not settings.hidden_units:
+        # The activation, dropout and penalty are those of hidden layers.
+        default = settings_of({})
+        settings = replace(settings, activation=default.activation, dropout=default.dropout, l2=default.l2)
+    if settings.schedule is None:
+        return settings
+    schedule_arguments = _without_idle_schedule_arguments(settings.schedule, dict(settings.schedule_arguments))
+    rate = _constant_rate(settings.schedule, schedule_arguments)
+    if rate is not None:
+        return replace(settings, learning_rate=rate, schedule=None, schedule_arguments=())
+    return replace(settings, schedule_arguments=tuple(sorted(schedule_arguments.items())))
+
+
+def _without_idle_arguments(optimizer: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    if optimizer == "adamw":
+        # Adam with another default.
+        decay = arguments.get("weight_decay", OPTIMIZERS[optimizer].arguments["weight_decay"][1])
+        optimizer, arguments = "adam", {**arguments, "weight_decay": decay}
+    if optimizer == "sgd" and "momentum" not in arguments:
+        arguments.pop("nesterov", None)
+    if optimizer == "adafactor":
+        # The rate is bounded by 1 / sqrt(step) a second time, whether or not this bounds it.
+        arguments.pop("relative_step", None)
+    if arguments.get("weight_decay") == 0:
+        del arguments["weight_decay"]
+    return optimizer, arguments
+
+
+def _without_idle_schedule_arguments(schedule: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    if schedule == "CosineDecay" and arguments.get("warmup_target") is None:
+        # Without a target there is no warm-up.
+        arguments.pop("warmup_steps", None)
+        arguments.pop("warmup_epochs", None)
+    elif schedule == "CosineDecay" and not {"warmup_steps", "warmup_epochs"} & arguments.keys():
+        # A warm-up of no steps begins at its target.
+        arguments["initial_learning_rate"] = arguments.pop("warmup_target")
+    if schedule in ("ExponentialDecay", "InverseTimeDecay") and arguments.get("decay_steps") == 1:
+        arguments.pop("staircase", None)
+    if schedule == "PiecewiseConstantDecay" and "boundaries" in arguments:
+        boundaries, values = _distinct_pieces(arguments["boundaries"], arguments["values"])
+        arguments.update(boundaries=boundaries, values=values)
+    return arguments
+
+
+def _distinct_pieces(boundaries: Any, values: Any) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Without pieces of no steps, and with neighbours of one value joined."""
+    last = dict(zip(boundaries, values[1:], strict=True))  # of equal boundaries the last one's value follows
+    kept: list[tuple[int, float]] = []
+    before = values[0]
+    for boundary, value in last.items():
+        if value != before:
+            kept.append((boundary, value))
+        before = value
+    return tuple(boundary for boundary, _ in kept), (values[0], *(value for _, value in kept))
+
+
+def _constant_rate(schedule: str, arguments: dict[str, Any]) -> float | None:
+    """The rate of every step, if it is the same whatever the number of steps."""
+    given = {**{name: default for name, (_, default) in SCHEDULES[schedule].optional.items()}, **arguments}
+    if schedule == "PiecewiseConstantDecay":
+        return float(given["values"][0]) if all(a == b for a, b in itertools.pairwise(given["values"])) else None
+    initial = given["initial_learning_rate"]
+    match schedule:
+        case "ExponentialDecay":
+            is_constant = given["decay_rate"] == 1
+        case "InverseTimeDecay":
+            is_constant = given["decay_rate"] == 0
+        case "PolynomialDecay":
+            is_constant = given["end_learning_rate"] == initial
+        case "CosineDecay":
+            is_constant = given["alpha"] == 1 and given["warmup_target"] in (None, initial)
+        case _:
+            # What grows without bound can leave float64, and is then no number any more.
+            is_constant = given["alpha"] == 1 and given["m_mul"] <= 1
+    return float(initial) if is_constant else None

@@ -1,0 +1,1 @@
+"""The machine below: whole files, checked lines, permissions, processes, hardware, logout."""

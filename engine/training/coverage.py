@@ -1,0 +1,88 @@
+"""Which trainer runs a combination, and why: decided by the combination alone, never by the machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from engine.spec.catalogue import CLIPS, OPTIMIZERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from engine.spec.resolved import Settings
+
+# What the kernel computes. The position is the code that the compiled functions know an activation by.
+ACTIVATIONS = (
+    "linear",
+    "relu",
+    "leaky_relu",
+    "relu6",
+    "hard_sigmoid",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "softsign",
+    "elu",
+    "selu",
+    "exponential",
+    "silu",
+    "gelu",
+    "mish",
+)
+# Rows of a batch are numbered by 16 bits.
+MOST_ROWS_IN_A_BATCH = 2**16
+
+SAME_ACTIVATION = {"swish": "silu"}
+
+MOST_ROWS_IN_A_BATCH = 65_536  # positions within a batch are 16 bits wide
+_OPTIMIZERS = frozenset({"sgd", "rmsprop", "adam", "adamw", "nadam", "adagrad"})
+
+
+def activation_code(name: str) -> int:
+    """The number that the kernel knows a covered activation by."""
+    return ACTIVATIONS.index(SAME_ACTIVATION.get(name, name))
+
+
+def full_arguments(optimizer: str, arguments: Mapping[str, float | bool | None]) -> dict[str, float | bool | None]:
+    """Every argument of an optimizer, Keras' default where it is not named."""
+    defaults = {name: default for name, (_, default) in OPTIMIZERS[optimizer].arguments.items()}
+    return {**defaults, **arguments}
+
+
+def kernel_refusal(
+    batch_size: int, activation: str, optimizer: str, optimizer_arguments: Mapping[str, float | bool | None]
+) -> str | None:
+    """Why the kernel trainer does not cover a combination, in a few words; None if it does.
+
+    Values are those that a spec accepts.
+    """
+    if batch_size > MOST_ROWS_IN_A_BATCH:
+        return f"batch_size above {MOST_ROWS_IN_A_BATCH}"
+    if SAME_ACTIVATION.get(activation, activation) not in ACTIVATIONS:
+        return f"activation {activation}"
+    if optimizer not in _OPTIMIZERS:
+        return f"optimizer {optimizer}"
+    for argument in optimizer_arguments:
+        if argument not in OPTIMIZERS[optimizer].arguments:
+            return f"{argument} of {optimizer}"
+    arguments = full_arguments(optimizer, optimizer_arguments)
+    if arguments["weight_decay"] is None and optimizer == "adamw":
+        return "adamw without weight_decay"
+    # Words that never occur have state zero, and Keras then divides 0 by 0.
+    epsilon = arguments.get("epsilon", 1.0)
+    if epsilon is None or not epsilon > 0.0:
+        return f"epsilon {epsilon}"
+    if sum(arguments[clip] is not None for clip in CLIPS) > 1:
+        return "more than one kind of clipping"
+    return None
+
+
+def trainer_of(settings: Settings, wanted: str) -> tuple[str, str]:
+    """(name of the trainer, why) for a spec's `trainer`: "auto" takes the kernel where it covers the combination."""
+    if wanted == "keras":
+        return "keras", "asked for"
+    activation = settings.activation if settings.hidden_units else "linear"
+    refusal = kernel_refusal(settings.batch_size, activation, settings.optimizer, dict(settings.optimizer_arguments))
+    if refusal is None:
+        return "kernel", "asked for" if wanted == "kernel" else "covered"
+    return "keras", f"the kernel does not cover {refusal}"

@@ -1,0 +1,1 @@
+"""The trainer that runs any combination in Keras."""

@@ -1,0 +1,98 @@
+"""Trained weights saved as a `.keras` file that plain Keras opens and that predicts what was trained, or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from engine.errors import TrainingRefusedError, cannot_write
+from engine.system.whole_files import sync_folder, temporary_folder
+from engine.training.keras.batches import Evaluation, predict_exactly, trained_model
+from engine.training.keras.network import build_optimizer
+from engine.training.model_path import check_model_place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from engine.data.rows import Rows
+    from engine.training.interface import NetworkDescription
+
+TOLERANCE = 1e-5  # between the probabilities of the trainer and those of the saved model
+
+
+def save_model(
+    network: NetworkDescription,
+    weights: Sequence[NDArray[np.float32]],
+    path: Path,
+    *,
+    rows: Rows,
+    expected_probabilities: NDArray[np.float32],
+    exact_probabilities: Callable[[], NDArray[np.floating[Any]]] | None = None,
+    optimizer: str = "sgd",
+    optimizer_arguments: Mapping[str, float | bool | None] | None = None,
+    learning_rate: float = 0.01,
+    when_good: Callable[[], None] = lambda: None,
+) -> str:
+    """Save the network with these weights (kernel and bias of every dense layer) and return the file's SHA-256.
+
+    The file holds only Keras' own classes: it loads without this project, takes multi-hot rows (rows, width) and
+    is compiled, with accuracy and with the named optimizer in its initial state, so that `evaluate` and a further
+    `fit` work. It is written beside its target, loaded back and only then renamed.
+
+    Its predictions for `rows` must equal `expected_probabilities` (rows, classes) to `TOLERANCE`, or where float32
+    rounds by more than that, those in float64 must equal `exact_probabilities()`; and the file's must equal its own.
+
+    `when_good` is called when all of that holds, before the file takes its place.
+
+    Raises `TrainingRefusedError` if they do not, `UsageError` and `CannotCreateError` as `check_model_place` does, and
+    `InputOutputError` if writing fails underway. The target then is what it was before.
+    """
+    check_model_place(path)
+    model = trained_model(network, weights, build_optimizer(optimizer, optimizer_arguments or {}, learning_rate))
+    probabilities, _ = Evaluation(model, network)(rows)
+    # Outputs that a long training has made large are rounded by more than that in float32, by Keras as by us.
+    if _agree(probabilities, expected_probabilities) or exact_probabilities is None:
+        _refuse_others(probabilities, expected_probabilities, "the Keras model")
+    else:
+        _refuse_others(predict_exactly(network, weights, rows), exact_probabilities(), "the Keras model in float64")
+    try:
+        # Keras opens what it is named: in a folder that nobody else can enter, that is no link of somebody else's.
+        with temporary_folder(path.parent) as folder:
+            temporary = folder / "model.keras"
+            model.save(temporary)
+            loaded = keras.saving.load_model(temporary, safe_mode=True)
+            _refuse_others(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
+            digest = _synced_digest(temporary)
+            when_good()
+            temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, "cannot be saved", error) from error
+    return digest
+
+
+def _refuse_others(probabilities: NDArray[np.floating[Any]], expected: NDArray[np.floating[Any]], whose: str) -> None:
+    if probabilities.shape != expected.shape:
+        message = f"{whose} predicts {probabilities.shape} probabilities where {expected.shape} were expected"
+        raise TrainingRefusedError(message)
+    if not _agree(probabilities, expected):
+        difference = np.max(np.abs(probabilities - expected))
+        message = f"{whose} predicts otherwise than what was trained: probabilities differ by {difference:.3g}"
+        raise TrainingRefusedError(message)
+
+
+def _agree(one: NDArray[np.floating[Any]], other: NDArray[np.floating[Any]]) -> bool:
+    return one.shape == other.shape and bool(np.all(np.abs(one - other) <= TOLERANCE))  # no NaN agrees
+
+
+def _synced_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Worker processes: the pool, the messages, and the child's side."""

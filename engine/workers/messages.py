@@ -1,0 +1,214 @@
+"""What the engine and its workers say to each other: lines of JSON over pipes, never pickles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from engine.spec.early_stopping import EarlyStopping
+
+LONGEST_LINE = 4 << 20  # nothing that a worker has to say is longer
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """A line in either direction."""
+
+
+# From the engine to a worker
+
+
+class Warm(Message, frozen=True):
+    """Import what the scorers, and trainings with these parameters, need, while the engine prepares the rest."""
+
+    scoring: list[str]
+    trainings: list[tuple[str, dict[str, Any]]]  # name of the trainer, parameters
+
+
+class Prepare(Message, frozen=True):
+    """The data of the search: a folder of arrays, the fold of every row, what to score, and when to end early."""
+
+    dataset: str
+    folds: str
+    scoring: list[str]
+    seed: int
+    early_stopping: EarlyStopping | None = None
+
+
+class Train(Message, frozen=True):
+    """Train on a split and score after each of `stops` epochs (ascending; the last ends it).
+
+    `params`: the whole training's; it may reach beyond the last stop. `checkpoint`: the file to continue from, if one
+    with this `key` is there from before the first stop, and to leave checkpoints in: every so often, when the worker is
+    to leave, and, if `keeps_last`, at the last stop. `key` names all that decides the training but how long it is.
+    """
+
+    training: int
+    trainer: str
+    fold: int
+    params: dict[str, Any]
+    stops: list[int]
+    checkpoint: str
+    key: str
+    keeps_last: bool = False
+
+
+class Refit(Message, frozen=True):
+    """Train on all training rows for `epochs` epochs, save the model at `path`, score it on the test set.
+
+    `params`: the whole training's, which may be longer; `request`: whose answer it is; `checkpoint`, `key`: as in
+    `Train`.
+    """
+
+    request: str
+    trainer: str
+    params: dict[str, Any]
+    epochs: int
+    path: str
+    record: dict[str, Any]
+    checkpoint: str
+    key: str
+
+
+class Hold(Message, frozen=True):
+    """Halt at the next epoch's end; keep the state."""
+
+
+class GoOn(Message, frozen=True):
+    """Go on after a `Hold`."""
+
+
+class Abandon(Message, frozen=True):
+    """Leave the training at the next epoch's end, or at stops beyond `epochs`."""
+
+    training: int
+    epochs: int = 0
+
+
+class Leave(Message, frozen=True):
+    """Leave the training as soon as it has a checkpoint, also within an epoch and while it is held; take no other."""
+
+
+ToWorker = Warm | Prepare | Train | Refit | Hold | GoOn | Abandon | Leave
+
+
+# From a worker to the engine
+
+
+class Ready(Message, frozen=True):
+    """The worker can take work."""
+
+    pid: int
+
+
+class Broken(Message, frozen=True):
+    """The worker cannot go on, and ends: why."""
+
+    reason: str
+
+
+class OfTraining(Message, frozen=True):
+    """Something about a training that the worker was told to do."""
+
+    training: int
+
+
+class Begun(OfTraining, frozen=True):
+    """A training began, or goes on after `start` epochs and `step` steps of the next, which took `seconds`."""
+
+    seed: int
+    steps_per_epoch: int
+    start: int = 0
+    step: int = 0
+    seconds: float = 0.0
+
+
+class EpochDone(OfTraining, frozen=True):
+    """An epoch of a training; numbers that are not finite are None. `before`: a checkpoint brought it."""
+
+    epoch: int
+    loss: float | None
+    validation_loss: float | None
+    validation_score: float | None
+    learning_rate: float
+    diverged: bool = False
+    before: bool = False
+
+
+class Scored(OfTraining, frozen=True):
+    """The scores at a stop; `diverged` ends the training, and every later stop with it.
+
+    `score_seconds`: what working out the scores took of the training's `seconds`.
+    `stopped_at`, `stopped_score`: as in `engine.session.events.FitScored`.
+    `predictions`: of the validation rows, as `engine.session.predictions` packs them; none of a diverged one.
+    """
+
+    epochs: int
+    scores: dict[str, float | None]
+    seconds: float
+    score_seconds: float | None = None
+    diverged: bool = False
+    stopped_at: int | None = None
+    stopped_score: float | None = None
+    predictions: bytes = b""
+
+
+class Ended(OfTraining, frozen=True):
+    """The training is over, in order or as it was abandoned; the worker is free."""
+
+    memory: int
+
+
+class Failed(OfTraining, frozen=True):
+    """The training raised; the worker is free."""
+
+    error: str
+    traceback: str
+    out_of_memory: bool = False
+
+
+class Left(OfTraining, frozen=True):
+    """The training was left as `Leave` says; its checkpoint lies where the order has it."""
+
+
+class OfRefit(Message, frozen=True):
+    """Something about the refit that answers a request."""
+
+    request: str
+
+
+class RefitEpoch(OfRefit, frozen=True):
+    """An epoch of a refit."""
+
+    epoch: int
+    epochs: int
+    loss: float | None
+
+
+class Saved(OfRefit, frozen=True):
+    """The refitted model lies at its path; the worker is free."""
+
+    sha256: str
+    test_scores: dict[str, float]
+    test_rows: int
+
+
+class RefitFailed(OfRefit, frozen=True):
+    """No model was saved; the worker is free. `exit_code`: what a command ends with that asked for it."""
+
+    error: str
+    exit_code: int
+    traceback: str
+
+
+class RefitLeft(OfRefit, frozen=True):
+    """The refit was left as `Leave` says."""
+
+
+FromWorker = (
+    Ready | Broken | Begun | EpochDone | Scored | Ended | Failed | Left | RefitEpoch | Saved | RefitFailed | RefitLeft
+)
+
+encode = msgspec.json.Encoder().encode
+decode_to_worker = msgspec.json.Decoder(ToWorker).decode
+decode_from_worker = msgspec.json.Decoder(FromWorker).decode

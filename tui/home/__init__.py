@@ -1,0 +1,1 @@
+"""The list of sessions, and what is started from it."""

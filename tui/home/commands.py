@@ -1,0 +1,290 @@
+"""What can be done with sessions from the home screen; each says what came of it and the command that does the same."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding
+
+from engine.errors import FoldwatchError, InputOutputError, SessionHeldError
+from engine.session.liveness import liveness
+from engine.session.requests import Resume
+from engine.session.session import open_session
+from tui.home.notes import read_note, write_note
+from tui.home.sessions_table import SessionsTable
+from tui.new_search.zoom_proposal import open_zoom
+from tui.parts.control_panel import ControlPanel
+from tui.parts.dialogs import Choice, ChoiceScreen, TextScreen
+from tui.processes.engine_command import EngineCommand, shown_command
+from tui.terminal.clipboard import copy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.binding import BindingType
+
+    from engine.session.session import SessionSummary
+    from tui.new_search.form import Form
+
+
+class HomeActions:
+    """Mixed into the home screen, which offers what is declared here."""
+
+    if TYPE_CHECKING:
+        app: Any
+        _engines: list[EngineCommand]
+        _table: SessionsTable
+        _panel: ControlPanel
+
+        def _draw_frame(self) -> None: ...
+        def _refresh(self) -> None: ...
+        def in_background(self, work: Callable[[], None], done: str) -> None:
+            """Do something with the disk in a thread."""
+
+    ACTION_BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,o", "open", "Open the session", show=False),
+        Binding("n", "new", "New search", show=False),
+        Binding("d", "duplicate", "Duplicate into a new search", show=False),
+        Binding("Z", "zoom", "Zoom: a finer search around what was good", show=False),
+        Binding("r", "resume", "Resume", show=False),
+        Binding("x", "delete", "Delete", show=False),
+        Binding("e", "note", "Note", show=False),
+        Binding("m", "mark", "Mark to compare", show=False),
+        Binding("c", "compare", "Compare two sessions", show=False),
+        Binding("D", "demo", "Run the demo", show=False),
+        Binding("y", "copy", "Copy the command", show=False),
+    ]
+    _draft: Form | None = None  # what was left unfinished in the form
+
+    def keys_now(self) -> list[tuple[str, str, str]]:
+        """Keys that mean something now: (key, word, action)."""
+        keys: list[tuple[str, str, str]] = []
+        summary = self._table.cursor
+        may_change = not self.app.read_only
+        if summary is not None:
+            keys.append(("enter", "open", "screen.open"))
+        if may_change:
+            keys.append(("n", "new", "screen.new"))
+        if may_change and not self._table.summaries:
+            keys.append(("D", "demo", "screen.demo"))
+        if summary is not None and may_change:
+            resumable = summary.status == "paused" if summary.alive else summary.status != "completed"
+            if not summary.problem and resumable:
+                keys.append(("r", "resume", "screen.resume"))
+            keys.append(("d", "duplicate", "screen.duplicate"))
+            if not summary.problem and not summary.alive and summary.fits_finished:
+                keys.append(("Z", "zoom", "screen.zoom"))
+            keys.append(("x", "delete", "screen.delete"))
+        if self._table.summaries:
+            keys += [("/", "filter", "screen.filter"), ("m", "mark", "screen.mark"), ("c", "compare", "screen.compare")]
+        if summary is not None and may_change:
+            keys.append(("e", "note", "screen.note"))
+        return [*keys, ("q", "quit", "app.quit"), ("?", "keys", "app.keys")]
+
+    def action_open(self) -> None:
+        """Watch the session under the cursor; if it cannot be read, read why."""
+        summary = self._table.cursor
+        if summary is None:
+            return
+        if summary.problem:
+            self.app.push_screen(TextScreen(f"{summary.id} cannot be read", summary.problem))
+            return
+        self._panel.say("", self._shown(["attach", summary.id]))
+        try:
+            self.app.open_live(summary.id)
+        except FoldwatchError as error:
+            self._panel.say(str(error), problem=True)
+
+    def action_new(self) -> None:
+        """A new search; the form is as it was left."""
+        if self._may("a new search"):
+            self._edit(self._draft)
+
+    def action_duplicate(self) -> None:
+        """A new search with what this one was asked for."""
+        summary = self._readable("duplicate")
+        if summary is None:
+            return
+        from tui.new_search.form import form_of
+
+        try:
+            record = open_session(summary.id, summary.folder.parent).record
+            form = form_of(record.spec, workers=record.workers, devices=record.devices)
+        except (FoldwatchError, TypeError, AttributeError, KeyError) as error:
+            self._panel.say(f"{summary.id}: its spec cannot be read: {error!r}", problem=True)
+            return
+        self._edit(form)
+
+    def action_zoom(self) -> None:
+        """A new search, finer around what was good in this one."""
+        summary = self._readable("a new search")
+        if summary is None:
+            return
+        try:
+            session = open_session(summary.id, summary.folder.parent)
+        except FoldwatchError as error:
+            self._panel.say(str(error), problem=True)
+            return
+        self._panel.say("zoom …", self._shown(["zoom", summary.id]))
+        screen: Any = self
+        open_zoom(screen, session, lambda why: self._panel.say(why, problem=True), self._keep_draft)
+
+    def _edit(self, form: Form | None) -> None:
+        from tui.new_search.screen import NewSearchScreen
+
+        self.app.push_screen(NewSearchScreen(form), self._keep_draft)
+
+    def _keep_draft(self, draft: Form | None) -> None:
+        self._draft = draft
+
+    def action_resume(self) -> None:
+        """Go on after a pause, or start an engine for what is missing."""
+        summary = self._readable("resume")
+        if summary is None:
+            return
+        command = self._shown(["resume", summary.id])
+        if summary.alive and summary.status != "paused":
+            self._panel.say(f"{summary.id} is running already; enter watches it", problem=True)
+        elif summary.alive:
+
+            def request() -> None:
+                open_session(summary.id, summary.folder.parent).request(Resume())
+
+            self.in_background(request, f"{summary.id}: going on was asked for")
+            self._panel.say("resume …", command)
+        elif summary.is_complete:
+            self._panel.say(f"{summary.id} is complete; nothing is left to run", problem=True)
+        else:
+            arguments = ["resume", summary.id, "--sessions", str(summary.folder.parent)]
+            if self.app.data_folder is not None:
+                arguments += ["--data-dir", str(self.app.data_folder)]
+            engine = EngineCommand(arguments, f"{summary.id} is done", no_color=bool(self.app.no_color))
+            engine.start()
+            self._engines.append(engine)
+            self._panel.say(f"an engine is being started for {summary.id}", command)
+
+    def _look_after_engines(self) -> None:
+        """Engines that were started from here and have ended: well, or with a message that somebody should see."""
+        for engine in [engine for engine in self._engines if engine.has_ended]:
+            self._engines.remove(engine)
+            self._panel.say(engine.outcome(), problem=not engine.succeeded)
+
+    def action_delete(self) -> None:
+        """Delete the session under the cursor, if the answer is yes."""
+        summary = self._table.cursor
+        if summary is None or not self._may("delete"):
+            return
+        if summary.alive:
+            self._panel.say(f"an engine works on {summary.id}; stop it first: enter, then x", problem=True)
+            return
+        fits = f"{summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else "its files"
+        choices = [Choice("y", "delete it", f"{fits}, curves, note and any model in its folder are removed for good")]
+
+        def answered(key: str | None) -> None:
+            if key == "y":
+                self._panel.say("delete …", self._shown(["delete", summary.id]))
+                self.in_background(lambda: _delete(summary), f"{summary.id} is deleted")
+
+        self.app.push_screen(ChoiceScreen(f"Delete {summary.id}?", choices), answered)
+
+    def action_note(self) -> None:
+        """Write down what the session was for."""
+        summary = self._table.cursor
+        if summary is None or not self._may("a note"):
+            return
+        from tui.home.note_editor import NoteScreen
+
+        def written(text: str | None) -> None:
+            if text is not None:
+                self.in_background(lambda: write_note(summary.folder, text), f"the note on {summary.id} is kept")
+
+        try:
+            now = read_note(summary.folder)
+        except FoldwatchError as error:
+            self._panel.say(str(error), problem=True)
+            return
+        self.app.push_screen(NoteScreen(summary.id, now), written)
+
+    def action_mark(self) -> None:
+        """Mark the session under the cursor, or take its mark away."""
+        self._table.mark()
+        self._draw_frame()
+
+    def action_compare(self) -> None:
+        """Two marked sessions, or the marked one and the one under the cursor."""
+        table = self._table
+        chosen = [summary for summary in table.summaries if summary.id in table.marked]
+        if len(chosen) == 1 and table.cursor is not None and table.cursor.id not in table.marked:
+            chosen.append(table.cursor)
+        if len(chosen) != 2:
+            self._panel.say(f"mark two sessions with m to compare them; {len(table.marked)} marked", problem=True)
+            return
+        if any(summary.problem for summary in chosen):
+            self._panel.say("a session that cannot be read cannot be compared", problem=True)
+            return
+        from tui.home.compare import CompareScreen
+
+        # The older one first: what is new is read as a change to it.
+        first, second = sorted(chosen, key=lambda summary: summary.created)
+        self.app.push_screen(CompareScreen(first, second))
+
+    def action_demo(self) -> None:
+        """The built-in sample search; where there are sessions, asked for once: elsewhere `D` is the deadline."""
+        if not self._may("the demo"):
+            return
+        if not self._table.summaries:
+            self.app.start_demo()
+            return
+        choices = [Choice("y", "run it", "it takes under a minute, and is kept as a session of its own")]
+
+        def answered(key: str | None) -> None:
+            if key == "y":
+                self.app.start_demo()
+
+        self.app.push_screen(ChoiceScreen("Run the demo, a small search on made-up newswires?", choices), answered)
+
+    def action_copy(self) -> None:
+        """The command shown last."""
+        summary = self._table.cursor
+        command = self._panel.command or (self._shown(["attach", summary.id]) if summary else "foldwatch demo")
+        self._panel.say(copy(self.app, command), command)
+
+    # What they share
+
+    def _may(self, what: str) -> bool:
+        """Whether something may be changed; if not, it says why."""
+        if self.app.read_only:
+            self._panel.say(f"this view is read-only: {what} is refused", problem=True)
+            return False
+        return True
+
+    def _readable(self, what: str) -> SessionSummary | None:
+        """The session under the cursor, if it can be read and something may be done with it."""
+        summary = self._table.cursor
+        if summary is None or not self._may(what):
+            return None
+        if summary.problem:
+            self._panel.say(f"{summary.id} cannot be read: enter says why", problem=True)
+            return None
+        return summary
+
+    def _shown(self, arguments: list[str]) -> str:
+        explicit = self.app.explicit_sessions
+        return shown_command([*arguments, *(["--sessions", str(explicit)] if explicit is not None else [])])
+
+
+def _delete(summary: SessionSummary) -> None:
+    """Remove a session; one that cannot be read is removed as the folder that it is."""
+    if summary.problem:
+        now = liveness(summary.folder)
+        if now.alive:
+            message = f"{summary.id}: {now.owner} works on this session"
+            raise SessionHeldError(message)
+        try:
+            shutil.rmtree(summary.folder)
+        except OSError as error:
+            message = f"{summary.folder}: cannot be deleted: {error.strerror}"
+            raise InputOutputError(message) from error
+        return
+    open_session(summary.id, summary.folder.parent).delete()

@@ -1,0 +1,1 @@
+"""Plots on the character grid."""

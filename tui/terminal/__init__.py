@@ -1,0 +1,1 @@
+"""What the terminal itself is asked for: title, clipboard, keys, themes, leaving."""

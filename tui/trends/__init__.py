@@ -1,0 +1,1 @@
+"""The trends of a search."""
