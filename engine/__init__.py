@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.search.search import Search
-    from engine.session.session import list_sessions, open_session
+    from engine.session.listing import list_sessions
+    from engine.session.session import open_session
     from engine.spec.spec import SearchSpec
 
 __all__ = ["Search", "SearchSpec", "list_sessions", "open_session"]

@@ -15,10 +15,13 @@ import msgspec
 import numpy as np
 
 from engine.session import events
+from engine.session.journal_writer import JournalWriter
 from engine.session.liveness import this_process
+from engine.session.record import FORMAT, DataRecord, SearchRecord
 from engine.session.record_limits import LARGEST_RECORD, LARGEST_SEGMENT, MOST_DAMAGES, MOST_SEGMENTS
-from engine.session.segments import Curve, JournalWriter, frame
-from engine.session.session import FORMAT, DataRecord, SearchRecord, Session
+from engine.session.segments import Curve
+from engine.session.session import Session
+from engine.system.checked_lines import frame
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -214,7 +214,8 @@ def _open(
 
 
 def _newest(sessions: Path | None) -> str:
-    from engine.session.session import list_sessions, sessions_folder
+    from engine.session.listing import list_sessions
+    from engine.session.places import sessions_folder
 
     folder = sessions_folder(sessions)
     found = [summary for summary in list_sessions(folder) if not summary.problem]

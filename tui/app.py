@@ -11,7 +11,8 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 
 from engine.formatting.characters import encoding_of
-from engine.session.session import open_session, sessions_folder
+from engine.session.places import sessions_folder
+from engine.session.session import open_session
 from tui.parts.garbage import collect_closed
 from tui.terminal.farewell import Whereabouts
 from tui.terminal.leaving import Leaving
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.screen import Screen
 
-    from tui.live.follow import WatchedSession
+    from tui.navigation import WatchedSession
     from tui.results.row_order import Arrangement
 
 _COLLECT_SECONDS = 0.5  # after a view was closed: what is below it is drawn by then
@@ -137,7 +138,7 @@ class FoldwatchApp(OrderedKeysApp):
 
     def start_demo(self) -> None:
         """Run the built-in sample search and watch it."""
-        from engine.session.session import new_identifier
+        from engine.session.places import new_identifier
         from tui.home.starting import StartingScreen
 
         # The engine picks its demo's name by the same rule.

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from engine.analysis.trends.levels import is_number
-from engine.session.narration import show_value
-from engine.session.state import mean_and_deviation
+from engine.session.ranking import mean_and_deviation
 from engine.spec.catalogue import UNITS, Kind, Number, Units
 from engine.spec.space import Distribution
+from engine.spec.spelling import show_value
 
 _BY_RATIO_FROM = 4.0  # the higher of two values in terms of the lower, where there are only two
 

@@ -9,7 +9,9 @@ import numpy as np
 
 from engine.errors import NoBestError
 from engine.formatting.safe_text import clean
-from engine.session.state import CombinationState, SearchState, mean_and_deviation, ranks
+from engine.session.combination import CombinationState
+from engine.session.ranking import mean_and_deviation, ranks
+from engine.session.state import SearchState
 
 if TYPE_CHECKING:
     import pandas as pd

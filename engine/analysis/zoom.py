@@ -23,7 +23,6 @@ from engine.analysis.trends.levels import is_number
 from engine.analysis.trends.top import paired_error
 from engine.errors import UsageError
 from engine.plan.plan import effective, expected_fold_rows, make_plan
-from engine.session.narration import show_value
 from engine.spec.catalogue import (
     EPOCHS_ARGUMENT,
     HYPERPARAMETERS,
@@ -39,6 +38,7 @@ from engine.spec.combinations import combinations_of
 from engine.spec.resolved import settings_of
 from engine.spec.space import Axis, Distribution, grid_size
 from engine.spec.spec import SearchSpec
+from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
     from engine.plan.plan import Plan

@@ -54,7 +54,8 @@ def _steer(
     """Ask for it, if it means something now; say what."""
     from engine.search.change_words import request_of
     from engine.search.changes import in_full, step_of
-    from engine.session.session import open_session, sessions_folder
+    from engine.session.places import sessions_folder
+    from engine.session.session import open_session
 
     request = request_of(word, assignments, combination, allow_large=allow_large)
     found = open_session(identifier, sessions_folder(sessions))

@@ -8,11 +8,12 @@ import textwrap
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from engine.analysis.forecast.remaining import in_words, remaining_seconds
+from engine.analysis.forecast.remaining import remaining_seconds
 from engine.formatting.characters import fitting
 from engine.formatting.safe_text import clean
+from engine.formatting.times import in_words, moment_in_words
 from engine.session import events
-from engine.session.narration import describe, moment_in_words
+from engine.session.narration import describe
 from engine.system.standard_streams import is_dumb_terminal
 
 if TYPE_CHECKING:

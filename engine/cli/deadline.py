@@ -8,7 +8,8 @@ import typer
 
 from engine.cli.options import Identifier, Sessions
 from engine.cli.printing import say
-from engine.session.session import open_session, sessions_folder
+from engine.session.places import sessions_folder
+from engine.session.session import open_session
 
 
 def deadline(

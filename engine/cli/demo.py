@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
+from engine.cli.console import Console
+from engine.cli.main import _folder, app
+from engine.cli.options import GroupReadable, Plain, Sessions, Workers
+from engine.cli.save import _save
+from engine.cli.watching import _watch
+from engine.errors import UsageError
+from engine.session.places import new_identifier
 from engine.spec.spec import SearchSpec
 
 
@@ -28,3 +39,35 @@ def demo_spec() -> SearchSpec:
             ],
         }
     )
+
+
+@app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Without the terminal app.")] = False,
+    workers: Workers = None,
+    sessions: Sessions = None,
+    group_readable: GroupReadable = False,
+    plain: Plain = False,
+) -> int:
+    """Search the built-in synthetic sample, save the best model and score it on the test set."""
+    from engine.cli.demo import demo_spec
+    from engine.search.search import Search
+
+    if not headless:
+        message = "the demo needs a terminal; without one: foldwatch demo --headless"
+        raise UsageError(message)
+    console = Console()
+    console.say("the built-in sample is synthetic: made-up topics and words, with Reuters' class sizes")
+    folder = _folder(sessions)
+    search = Search(
+        demo_spec(),
+        workers=workers,
+        sessions=folder,
+        name=new_identifier(folder, "demo"),
+        group_readable=group_readable,
+        progress=console.say,
+    )
+    code = _watch(search, console, as_json=False, notify=None)
+    if code == 0 and search.session is not None:
+        return _save(search, search.session.folder / "best.keras", None, "best", as_json=False, console=console)
+    return code

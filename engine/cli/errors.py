@@ -23,7 +23,8 @@ def errors(
     """Which classes and which training rows a combination gets wrong, by its out-of-fold predictions."""
     from engine.analysis.confusion import errors_of
     from engine.cli.confusion_tables import errors_text
-    from engine.session.session import open_session, sessions_folder
+    from engine.session.places import sessions_folder
+    from engine.session.session import open_session
 
     found = open_session(identifier, sessions_folder(sessions))
     state = found.state()

@@ -36,7 +36,8 @@ def report(
 ) -> None:
     """Review a whole search: what matters, main effects, heat map, the top, and remarks on the best."""
     from engine.analysis.report.contents import make_report
-    from engine.session.session import open_session, sessions_folder
+    from engine.session.places import sessions_folder
+    from engine.session.session import open_session
 
     ending = to.suffix.removeprefix(".") if to else ""
     if as_json and format_ not in (None, "json"):

@@ -11,7 +11,8 @@ from engine.cli.options import Combinations, Identifier, Sessions
 from engine.cli.printing import say
 from engine.errors import UsageError
 from engine.session import requests
-from engine.session.session import Session, open_session, sessions_folder
+from engine.session.places import sessions_folder
+from engine.session.session import Session, open_session
 
 
 def _ask(identifier: str, sessions: Path | None, request: requests.Request, what: str) -> None:

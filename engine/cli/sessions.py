@@ -17,7 +17,9 @@ from engine.cli.printing import print_data, print_json, print_text, say, termina
 from engine.errors import UsageError
 from engine.formatting.safe_text import clean
 from engine.search.older_scores import scored_by_older_rules
-from engine.session.session import Session, list_sessions, open_session, replay, sessions_folder
+from engine.session.listing import list_sessions
+from engine.session.places import sessions_folder
+from engine.session.session import Session, open_session, replay
 from engine.system.regular_files import open_regular
 from engine.system.whole_files import write_for_user
 
@@ -32,7 +34,7 @@ _DAMAGES_SHOWN = 5
 
 def list_(sessions: Sessions = None, as_json: AsJson = False, plain: Plain = False) -> None:
     """All sessions, newest first."""
-    from engine.formatting.tables import sessions_table
+    from engine.cli.tables import sessions_table
 
     folder = sessions_folder(sessions)
     summaries = list_sessions(folder)
@@ -52,11 +54,13 @@ def show(
     plain: Plain = False,
 ) -> None:
     """A session's results: every combination, the best first."""
-    from engine.analysis.forecast.remaining import in_words
     from engine.analysis.results import as_values
     from engine.analysis.selection.wording import find_honest, honest_facts, honest_values
-    from engine.formatting.tables import facts, mean_in_words, results_table
-    from engine.session.narration import delay_in_words, in_short, moment_in_words, saved_in_words
+    from engine.cli.tables import results_table
+    from engine.formatting.tables import facts, mean_in_words
+    from engine.formatting.times import in_words, moment_in_words
+    from engine.session.narration import delay_in_words, saved_in_words
+    from engine.spec.spelling import in_short
 
     found = open_session(identifier, sessions_folder(sessions))
     spec, state = found.spec, found.state()

@@ -33,7 +33,8 @@ def zoom(
 ) -> None:
     """Propose a finer search around what was good; nothing runs."""
     from engine.analysis import zoom as zooming
-    from engine.session.session import open_session, sessions_folder
+    from engine.session.places import sessions_folder
+    from engine.session.session import open_session
 
     if to is not None and is_there(to) and not force:
         message = f"{to}: is there already; to replace it: --force"
@@ -53,8 +54,8 @@ def zoom(
 
 
 def _as_text(made: Zoom) -> str:
-    from engine.analysis.forecast.remaining import in_words
     from engine.formatting.tables import facts
+    from engine.formatting.times import in_words
 
     count, scored = len(made.plan.combinations), len(made.scored)
     expected, workers = _forecast(made)

@@ -13,13 +13,13 @@ from msgspec import structs
 
 from engine.errors import SpecError
 from engine.plan.cost import Parts, cost_of
+from engine.plan.trainer_choice import trainer_of
 from engine.session.events import PlannedCombination, ServedFit
 from engine.spec.catalogue import HYPERPARAMETERS
 from engine.spec.resolved import Settings, settings_of, without_idle_parts
 from engine.spec.schedules import in_steps, rate_of, steps_per_epoch
 from engine.spec.space_of_one import combination_space
 from engine.spec.stages import rows_in
-from engine.training.coverage import trainer_of
 
 if TYPE_CHECKING:
     from engine.spec.spec import SearchSpec

@@ -25,7 +25,7 @@ FEW = 16  # combinations that stand for those to come
 
 
 class CombinationFacts(Protocol):
-    """What of `engine.session.state.CombinationState` decides what is to be trained."""
+    """What of `engine.session.combination.CombinationState` decides what is to be trained."""
 
     params: dict[str, Any]
     trainer: str

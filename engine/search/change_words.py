@@ -10,7 +10,7 @@ from engine.errors import UsageError
 from engine.search.changes import Request
 from engine.session import requests
 from engine.spec.bounds import LONGEST_ASSIGNMENT, check_text
-from engine.spec.spec import parse_assignment
+from engine.spec.overrides import parse_assignment
 
 EXAMPLES = {
     "add": "add hidden_units=256 epochs=[5,10]",

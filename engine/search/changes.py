@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.errors import SpecError, UsageError
 from engine.session import requests
-from engine.session.state import FitStatus
+from engine.session.combination import FitStatus
 from engine.spec.bounds import check_count, check_value
 from engine.spec.catalogue import DEFAULT
 from engine.spec.combinations import grid

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.analysis.forecast.deadline import Deadline, DeadlineWatch, request_of
 from engine.errors import FoldwatchError, InputOutputError, SessionHeldError, UsageError, cannot_work
-from engine.plan.prepared import changed_versions
 from engine.search import changes
 from engine.search.controller import Course
 from engine.search.inbox import Inbox
 from engine.search.older_scores import scored_by_older_rules
 from engine.search.recorder import Recorder
+from engine.search.session_record import changed_versions
 from engine.search.worker_events import (
     Refit,
     Work,
@@ -39,7 +39,8 @@ from engine.system.permissions import create_file
 from engine.system.whole_files import remove_leftovers
 from engine.training.model_path import check_model_place
 from engine.workers import messages
-from engine.workers.process_pool import Died, Pool, Said
+from engine.workers.pool import Died, Said
+from engine.workers.process_pool import Pool
 from engine.workers.start import data_order, start_worker
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from engine.spec.resolved import settings_of
 from engine.spec.spec import SearchSpec
 
 if TYPE_CHECKING:
+    from engine.session.combination import CombinationState
     from engine.session.session import Session
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.state import SearchState
 
 
 def model_record(session: Session, state: SearchState, index: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from engine.spec.revisions import changed_rules
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.session.state import CombinationState
+    from engine.session.combination import CombinationState
 
 
 def older_rules(combination: CombinationState, fold: int) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ import itertools
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
+from engine.session.combination import FitStatus
 from engine.session.events import ServedFit
-from engine.session.state import FitStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

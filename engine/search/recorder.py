@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import InputOutputError
 from engine.session import events, liveness
-from engine.session.segments import JournalWriter
+from engine.session.journal_writer import JournalWriter
 from engine.system.whole_files import as_json, remove_leftovers, write_whole
 
 if TYPE_CHECKING:

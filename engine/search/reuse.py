@@ -15,8 +15,9 @@ from engine.errors import FoldwatchError, SessionNotTrustedError
 from engine.plan.folds import fold_rows
 from engine.plan.plan import effective
 from engine.search.older_scores import older_rules
+from engine.session.listing import list_names
 from engine.session.predictions import read_block
-from engine.session.session import list_names, open_session
+from engine.session.session import open_session
 from engine.spec.early_stopping import EarlyStopping
 from engine.spec.resolved import Settings, settings_of
 from engine.spec.spec import SearchSpec
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.plan.prepared import Prepared
+    from engine.session.combination import CombinationState
     from engine.session.events import PlannedCombination, PredictionsPlace
     from engine.session.segments import Curve
     from engine.session.session import Session
-    from engine.session.state import CombinationState
 
 # Rows of the fold, effective settings, trainer, the rule that may have ended it before its last epoch, and the rules of
 # training that touch it and were others when it was scored.

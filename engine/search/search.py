@@ -20,16 +20,10 @@ from engine.search.model_description import steps_kept
 from engine.search.published_state import PublishedState
 from engine.session import events
 from engine.session import requests as control
+from engine.session.draft import SessionDraft
 from engine.session.narration import in_sessions
-from engine.session.session import (
-    Session,
-    SessionDraft,
-    check_free,
-    check_identifier,
-    new_identifier,
-    open_session,
-    sessions_folder,
-)
+from engine.session.places import check_identifier, new_identifier, sessions_folder
+from engine.session.session import Session, check_free, open_session
 from engine.session.state import SearchState
 from engine.spec.combinations import combinations_of
 from engine.spec.spec import SearchSpec, check_time_limit
@@ -315,7 +309,8 @@ class Search:
 
     def _begin(self) -> tuple[Prepared, Pool, list[str]]:
         """Make the session of a new search, with its workers started."""
-        from engine.plan.prepared import load_data, make_record, prepare
+        from engine.plan.prepared import load_data, prepare
+        from engine.search.session_record import make_record
 
         combinations = combinations_of(self.spec)
         expected = make_plan(self.spec, combinations)  # what it refuses is refused before anything is loaded
@@ -342,7 +337,7 @@ class Search:
 
     def _begin_again(self, *, only_save: bool) -> tuple[Prepared, Pool, list[str]]:
         """The session as it was, if nobody else works on it and nothing of it has changed, with workers started."""
-        from engine.plan.prepared import changed_versions, prepare_again
+        from engine.search.session_record import changed_versions, prepare_again
 
         assert self.session is not None
         self.session.check_mine()

@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from engine.analysis.forecast.remaining import in_words
+from engine.formatting.times import in_words, moment_in_words
 from engine.session import events
-from engine.spec.catalogue import NONE
+from engine.spec.spelling import in_short
 
 if TYPE_CHECKING:
     from engine.session.state import RefitState, SearchState
-
-
-def in_short(params: dict[str, Any]) -> str:
-    """Parameters as `name=value` pairs, in order of their names."""
-    return ", ".join(f"{name}={show_value(value)}" for name, value in sorted(params.items()))
-
-
-def show_value(value: object) -> str:
-    """A parameter's value as a spec would have it, floats to six digits."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if value is None:
-        return NONE
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(show_value(item) for item in value) + "]"
-    return str(value)
 
 
 def times(count: int) -> str:
@@ -115,12 +96,6 @@ def describe(event: events.Event, state: SearchState) -> str | None:
 def in_sessions(count: int) -> str:
     """1 session, 2 sessions."""
     return f"{count} session{'s' if count != 1 else ''}"
-
-
-def moment_in_words(at: float) -> str:
-    """18:00:00, with the date where that is another day."""
-    moment, today = datetime.fromtimestamp(at), datetime.now()
-    return f"{moment:%H:%M:%S}" if moment.date() == today.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def delay_in_words(delay: events.DelayForeseen) -> str:

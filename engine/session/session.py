@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import os
 import re
-import shlex
 import shutil
 import stat
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Meta
 
 from engine.errors import (
-    CannotCreateError,
-    FoldwatchError,
     InputOutputError,
     SessionHeldError,
     SessionNotTrustedError,
@@ -29,23 +22,20 @@ from engine.errors import (
     UsageError,
 )
 from engine.session import predictions, requests, segments
-from engine.session.liveness import Liveness, liveness, read_heartbeat
+from engine.session.draft import SessionDraft
+from engine.session.journal_reader import Damage, EpochReader, JournalReader, read_curve
+from engine.session.liveness import Liveness, liveness
+from engine.session.places import _DELETED, check_identifier, command_of, sessions_folder
+from engine.session.record import FORMAT, SearchRecord
 from engine.session.record_limits import (
     LARGEST_FOLDS,
     LARGEST_RECORD,
-    Count,
-    Moment,
-    Name,
-    Place,
     check_depth,
 )
 from engine.session.state import SearchState, SearchStatus
 from engine.spec.spec import SearchSpec
-from engine.spec.strategy_options import strategy_name
-from engine.system import permissions
-from engine.system.process_marks import is_abandoned, new_mark
+from engine.system.process_marks import new_mark
 from engine.system.regular_files import Opener, is_my_folder, kind_of, open_mine, open_regular, read_within
-from engine.system.whole_files import as_json, remove_tree, sync_folder, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,76 +45,9 @@ if TYPE_CHECKING:
 
     from engine.session.events import AnyEvent, CurvePlace, EpochEnded, PredictionsPlace
     from engine.session.liveness import Heartbeat
-
-FORMAT = 1
 _RECORD_NAME = re.compile(
     r"search\.json|folds\.npy|control|heartbeat|(journal|curves)\.[0-9]+\.jsonl|predictions\.[0-9]+\.bin"
 )
-_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
-_NEW, _DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
-_NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
-
-
-class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the search was trained on, so that a resume can tell whether it still is."""
-
-    source_sha256: Name
-    digest: Name
-    folds_sha256: Name
-    rows: Count
-    test_rows: Count
-    classes: Count
-    synthetic: bool
-
-
-class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`search.json`: what was asked for, and of what data, versions and machine."""
-
-    format: Count
-    id: Name
-    created: Moment
-    spec: dict[Name, Any]
-    data: DataRecord
-    versions: Annotated[dict[Name, Name], Meta(max_length=1_000)]
-    host: Name
-    cpu: Name
-    workers: Count | None = None
-    devices: Annotated[list[Name], Meta(max_length=1_000)] | None = None
-    data_dir: Place | None = None
-    spec_sha256: Name = ""
-
-
-@dataclass(frozen=True)
-class SessionSummary:
-    """A session as a list shows it; `problem` says why it cannot be read, `owner` whose it is if not this user's.
-
-    `damages`: places of its record of which something is lost, and not run again yet.
-    """
-
-    id: str
-    folder: Path
-    created: float = 0.0
-    dataset: str = ""
-    strategy: str = ""
-    synthetic: bool = False
-    status: str = "unreadable"
-    fits_finished: int = 0
-    fits_total: int = 0
-    fits_failed: int = 0
-    combinations: int = 0
-    best_score: float | None = None
-    best_combination: int | None = None
-    seconds: float = 0.0
-    host: str = ""
-    alive: bool = False
-    problem: str = ""
-    owner: str = ""
-    damages: int = 0
-
-    @property
-    def is_complete(self) -> bool:
-        """Nothing is left to run."""
-        return self.status == "completed" and self.fits_finished >= self.fits_total and not self.damages
 
 
 @dataclass
@@ -133,13 +56,13 @@ class Follower:
 
     folder: Path
     opened: Opener = open_regular
-    _journal: segments.JournalReader = field(init=False)
-    _epochs: segments.EpochReader = field(init=False)
+    _journal: JournalReader = field(init=False)
+    _epochs: EpochReader = field(init=False)
     _waiting: list[EpochEnded] = field(init=False, default_factory=list)  # read, and not handed over yet
 
     def __post_init__(self) -> None:
-        self._journal = segments.JournalReader(self.folder, self.opened)
-        self._epochs = segments.EpochReader(self.folder, self.opened)
+        self._journal = JournalReader(self.folder, self.opened)
+        self._epochs = EpochReader(self.folder, self.opened)
 
     @property
     def generation(self) -> int:
@@ -147,7 +70,7 @@ class Follower:
         return self._journal.generation
 
     @property
-    def damages(self) -> list[segments.Damage]:
+    def damages(self) -> list[Damage]:
         """Places of the record that could not be read so far."""
         return self._journal.damages
 
@@ -242,9 +165,7 @@ class Session:
 
     def state(self, *, before: int | None = None) -> SearchState:
         """What its record says now, or said `before` a segment was opened."""
-        return replay(
-            self.follow() if before is None else segments.JournalReader(self.folder, self.opened, before=before)
-        )
+        return replay(self.follow() if before is None else JournalReader(self.folder, self.opened, before=before))
 
     def status(self, state: SearchState) -> str:
         """The state's status, or why it cannot be believed.
@@ -266,7 +187,7 @@ class Session:
 
     def curve(self, place: CurvePlace) -> segments.Curve | None:
         """The epochs of a scored fit; None if they are gone."""
-        return segments.read_curve(self.folder, place, self.opened)
+        return read_curve(self.folder, place, self.opened)
 
     def predictions(self, place: PredictionsPlace) -> predictions.Predictions | None:
         """What a scored fit predicted for its validation rows; None if that is gone or damaged."""
@@ -330,58 +251,6 @@ def check_free(session: Session, take_over: str = "") -> int:
     return newest
 
 
-class SessionDraft:
-    """A session's folder before it is one, under a name that no list shows; workers may log into it already."""
-
-    def __init__(self, sessions: Path, identifier: str, *, group_readable: bool = False) -> None:
-        """Raises UsageError if the name is taken, CannotCreateError if the place cannot be written."""
-        check_identifier(identifier)
-        self._target = sessions / identifier
-        self.folder = sessions / f"{_NEW}{identifier}.{new_mark()}"
-        if self._target.exists():
-            raise UsageError(taken(self._target))
-        self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
-        try:
-            make_private_folder(sessions, group_readable=group_readable)
-            _remove_left_behind(sessions)
-            permissions.make_folder(self.folder, group_readable=group_readable)
-            permissions.make_folder(self.folder / "control")
-        except OSError as error:
-            raise self._cannot_create(error) from error
-
-    def finish(self, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
-        """Make it a session, whole.
-
-        `folds` (repeats, rows) int16: for each repeat the fold in which a row is validated, -1 where a row is not
-        part of the search. Raises as the constructor does.
-        """
-        import numpy as np
-
-        try:
-            write_whole(self.folder / "search.json", as_json(record))
-            content = io.BytesIO()
-            np.save(content, folds, allow_pickle=False)
-            write_whole(self.folder / "folds.npy", content.getvalue())
-            # Somebody may have taken the name meanwhile: a folder replaces no other that holds something.
-            self.folder.rename(self._target)
-            sync_folder(self._target.parent)
-        except OSError as error:
-            if error.errno in _NOT_FREE:
-                raise UsageError(taken(self._target)) from None
-            raise self._cannot_create(error) from error
-        return Session(self._target, record, open_mine)
-
-    def discard(self) -> None:
-        """Leave nothing behind, nor the folders that were made to hold it, unless somebody uses them by now."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-        with contextlib.suppress(OSError):
-            for folder in self._made:
-                folder.rmdir()
-
-    def _cannot_create(self, error: OSError) -> CannotCreateError:
-        return CannotCreateError(f"{self._target}: cannot create the session: {error.strerror}")
-
-
 def owner_name(folder: Path) -> str:
     """Whose a folder is, by name, or by number where there is none; empty for this user's, and where it is gone."""
     import pwd
@@ -417,59 +286,6 @@ def _status(status: SearchStatus, *, alive: bool, is_damaged: bool) -> str:
     if is_damaged and not alive:
         return "damaged"
     return str(status) if alive or status.is_finished or status is SearchStatus.NEW else "crashed"
-
-
-def taken(place: Path) -> str:
-    """What is said where a session is to be made and one lies already."""
-    return f"session {place.name!r} exists; continue it with: {command_of(place.parent, 'resume', place.name)}"
-
-
-def check_identifier(identifier: str) -> str:
-    """The name itself. Raises UsageError if a session cannot be called so."""
-    if not _IDENTIFIER.fullmatch(identifier):
-        message = f"session name {identifier[:80]!r} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -, not first"
-        raise UsageError(message)
-    return identifier
-
-
-def make_private_folder(folder: Path, *, group_readable: bool = False) -> None:
-    """Create a folder that only its owner, or also its group, can enter, parents as the system makes them.
-
-    An existing one is left as it is.
-    """
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            permissions.make_folder(folder, group_readable=group_readable)
-
-
-def _remove_left_behind(sessions: Path) -> None:
-    """Folders that were to become sessions, or were being deleted, when their process was killed."""
-    for name in os.listdir(sessions):
-        if name.startswith((_NEW, _DELETED)):
-            place = sessions / name
-            if is_abandoned(place, name.partition(".")[2].partition(".")[2]):
-                remove_tree(place)
-
-
-def sessions_folder(explicit: Path | None = None) -> Path:
-    """Where sessions lie: as asked, else $FOLDWATCH_SESSIONS, else ./sessions if it is there, else the user's data."""
-    if explicit is not None:
-        return explicit.absolute()
-    if named := os.environ.get("FOLDWATCH_SESSIONS"):
-        return Path(named).absolute()
-    here = Path("sessions")
-    if here.is_dir():
-        return here.absolute()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("foldwatch", appauthor=False)) / "sessions"
-
-
-def command_of(sessions: Path, *words: str) -> str:
-    """What somebody would type: `foldwatch WORDS`, and where the sessions lie if that is not the usual folder."""
-    unusual = [] if sessions == sessions_folder() else ["--sessions", str(sessions)]
-    return shlex.join(["foldwatch", *words, *unusual])
 
 
 def open_session(identifier: str, folder: str | Path | None = None) -> Session:
@@ -548,72 +364,6 @@ def _read_record(place: Path, opened: Opener) -> SearchRecord:
     return record
 
 
-def new_identifier(folder: Path, stem: str) -> str:
-    """The first of stem-01, stem-02, ... that is free."""
-    number = 1
-    while (folder / f"{stem}-{number:02}").exists():
-        number += 1
-    return f"{stem}-{number:02}"
-
-
-def list_names(folder: Path) -> list[str]:
-    """Names of the sessions in a folder, in no order; none where there is no folder."""
-    try:
-        names = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        message = f"{folder}: sessions cannot be listed: {error.strerror}"
-        raise InputOutputError(message) from error
-    return [name for name in names if _IDENTIFIER.fullmatch(name)]
-
-
-def list_sessions(folder: str | Path | None = None) -> list[SessionSummary]:
-    """All sessions of a folder, by default the usual one, newest first; those that cannot be read say why."""
-    folder = sessions_folder(None if folder is None else Path(folder))
-    summaries = [summarise(folder / name) for name in list_names(folder)]
-    return sorted(summaries, key=lambda summary: (-summary.created, summary.id))
-
-
-def summarise(place: Path) -> SessionSummary:
-    """A session in a few numbers: from its heartbeat where that is up to date, else from its record."""
-    try:
-        _check_place(place, place.lstat().st_mode)
-        session = _opened_session(place)
-        record, now = session.record, session.liveness()
-        beat = read_heartbeat(place, session.opened)
-        if beat is not None and _is_up_to_date(session, beat, alive=now.alive):
-            counts: dict[str, Any] = {
-                "status": _status(SearchStatus(beat.status), alive=now.alive, is_damaged=beat.damages > 0),
-                "damages": beat.damages,
-                "fits_finished": beat.fits_finished,
-                "fits_total": beat.fits_total,
-                "fits_failed": beat.fits_failed,
-                "combinations": beat.combinations,
-                "best_score": beat.best_score,
-                "best_combination": beat.best_combination,
-                "seconds": beat.seconds,
-            }
-        else:
-            counts = _counts(session.state(), alive=now.alive)
-    except FoldwatchError as error:
-        return SessionSummary(place.name, place, problem=str(error))
-    except OSError as error:
-        return SessionSummary(place.name, place, problem=str(segments.unreadable(place, error)))
-    return SessionSummary(
-        id=place.name,
-        folder=place,
-        created=record.created,
-        dataset=str(record.spec.get("dataset", "")),
-        strategy=strategy_name(record.spec.get("strategy", "grid")),
-        synthetic=record.data.synthetic,
-        host=record.host,
-        alive=now.alive,
-        owner=session.owner,
-        **counts,
-    )
-
-
 def _is_up_to_date(session: Session, beat: Heartbeat, *, alive: bool) -> bool:
     """Whether a heartbeat speaks of the record as it is: no byte of it has changed, no dead engine added any.
 
@@ -632,27 +382,12 @@ def _is_up_to_date(session: Session, beat: Heartbeat, *, alive: bool) -> bool:
     return all(segments.holds(place, seal, session.opened) for seal in (*header.seals, newest))
 
 
-def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
-    best = state.best
-    return {
-        "status": _status(state.status, alive=alive, is_damaged=bool(state.damages)),
-        "damages": len(state.damages),
-        "fits_finished": state.fits_finished,
-        "fits_total": state.fits_total,
-        "fits_failed": state.fits_failed,
-        "combinations": len(state.combinations),
-        "best_score": best.mean(state.scoring[0])[0] if best else None,
-        "best_combination": best.index if best else None,
-        "seconds": state.elapsed(time.time() if alive else None),
-    }
-
-
 def _say_nothing(event: AnyEvent, state: SearchState) -> None:
     pass
 
 
 def replay(
-    follower: Follower | segments.JournalReader,
+    follower: Follower | JournalReader,
     tell: Callable[[AnyEvent, SearchState], None] = _say_nothing,
 ) -> SearchState:
     """The state after everything that a follower of the record finds, from its beginning.

@@ -6,7 +6,6 @@ Live view, headless output, replay after a crash and `cv_results_` are this redu
 from __future__ import annotations
 
 import enum
-import functools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,50 +13,19 @@ from typing import Any
 
 from engine.plan.workload import Workload
 from engine.session import events
+from engine.session.combination import (
+    _DIVERGED,
+    _FAILED,
+    _RUNNING,
+    _SCORED,
+    CombinationState,
+    CombinationStatus,
+    FitStatus,
+)
+from engine.session.journal_reader import Damage
+from engine.session.ranking import ranks
 from engine.session.record_limits import MOST_COMBINATIONS, MOST_FITS, MOST_LOST
-from engine.session.segments import Damage
 from engine.spec.revisions import REVISION
-
-
-class FitStatus(enum.StrEnum):
-    """Where a fit stands."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    SCORED = "scored"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-
-    @functools.cached_property
-    def is_finished(self) -> bool:
-        """Nothing more will happen to it unless somebody asks."""
-        return self in (FitStatus.SCORED, FitStatus.DIVERGED, FitStatus.FAILED)
-
-
-# A long replay looks at them a million times, and each look into the class is a call in Python 3.11.
-_WAITING, _RUNNING, _SCORED, _DIVERGED, _FAILED = FitStatus
-
-
-class CombinationStatus(enum.StrEnum):
-    """Where a combination stands, all folds together."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    PARTIAL = "partial"  # some folds are done, none is running
-    COMPLETE = "complete"
-    DIVERGED = "diverged"
-    FAILED = "failed"
-    DROPPED = "dropped"
-
-    @property
-    def is_finished(self) -> bool:
-        """Nothing more will happen to it unless somebody asks."""
-        return self in (
-            CombinationStatus.COMPLETE,
-            CombinationStatus.DIVERGED,
-            CombinationStatus.FAILED,
-            CombinationStatus.DROPPED,
-        )
 
 
 class SearchStatus(enum.StrEnum):
@@ -81,126 +49,6 @@ class SearchStatus(enum.StrEnum):
     def is_working(self) -> bool:
         """Trainings run."""
         return self in (SearchStatus.RUNNING, SearchStatus.STOPPING)
-
-
-def mean_and_deviation(values: list[float]) -> tuple[float, float]:
-    """Mean and population standard deviation, to the last bit as `cv_results_` has them; (nan, nan) of nothing."""
-    if not values:
-        return math.nan, math.nan
-    mean = _sum(values) / len(values)
-    return mean, math.sqrt(_sum([(value - mean) ** 2 for value in values]) / len(values))
-
-
-def _sum(values: list[float]) -> float:
-    """A sum in NumPy's order (pairwise, blocks of 8 in eight lanes), so that ties are ties where they are in NumPy."""
-    count = len(values)
-    if count < 8:
-        total = -0.0
-        for value in values:
-            total += value
-        return total
-    if count > 128:
-        half = count // 2 - count // 2 % 8
-        return _sum(values[:half]) + _sum(values[half:])
-    lanes = values[:8]
-    whole = count - count % 8
-    for start in range(8, whole, 8):
-        lanes = [lane + value for lane, value in zip(lanes, values[start : start + 8], strict=True)]
-    total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))
-    for value in values[whole:]:
-        total += value
-    return total
-
-
-def ranks(means: list[float], stages: list[int] | None = None) -> list[int]:
-    """Rank 1 for the highest mean, ties sharing the lowest rank, NaN after all others, as scikit-learn ranks.
-
-    Means of unlike stages are of unlike rows: whatever reached a later stage ranks before what did not.
-    """
-    ordered = [
-        (-math.inf, 0) if math.isnan(mean) else (stage, mean)
-        for mean, stage in zip(means, stages or [0] * len(means), strict=True)
-    ]
-    first: dict[tuple[float, float], int] = {}
-    for place, value in enumerate(sorted(ordered, reverse=True), start=1):
-        first.setdefault(value, place)
-    return [first[value] for value in ordered]
-
-
-@dataclass(slots=True)
-class CombinationState:
-    """One combination: parameters and what each fold brought.
-
-    `scores[metric][fold]`, `seconds[fold]` and `fits[fold]`; a missing score is None, as are lost curves, predictions.
-    `score_seconds[fold]`: None in sessions that did not measure it.
-    `stopped_at[fold]`, `stopped_scores[fold]`: as in `events.FitScored`.
-    `rungs[epochs][fold]`: the first metric on the way, after fewer epochs than its own, where a strategy wanted it;
-    `rung_predictions[epochs][fold]`: of those; `rung_curves[fold]`: of the latest rung.
-    """
-
-    index: int
-    params: dict[str, Any]
-    trainer: str
-    trainer_reason: str
-    same_as: int | None
-    fits: list[FitStatus]
-    scores: dict[str, list[float | None]]
-    seconds: list[float | None]
-    score_seconds: list[float | None]
-    curves: list[events.CurvePlace | None]
-    predictions: list[events.PredictionsPlace | None]
-    taken_from: list[str]
-    stopped_at: list[int | None]
-    stopped_scores: list[float | None]
-    rung_curves: list[events.CurvePlace | None]
-    stage: int = 0
-    epochs_allowed: int | None = None
-    folds_allowed: int | None = None
-    rungs: dict[int, list[float | None]] = field(default_factory=dict)
-    rung_predictions: dict[int, list[events.PredictionsPlace | None]] = field(default_factory=dict)
-    dropped: str = ""
-    evidence: str = ""
-    errors: dict[int, tuple[str, str]] = field(default_factory=dict)  # fold -> error, traceback
-    older_revisions: dict[int, int] = field(default_factory=dict)  # fold -> revision of the rules, where not today's
-
-    @property
-    def status(self) -> CombinationStatus:
-        """All folds together; a dropped combination is dropped unless it was complete before."""
-        fits = self.fits
-        if self.is_complete:
-            return CombinationStatus.COMPLETE
-        if self.dropped:
-            return CombinationStatus.DROPPED
-        if _RUNNING in fits:
-            return CombinationStatus.RUNNING
-        if _WAITING in fits:
-            begun = self.rungs or any(fit.is_finished for fit in fits)
-            return CombinationStatus.PARTIAL if begun else CombinationStatus.WAITING
-        return CombinationStatus.FAILED if _FAILED in fits else CombinationStatus.DIVERGED
-
-    @property
-    def is_complete(self) -> bool:
-        """Every fold is scored."""
-        return self.fits.count(_SCORED) == len(self.fits)
-
-    def epochs_behind(self, fold: int) -> int:
-        """Epochs of the highest rung that the fold has been scored at; 0 if none."""
-        return max((epochs for epochs, scores in self.rungs.items() if scores[fold] is not None), default=0)
-
-    def mean(self, metric: str) -> tuple[float, float]:
-        """Mean and standard deviation over the folds; (nan, nan) unless it is complete and the metric known on each."""
-        if not self.is_complete or None in self.scores[metric]:
-            return math.nan, math.nan
-        return self.mean_so_far(metric)
-
-    def mean_so_far(self, metric: str) -> tuple[float, float]:
-        """The same over the folds scored so far; (nan, nan) if there are none. Not to be compared with any other."""
-        return mean_and_deviation([score for score in self.scores[metric] if score is not None])
-
-    @property
-    def total_seconds(self) -> float:
-        """Training time of its folds so far."""
-        return math.fsum(seconds for seconds in self.seconds if seconds is not None)
 
 
 @dataclass(slots=True)

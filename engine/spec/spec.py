@@ -13,20 +13,18 @@ import msgspec
 from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
 from engine.errors import SpecError, UsageError
 from engine.spec.bounds import (
-    DEEPEST,
-    LONGEST_ASSIGNMENT,
-    LONGEST_NAME,
-    check_text,
     check_toml,
     check_value,
 )
-from engine.spec.catalogue import HYPERPARAMETERS, NONE, OTHER_NAMES, SCORERS, SHARES_OF_RIGHT, Number, Truth
+from engine.spec.catalogue import HYPERPARAMETERS, OTHER_NAMES, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.spec.early_stopping import EarlyStopping
+from engine.spec.overrides import _override
 from engine.spec.python_values import plain
 from engine.spec.search_size import check_size
 from engine.spec.space import Axis, Distribution, most_different, parse_space, unknown
 from engine.spec.stages import Stage, parse_stages, rows_in, stages_of_halving
 from engine.spec.strategy_options import Choice, parse_strategy
+from engine.spec.toml import _as_item
 from engine.spec.workable import check_strategy, check_trainable
 from engine.system.regular_files import TooLargeError, read_regular
 
@@ -186,38 +184,6 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return rows_in(self.dataset, self.stages[-1].subsample)
 
 
-def _as_item(value: Any) -> Any:
-    """A table or tables of a document, or one of its values."""
-    import tomlkit
-
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        tables = tomlkit.aot()
-        for item in value:
-            tables.append(_as_item(item))
-        return tables
-    if not isinstance(value, dict):
-        return _as_value(value)
-    table = tomlkit.table()
-    for key, item in value.items():
-        table.add(key, _as_value(item))
-    return table
-
-
-def _as_value(value: Any) -> Any:
-    """On one line; a list that holds tables has a line for each item. TOML has no None: a word stands for it."""
-    import tomlkit
-
-    if isinstance(value, dict):
-        table = tomlkit.inline_table()
-        table.update({key: _as_value(item) for key, item in value.items()})
-        return table
-    if isinstance(value, list):
-        array = tomlkit.array()
-        array.extend([_as_value(item) for item in value])
-        return array.multiline(any(isinstance(item, dict) for item in value))
-    return NONE if value is None else value
-
-
 def _elsewhere(key: str) -> str:
     """Where what somebody means by a key is said; nothing where it is unknown."""
     if key in ("n_jobs", "workers", "devices"):
@@ -229,39 +195,6 @@ def _elsewhere(key: str) -> str:
 
 def _one_of(words: Any) -> str:
     return ", ".join(words)
-
-
-def parse_assignment(text: str, place: str) -> tuple[str, Any]:
-    """`epochs=[5,10]` as name and value: the right side as TOML reads it, a bare word as text. Raises SpecError."""
-    import tomllib
-
-    check_text(text, place, LONGEST_ASSIGNMENT)
-    name, equals, value = text.partition("=")
-    if not equals or not name.strip():
-        raise SpecError(place, text, "key=value, such as space.epochs=[5,10]")
-    check_text(name, place, LONGEST_NAME)
-    check_toml(value, place)
-    try:
-        read = tomllib.loads(f"value = {value}")["value"]
-    except ValueError:
-        read = value.strip()
-    check_value(read, place)
-    return name.strip(), read
-
-
-def _override(values: dict[str, Any], override: str) -> None:
-    """`space.epochs=[5,10]` in the values of a spec."""
-    path, value = parse_assignment(override, "--set")
-    *parents, last = path.split(".")
-    if len(parents) >= DEEPEST:
-        raise SpecError("--set", path, f"a name of at most {DEEPEST} parts")
-    table = values
-    for parent in parents:
-        table = table.setdefault(parent, {})
-        if not isinstance(table, dict):
-            what = "a list of them, to be given whole" if isinstance(table, list) else "none"
-            raise SpecError("--set", override, f"a path of tables; {parent} is {what}")
-    table[last] = value
 
 
 def _validate(spec: SearchSpec) -> None:

@@ -129,3 +129,6 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_encode = msgspec.json.Encoder().encode

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from engine.session.segments import frame, unframe
 from engine.spec.early_stopping import Patience
+from engine.system.checked_lines import frame, unframe
 from engine.system.regular_files import open_mine
 from engine.system.whole_files import write_whole
 from engine.training.interface import Checkpoint

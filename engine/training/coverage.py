@@ -9,7 +9,6 @@ from engine.spec.catalogue import CLIPS, OPTIMIZERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from engine.spec.resolved import Settings
 
 # What the kernel computes. The position is the code that the compiled functions know an activation by.
 ACTIVATIONS = (
@@ -75,14 +74,3 @@ def kernel_refusal(
     if sum(arguments[clip] is not None for clip in CLIPS) > 1:
         return "more than one kind of clipping"
     return None
-
-
-def trainer_of(settings: Settings, wanted: str) -> tuple[str, str]:
-    """(name of the trainer, why) for a spec's `trainer`: "auto" takes the kernel where it covers the combination."""
-    if wanted == "keras":
-        return "keras", "asked for"
-    activation = settings.activation if settings.hidden_units else "linear"
-    refusal = kernel_refusal(settings.batch_size, activation, settings.optimizer, dict(settings.optimizer_arguments))
-    if refusal is None:
-        return "kernel", "asked for" if wanted == "kernel" else "covered"
-    return "keras", f"the kernel does not cover {refusal}"

@@ -18,7 +18,8 @@ import msgspec
 from engine.system import scratch
 from engine.system.permissions import create_file
 from engine.system.whole_files import write_all
-from engine.workers.messages import LONGEST_LINE, Broken, FromWorker, ToWorker, decode_from_worker, encode
+from engine.workers.messages import LONGEST_LINE, Broken, ToWorker, decode_from_worker, encode
+from engine.workers.pool import Died, Said
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,25 +44,6 @@ ONE_THREAD = dict.fromkeys(
 
 # Keras may be set up for another backend in the user's own configuration; searches are defined on TensorFlow.
 _ENVIRONMENT = {**ONE_THREAD, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
-
-
-@dataclass(frozen=True)
-class Said:
-    """A worker's message."""
-
-    worker: int
-    message: FromWorker
-
-
-@dataclass(frozen=True)
-class Died:
-    """A worker's end: by exit code or signal name; `reason` where we ended it for what it did, or where it gave one."""
-
-    worker: int
-    pid: int
-    exit_code: int | None
-    signal: str
-    reason: str
 
 
 @dataclass

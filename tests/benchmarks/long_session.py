@@ -21,9 +21,11 @@ import numpy as np
 
 from engine.search.recorder import Recorder
 from engine.session import events
+from engine.session.combination import FitStatus
+from engine.session.record import DataRecord, SearchRecord
 from engine.session.segments import Curve
-from engine.session.session import DataRecord, SearchRecord, Session, open_session
-from engine.session.state import FitStatus, SearchState
+from engine.session.session import Session, open_session
+from engine.session.state import SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,7 +21,8 @@ from engine.errors import SpecError
 from engine.plan.plan import Plan, make_plan
 from engine.search.search import Search
 from engine.session.events import FitScored
-from engine.session.session import Session, list_names, open_session
+from engine.session.listing import list_names
+from engine.session.session import Session, open_session
 from engine.session.state import SearchState
 from engine.spec.combinations import combinations_of
 from engine.spec.spec import SearchSpec

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.session.events import FitScored, TrainingStarted
-from engine.session.session import list_names, open_session
+from engine.session.listing import list_names
+from engine.session.session import open_session
 from tests.benchmarks.measuring import at_hand, foldwatch, measure, median_of, report
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import pytest
 from engine.cli.main import main
 from engine.errors import SessionUnreadableError
 from engine.session import events
-from engine.session.session import list_sessions, open_session
+from engine.session.listing import list_sessions
+from engine.session.session import open_session
 from tests.broken_sessions import DAMAGED, HARMLESS, UNREADABLE, made, sound_session
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.analysis.forecast.remaining import in_words
 from engine.errors import SpecError
+from engine.formatting.times import in_words
 from engine.session.narration import times
 from engine.spec.catalogue import Number
 from engine.spec.spec import SearchSpec

@@ -18,18 +18,10 @@ import pytest
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError
 from engine.session import events, segments
 from engine.session.events import EpochEnded, FitScored, WorkerStarted
-from engine.session.segments import (
-    Curve,
-    EpochReader,
-    JournalReader,
-    JournalWriter,
-    Owner,
-    Seal,
-    frame,
-    read_curve,
-    unframe,
-    unframe_all,
-)
+from engine.session.journal_reader import EpochReader, JournalReader, read_curve
+from engine.session.journal_writer import JournalWriter
+from engine.session.segments import Curve, Owner, Seal
+from engine.system.checked_lines import frame, unframe, unframe_all
 from tests.marks import first_of
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import psutil
 import pytest
 
 from engine.session import liveness as module
+from engine.session.journal_writer import JournalWriter
 from engine.session.liveness import Heartbeat, liveness, read_heartbeat, this_process
-from engine.session.segments import JournalWriter, Owner
+from engine.session.segments import Owner
 from tests.fakes import Clock
 
 

@@ -11,7 +11,8 @@ import pytest
 from engine.cli.main import main
 from engine.search.search import Search
 from engine.session.events import CombinationsAdded, Steered
-from engine.session.session import open_session, summarise
+from engine.session.listing import summarise
+from engine.session.session import open_session
 from tests.broken_sessions import damage
 from tests.fakes import FAKE_WORKER, FAULT_VARIABLE, Fault, fake_search, same_results, told
 

@@ -13,11 +13,14 @@ from engine import data
 from engine.search.search import Search
 from engine.session import segments
 from engine.session.events import FitScored, PredictionsPlace
+from engine.session.journal_reader import JournalReader
+from engine.session.journal_writer import JournalWriter
 from engine.session.predictions import MOST_ROWS, Predictions, read_block, read_predictions
 from engine.session.record_limits import LARGEST_PREDICTIONS
-from engine.session.segments import JournalWriter, Owner, predictions_path
+from engine.session.segments import Owner, predictions_path
 from engine.session.session import Session
 from engine.session.state import SearchState
+from engine.system.checked_lines import frame
 from engine.workers import messages
 from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, told
 
@@ -262,8 +265,8 @@ def test_a_record_from_before_there_were_predictions_is_read(tmp_path: Path) -> 
         b'"scores":{"accuracy":0.5},"seconds":1.0,"curve":[1,0,10]}]'
     )
     with segments.segment_path(tmp_path, 1).open("ab") as file:
-        file.write(segments.frame(payload))
-    (event,) = segments.JournalReader(tmp_path).poll()
+        file.write(frame(payload))
+    (event,) = JournalReader(tmp_path).poll()
     assert isinstance(event, FitScored)
     assert event.predictions is None
     writer.close()

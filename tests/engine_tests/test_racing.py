@@ -14,10 +14,10 @@ from engine.errors import UsageError
 from engine.search.search import Search
 from engine.search.strategies import strategy_of
 from engine.search.strategies.paired import PairedTest
+from engine.session.combination import CombinationStatus
 from engine.session.events import RoundDecided, TrainingStarted
 from engine.session.predictions import Predictions
 from engine.session.segments import predictions_path
-from engine.session.state import CombinationStatus
 from engine.spec.combinations import combinations_of
 from engine.spec.spec import SearchSpec
 from tests.fakes import FAKE_WORKER, Fault, fake_search, told

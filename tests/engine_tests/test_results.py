@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from engine.analysis import results
+from engine.cli.tables import results_table
 from engine.errors import NoBestError
-from engine.formatting.tables import results_table
 from engine.search.search import Search
 from engine.session import events
 from engine.session.events import EpochEnded

@@ -17,6 +17,7 @@ from engine.errors import NoBestError, SessionHeldError, SessionUnreadableError,
 from engine.search.loop import RunningSearch
 from engine.search.search import Search
 from engine.session import events, requests
+from engine.session.combination import FitStatus
 from engine.session.events import (
     CombinationDropped,
     CombinationsAdded,
@@ -33,7 +34,6 @@ from engine.session.events import (
     WorkerStarted,
 )
 from engine.session.session import open_session
-from engine.session.state import FitStatus
 from engine.system import machine
 from engine.workers.process_pool import Pool
 from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, same_results, told

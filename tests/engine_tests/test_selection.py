@@ -18,9 +18,10 @@ from engine.analysis.selection.wording import find_honest, honest_facts
 from engine.cli.main import main
 from engine.errors import NoBestError, NotAvailableError, UsageError
 from engine.session import events
+from engine.session.journal_writer import JournalWriter
 from engine.session.liveness import this_process
 from engine.session.predictions import Predictions
-from engine.session.segments import JournalWriter, predictions_path
+from engine.session.segments import predictions_path
 from engine.training.scoring import predicted_classes
 from tests.fakes import fake_search
 

@@ -16,22 +16,14 @@ import pytest
 
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError, UsageError
 from engine.session import events, requests
+from engine.session.draft import SessionDraft
+from engine.session.journal_writer import JournalWriter
+from engine.session.listing import list_sessions, summarise
 from engine.session.liveness import Heartbeat, this_process
-from engine.session.segments import JournalWriter, segment_path
-from engine.session.session import (
-    FORMAT,
-    DataRecord,
-    SearchRecord,
-    Session,
-    SessionDraft,
-    check_free,
-    check_identifier,
-    list_sessions,
-    new_identifier,
-    open_session,
-    sessions_folder,
-    summarise,
-)
+from engine.session.places import check_identifier, new_identifier, sessions_folder
+from engine.session.record import FORMAT, DataRecord, SearchRecord
+from engine.session.segments import segment_path
+from engine.session.session import Session, check_free, open_session
 from engine.system.process_marks import new_mark
 from engine.system.whole_files import write_whole
 

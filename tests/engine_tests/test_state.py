@@ -10,21 +10,15 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from engine.formatting.times import moment_in_words
 from engine.session import events
+from engine.session.combination import CombinationStatus, FitStatus
 from engine.session.events import PlannedCombination, ServedFit
-from engine.session.narration import describe, moment_in_words
+from engine.session.journal_reader import Damage
+from engine.session.narration import describe
+from engine.session.ranking import mean_and_deviation, ranks
 from engine.session.record_limits import MOST_LOST
-from engine.session.segments import Damage
-from engine.session.state import (
-    _RULES,
-    LOST,
-    CombinationStatus,
-    FitStatus,
-    SearchState,
-    SearchStatus,
-    mean_and_deviation,
-    ranks,
-)
+from engine.session.state import _RULES, LOST, SearchState, SearchStatus
 
 NOON = 1000.0
 

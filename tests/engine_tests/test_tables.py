@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engine.formatting.tables import facts, results_table, shown_parameter, varying
+from engine.analysis.varying import shown_parameter, varying
+from engine.cli.tables import results_table
+from engine.formatting.tables import facts
 from engine.session.events import CombinationsAdded, PlannedCombination
 from engine.session.state import SearchState
 from tests.tui_tests.scripted_search import Script

@@ -12,7 +12,8 @@ from msgspec import structs
 
 from engine import data
 from engine.workers import messages
-from engine.workers.process_pool import Pool, Said
+from engine.workers.pool import Said
+from engine.workers.process_pool import Pool
 from tests.fakes import FAKE_WORKER, SMALL
 
 if TYPE_CHECKING:

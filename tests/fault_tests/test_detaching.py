@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from engine.search.detached import ends_at_logout, outliving
 from engine.search.search import Search
 from engine.session.segments import read_header
+from engine.system.logout import ends_at_logout, outliving
 
 ENGINE = ["python", "-m", "engine", "resume", "a"]
 SCOPE = ["systemd-run", "--user", "--scope", "--quiet", "--collect", "--"]

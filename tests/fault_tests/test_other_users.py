@@ -12,8 +12,9 @@ import pytest
 from engine.cli.main import main
 from engine.errors import SessionNotTrustedError
 from engine.session.events import FitScored, SearchStarted
+from engine.session.listing import list_sessions
 from engine.session.segments import segment_path
-from engine.session.session import list_sessions, open_session
+from engine.session.session import open_session
 from engine.training.checkpoint_file import read_checkpoint
 from tests.fakes import fake_search, same_results
 from tui.home.about_session import about

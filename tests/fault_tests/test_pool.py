@@ -16,7 +16,8 @@ import pytest
 
 from engine import data
 from engine.workers import messages
-from engine.workers.process_pool import Died, Pool, Said
+from engine.workers.pool import Died, Said
+from engine.workers.process_pool import Pool
 from tests.fakes import FAKE_WORKER, SMALL, Fault, told
 from tests.marks import first_of
 

@@ -13,8 +13,8 @@ import pytest
 
 from engine.search.search import Search
 from engine.session.events import RefitEpochEnded
+from engine.session.journal_writer import JournalWriter
 from engine.session.liveness import this_process
-from engine.session.segments import JournalWriter
 from engine.system.process_marks import new_mark
 from tests.fakes import FAKE_WORKER, fake_search
 

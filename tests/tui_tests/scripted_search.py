@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.session import events
+from engine.session.journal_reader import Damage
 from engine.session.liveness import Liveness
-from engine.session.segments import Curve, Damage
-from engine.session.session import DataRecord, SearchRecord
+from engine.session.record import DataRecord, SearchRecord
+from engine.session.segments import Curve
 from engine.session.state import SearchState
 from engine.spec.spec import SearchSpec
 from tui.live.follow import replay

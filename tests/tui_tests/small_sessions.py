@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.session import events
+from engine.session.journal_writer import JournalWriter
 from engine.session.liveness import this_process
-from engine.session.segments import JournalWriter, Owner
-from engine.session.session import DataRecord, SearchRecord, Session
+from engine.session.record import DataRecord, SearchRecord
+from engine.session.segments import Owner
+from engine.session.session import Session
 from tests.tui_tests.scripted_search import NOON, SPACE, Script
 
 if TYPE_CHECKING:

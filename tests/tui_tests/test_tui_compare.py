@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from engine.session.session import list_sessions
+from engine.session.listing import list_sessions
 from tests.marks import first_of
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import NOON, Script
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-    from engine.session.session import SessionSummary
+    from engine.session.listing import SessionSummary
 
 HOSTILE = "evil\x1b]52;c;aGk=\x07\x9b31m[red]\u202e"
 

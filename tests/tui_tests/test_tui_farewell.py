@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.session import events
-from engine.session.session import list_sessions
+from engine.session.listing import list_sessions
 from tests.tui_tests.pilots import until
 from tests.tui_tests.scripted_search import NOON, Script
 from tests.tui_tests.small_sessions import make_session

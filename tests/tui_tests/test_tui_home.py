@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from textual.widgets import Input, TextArea
 
-from engine.session.session import SessionSummary, list_sessions, summarise
+from engine.session.listing import SessionSummary, list_sessions, summarise
 from engine.session.state import SearchStatus
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import NOON, Script

@@ -17,7 +17,8 @@ from engine.session.events import (
     RoundDecided,
     RungScored,
 )
-from engine.session.state import SearchState, ranks
+from engine.session.ranking import ranks
+from engine.session.state import SearchState
 from tests.tui_tests.scripted_search import Script
 from tui.results.cells import STYLES, Cells
 from tui.results.model import ResultsModel, short_titles

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError
-from engine.session.narration import in_short, saved_in_words
+from engine.session.narration import saved_in_words
 from engine.session.session import open_session
+from engine.spec.spelling import in_short
 from tui.home.notes import read_note
 from tui.home.session_columns import state_of, took, when
 from tui.new_search.form import HYPERPARAMETER_NAMES, form_of
 
 if TYPE_CHECKING:
-    from engine.session.session import SearchRecord, SessionSummary
+    from engine.session.listing import SessionSummary
+    from engine.session.record import SearchRecord
 
 _SMALL_RECORD = 4 << 20  # bytes of record that are read for the best combination's parameters alone
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from textual.binding import BindingType
 
-    from engine.session.session import SessionSummary
+    from engine.session.listing import SessionSummary
     from tui.new_search.form import Form
 
 

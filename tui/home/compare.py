@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from engine.session.session import SessionSummary
+    from engine.session.listing import SessionSummary
 
 
 class CompareScreen(Screen[None]):

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.formatting.tables import varying
-from engine.session.narration import in_short, show_value
+from engine.analysis.varying import varying
+from engine.session.combination import CombinationStatus
 from engine.session.session import open_session
-from engine.session.state import CombinationStatus
+from engine.spec.spelling import in_short, show_value
 from engine.spec.strategy_options import strategy_in_words
 from tui.home.notes import read_note
 from tui.new_search.form import form_of
 from tui.results.model import in_few_words, short_titles
 
 if TYPE_CHECKING:
-    from engine.session.session import SearchRecord, SessionSummary
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.combination import CombinationState
+    from engine.session.listing import SessionSummary
+    from engine.session.record import SearchRecord
+    from engine.session.state import SearchState
 
 _MOST_LISTED = 8  # values of a hyperparameter
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from engine.session.session import SessionSummary
+    from engine.session.listing import SessionSummary
     from tui.processes.engine_command import EngineCommand
 
 REFRESH_SECONDS = 1.0

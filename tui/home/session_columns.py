@@ -13,7 +13,7 @@ from tui.parts import numbers
 from tui.parts.safe_text import clean
 
 if TYPE_CHECKING:
-    from engine.session.session import SessionSummary
+    from engine.session.listing import SessionSummary
 
 Piece = tuple[str, str]  # text and the name of its style
 STYLES = ("row", "heading", "cursor", "cursor-away", "dim", "mark", "running", "done", "warning", "failed", "best")

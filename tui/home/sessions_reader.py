@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import UsageError
-from engine.session.session import SessionSummary, check_identifier, summarise
+from engine.session.listing import SessionSummary, summarise
+from engine.session.places import check_identifier
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 class SessionsReader:
-    """What `engine.session.session.list_sessions` gives, remembered for sessions that lie still.
+    """What `engine.session.listing.list_sessions` gives, remembered for sessions that lie still.
 
     Not safe for use from several threads.
     """

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from textual import events
     from textual.binding import BindingType
 
-    from engine.session.session import SessionSummary
+    from engine.session.listing import SessionSummary
 
 
 class SessionsTable(ScrollView, can_focus=True):

@@ -11,8 +11,8 @@ from engine.analysis.forecast.deadline import Deadline, request_of
 from engine.errors import FoldwatchError, UsageError
 from engine.search.change_words import Change, read_change
 from engine.search.changes import check_retry
+from engine.session.combination import CombinationStatus
 from engine.session.requests import Pause, Resume, Retry, Save, Skip, Stop
-from engine.session.state import CombinationStatus
 from engine.system.regular_files import is_folder, is_there
 from engine.training.model_path import check_folder, check_model_place
 from tui.live.change import ChangeScreen, meaning
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
     from engine.session.requests import Request
-    from tui.live.follow import Follow, WatchedSession
+    from tui.live.follow import Follow
     from tui.live.model import LiveModel
+    from tui.navigation import WatchedSession
     from tui.results.table import ResultsTable
 
 

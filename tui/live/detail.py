@@ -9,8 +9,8 @@ from textual.binding import Binding
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
-from engine.session.narration import show_value
-from engine.session.state import CombinationStatus
+from engine.session.combination import CombinationStatus
+from engine.spec.spelling import show_value
 from tui.live import snippet
 from tui.parts import numbers
 from tui.parts.control_panel import ControlPanel
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-    from engine.session.state import CombinationState
+    from engine.session.combination import CombinationState
     from tui.live.model import LiveModel
     from tui.parts.keys import Key
     from tui.results.model import ResultsModel

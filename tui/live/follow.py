@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
@@ -22,19 +22,18 @@ from engine.session.events import SearchFinished, SearchStarted
 from engine.session.state import SearchState
 from tui.live.history import History
 from tui.live.process_usage import MachineReader, MachineReading
+from tui.navigation import FollowedEvents, WatchedSession
 from tui.parts.garbage import uncollected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from engine.session.events import AnyEvent, CurvePlace
+    from engine.session.journal_reader import Damage
     from engine.session.liveness import Liveness
     from engine.session.requests import Request
-    from engine.session.segments import Curve, Damage
-    from engine.session.session import SearchRecord
+    from engine.session.segments import Curve
     from engine.spec.rate_curve import PlannedRates
-    from engine.spec.spec import SearchSpec
     from tui.processes.engine_command import EngineCommand
 
 QUEUE_EVENTS = 20_000
@@ -43,56 +42,6 @@ BATCH_EVENTS = 2_000
 # screen within half a second of the record, and a search that nobody works on has none.
 _QUIET = ((25, 4), (10, 3))
 _NO_ENGINE = 10
-
-
-class FollowedEvents(Protocol):
-    """What `engine.session.session.Follower` offers."""
-
-    @property
-    def generation(self) -> int:
-        """Rises when earlier events no longer count."""
-
-    @property
-    def damages(self) -> list[Damage]:
-        """Places of the record that could not be read so far."""
-
-    def poll(self) -> list[AnyEvent]:
-        """Every event since the last poll."""
-
-
-class WatchedSession(Protocol):
-    """What a live view needs of `engine.session.session.Session`."""
-
-    @property
-    def id(self) -> str:
-        """Its name."""
-
-    @property
-    def folder(self) -> Path:
-        """Where it lies."""
-
-    @property
-    def record(self) -> SearchRecord:
-        """What was asked for."""
-
-    @property
-    def spec(self) -> SearchSpec:
-        """The same, checked."""
-
-    def liveness(self) -> Liveness:
-        """Whether an engine works on it."""
-
-    def state(self) -> SearchState:
-        """What its record says now."""
-
-    def follow(self) -> FollowedEvents:
-        """Start to read it from the beginning."""
-
-    def curve(self, place: CurvePlace) -> Curve | None:
-        """The epochs of a scored fit."""
-
-    def request(self, request: Request) -> None:
-        """Ask something of its engine."""
 
 
 class Changed(Message):

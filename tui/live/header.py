@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rich.text import Text
 
+from tui.live.drawn import HeaderFacts
 from tui.parts import numbers
 from tui.parts.drawing import Drawing
 from tui.parts.pane import style_of
@@ -25,26 +24,6 @@ _STATE_COLOURS = {
     "damaged": "error",
     "interrupted": "error",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class HeaderFacts:
-    """What the header says; texts may come from outside."""
-
-    name: str = ""
-    about: str = ""
-    state: str = "opening"
-    fits_finished: int = 0
-    fits_total: int = 0
-    fits_failed: int = 0
-    elapsed: float = 0.0
-    remaining: tuple[float, float] | None = None
-    deadline: str = ""
-    is_late: bool = False
-    best: str = ""
-    refit: str = ""
-    marks: str = ""
-    share: float = 0.0  # of the search that is behind it, between 0 and 1
 
 
 class SearchHeader(Drawing):

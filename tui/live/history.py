@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.formatting.tables import varying
+from engine.analysis.varying import varying
 from engine.session import events
 from engine.session.narration import describe
 from tui.parts import numbers
@@ -20,7 +20,8 @@ from tui.parts.safe_text import clean
 from tui.results.model import in_few_words
 
 if TYPE_CHECKING:
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.combination import CombinationState
+    from engine.session.state import SearchState
 
 LOG_LINES = 2000
 

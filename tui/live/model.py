@@ -10,15 +10,15 @@ from engine.analysis.forecast.progress import share_done
 from engine.analysis.forecast.remaining import remaining_seconds
 from engine.analysis.forecast.stall import StallWatch
 from engine.errors import SpecError
-from engine.session.narration import moment_in_words
-from engine.session.state import FitStatus, SearchState, SearchStatus
+from engine.formatting.times import moment_in_words
+from engine.session.combination import FitStatus
+from engine.session.state import SearchState, SearchStatus
 from engine.spec.spec import SearchSpec
 from engine.spec.strategy_options import strategy_in_words, strategy_name
-from tui.live.header import HeaderFacts
+from tui.live.drawn import HeaderFacts
 from tui.live.history import Epochs, History
 from tui.parts import numbers
-from tui.plots.curves_plot import FoldCurve
-from tui.plots.learning_rate_plot import RateLine
+from tui.plots.data import FoldCurve, RateLine
 from tui.results.model import in_few_words
 from tui.terminal.farewell import Whereabouts
 
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from engine.session.liveness import Liveness
     from engine.session.segments import Curve
     from engine.spec.rate_curve import PlannedRates
-    from tui.live.follow import Feed, Follow, WatchedSession
+    from tui.live.follow import Feed, Follow
     from tui.live.process_usage import MachineReading
+    from tui.navigation import WatchedSession
     from tui.results.model import ResultsModel
 
 _CURVES_KEPT = 400

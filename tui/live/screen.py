@@ -17,18 +17,20 @@ from textual.widgets import Input, Static
 from engine.session.events import SaveFailed, SearchFinished, TestScored
 from engine.session.session import owner_name
 from tui.live.commands import LiveActions
-from tui.live.follow import Changed, Follow, WatchedSession
+from tui.live.follow import Changed, Follow
 from tui.live.header import SearchHeader
 from tui.live.log import LogPane
 from tui.live.model import LiveModel
 from tui.live.workers import WorkersPane
+from tui.navigation import WatchedSession
 from tui.parts import numbers
 from tui.parts.control_panel import ControlPanel
 from tui.parts.overlay import Watching
 from tui.parts.safe_text import safe_content, safe_text
 from tui.parts.still_input import StillInput
 from tui.plots.curves_plot import CurvesPlot
-from tui.plots.learning_rate_plot import LearningRatePlot, RateLine
+from tui.plots.data import RateLine
+from tui.plots.learning_rate_plot import LearningRatePlot
 from tui.results.brushes import Brushes
 from tui.results.means_pane import TrendsPane
 from tui.results.row_filter import FilterError

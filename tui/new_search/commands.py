@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding
 
 from engine.errors import FoldwatchError
-from engine.session.session import new_identifier
+from engine.session.places import new_identifier
 from engine.spec.spec import SearchSpec
 from engine.system.regular_files import is_folder, is_there
 from tui.new_search.form import Form, form_of, read

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.errors import SpecError, UsageError, Words
-from engine.session.session import check_identifier
+from engine.session.places import check_identifier
 from engine.spec.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
 from engine.spec.spec import SearchSpec
 from engine.spec.strategy_options import strategy_in_words

@@ -6,12 +6,12 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.session.narration import show_value
 from engine.spec.catalogue import HYPERPARAMETERS
 from engine.spec.rate_curve import PlannedRates
 from engine.spec.resolved import settings_of
 from engine.spec.schedules import depends_on_epochs, in_steps, rate_of, steps_per_epoch
 from engine.spec.space import Distribution
+from engine.spec.spelling import show_value
 from tui.results.parameter_columns import FIRST, SHORT
 
 if TYPE_CHECKING:

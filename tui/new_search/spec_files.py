@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from engine.errors import CannotCreateError
-from engine.session.session import make_private_folder
+from engine.session.places import make_private_folder
 from engine.system.regular_files import is_my_folder, is_there
 from engine.system.whole_files import write_for_user
 

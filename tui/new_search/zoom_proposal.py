@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from engine.analysis.zoom import Zoom
-    from tui.live.follow import WatchedSession
+    from tui.navigation import WatchedSession
 
 
 def open_zoom(

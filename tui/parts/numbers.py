@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.analysis.forecast.remaining import in_words
+from engine.formatting.times import in_words
 
 __all__ = [
     "at_rung",

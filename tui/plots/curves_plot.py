@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from tui.parts.pane import Pane
 from tui.plots.chart import Line, draw
+from tui.plots.data import FoldCurve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BESIDE = 84  # from this width on, losses and scores stand beside each other instead of on two axes
-
-
-@dataclass(frozen=True, slots=True)
-class FoldCurve:
-    """A fold's epochs; None where a number was not finite."""
-
-    fold: int
-    loss: Sequence[float | None]
-    validation_loss: Sequence[float | None]
-    validation_score: Sequence[float | None]
 
 
 def mean_curve(curves: Sequence[Sequence[float | None]]) -> list[float | None]:

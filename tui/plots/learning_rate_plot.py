@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from tui.parts.pane import Pane, faded
 from tui.plots.chart import Line, draw
+from tui.plots.data import RateLine
 
 if TYPE_CHECKING:
-    from engine.spec.rate_curve import PlannedRates
+    pass
 
 _COLOURS = ("primary", "warning", "success", "secondary", "error")
-
-
-@dataclass(frozen=True, slots=True)
-class RateLine:
-    """One combination: its plan, and the rate that the last step of each epoch really used, from epoch 1 on."""
-
-    combination: int
-    planned: PlannedRates
-    used: list[float] = field(default_factory=list)
 
 
 class LearningRatePlot(Pane):

@@ -12,7 +12,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING
 
 from engine.errors import InputOutputError
-from engine.search.detached import outliving
+from engine.system.logout import outliving
 from tui.parts.safe_text import clean
 from tui.processes.background import in_background
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 
-from engine.session.state import CombinationStatus, FitStatus
+from engine.session.combination import CombinationStatus, FitStatus
 from tui.parts import numbers
 
 if TYPE_CHECKING:

@@ -11,14 +11,15 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.formatting.tables import shown_parameter, varying
-from engine.session.narration import show_value
-from engine.session.state import CombinationStatus, FitStatus
+from engine.analysis.varying import shown_parameter, varying
+from engine.session.combination import CombinationStatus, FitStatus
+from engine.spec.spelling import show_value
 from tui.parts.safe_text import clean
 from tui.results.parameter_columns import grouped, in_one, shared_texts
 
 if TYPE_CHECKING:
-    from engine.session.state import CombinationState, SearchState, TrainingState
+    from engine.session.combination import CombinationState
+    from engine.session.state import SearchState, TrainingState
 
 LAST = frozenset({CombinationStatus.FAILED, CombinationStatus.DIVERGED, CombinationStatus.DROPPED})
 _LONGEST_VALUE = 24

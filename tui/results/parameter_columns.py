@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.session.narration import show_value
 from engine.spec.catalogue import DEFAULT
+from engine.spec.spelling import show_value
 from tui.parts.safe_text import clean
 
 if TYPE_CHECKING:

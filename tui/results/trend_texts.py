@@ -11,7 +11,7 @@ from engine.analysis.report.text import interval_line
 from engine.analysis.trends.levels import ABSENT
 from engine.analysis.trends.pairs import heat_map
 from engine.analysis.trends.top import count_near
-from engine.session.narration import show_value
+from engine.spec.spelling import show_value
 from tui.parts import numbers
 from tui.parts.safe_text import clean
 

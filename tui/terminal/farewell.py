@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.session.session import command_of
+from engine.session.places import command_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

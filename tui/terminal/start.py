@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from engine.cli.printing import say
 from engine.formatting.characters import is_plain
-from engine.session.session import open_session, sessions_folder
+from engine.session.places import sessions_folder
+from engine.session.session import open_session
 from tui.parts.garbage import uncollected
 from tui.terminal.farewell import farewell
 

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 from engine.analysis.forecast.remaining import forecast, planned_forecast
 from engine.analysis.forecast.time_savers import proposals
 from engine.errors import UsageError
+from engine.formatting.times import moment_in_words
 from engine.plan.cost import cost_of
 from engine.plan.plan import expected_fold_rows
 from engine.plan.workload import FEW, average
 from engine.session import events
 from engine.session.events import DeadlineSet, DelayForeseen
-from engine.session.narration import moment_in_words
 from engine.session.requests import SetDeadline
 from engine.session.state import SearchState
 from engine.spec.bounds import LONGEST_SPAN

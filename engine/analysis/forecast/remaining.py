@@ -162,13 +162,3 @@ def _left(state: SearchState, training: TrainingState, fit: Fit, now: float) -> 
 
 
 _DAYS_FROM = 100 * 3600.0
-
-
-def in_words(seconds: float) -> str:
-    """0:06, 12:30, 3:05:00 or, from a hundred hours on, 6.2 days."""
-    if seconds >= _DAYS_FROM:
-        return f"{seconds / 86_400:.1f} days"
-    whole = round(seconds)
-    hours, rest = divmod(whole, 3600)
-    minutes, left = divmod(rest, 60)
-    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"

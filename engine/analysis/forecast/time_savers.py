@@ -7,12 +7,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.analysis.forecast.remaining import in_words
-from engine.session.narration import show_value
+from engine.formatting.times import in_words
+from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
     from engine.analysis.forecast.remaining import Forecast
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.combination import CombinationState
+    from engine.session.state import SearchState
 
 _PROPOSED = 2
 _LEAST_PAIRS = 2

@@ -21,9 +21,11 @@ from engine.spec.schedules import steps_per_epoch
 
 if TYPE_CHECKING:
     from engine.analysis.selection.wording import Found
+    from engine.session.combination import CombinationState
+    from engine.session.record import SearchRecord
     from engine.session.segments import Curve
-    from engine.session.session import SearchRecord, Session
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.session import Session
+    from engine.session.state import SearchState
 
 TOP = 15
 _TRACED = 3  # combinations whose schedules and curves are shown

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engine.analysis.trends.levels import ABSENT
 from engine.analysis.trends.parallel import thinned
 from engine.formatting.safe_text import clean
-from engine.session.narration import show_value
+from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

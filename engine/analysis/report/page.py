@@ -6,14 +6,15 @@ import time
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from engine.analysis.forecast.remaining import in_words
 from engine.analysis.report import drawings
 from engine.analysis.report.drawings import Series, escape
 from engine.analysis.report.text import strategy_in_words, values_in_words
 from engine.analysis.selection.wording import honest_facts
 from engine.analysis.trends.importance import METHOD
-from engine.formatting.tables import mean_in_words, short_name, varying
-from engine.session.narration import in_short, show_value
+from engine.analysis.varying import short_name, varying
+from engine.formatting.tables import mean_in_words
+from engine.formatting.times import in_words
+from engine.spec.spelling import in_short, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

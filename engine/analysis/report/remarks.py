@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.analysis.trends.levels import is_number
-from engine.session.narration import show_value
+from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
     from engine.analysis.trends.complete import CompleteCombinations

@@ -6,9 +6,10 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from engine.analysis.selection.wording import honest_facts
+from engine.analysis.varying import short_name, varying
 from engine.formatting.safe_text import clean
-from engine.formatting.tables import facts, mean_in_words, short_name, table, varying, with_room
-from engine.session.narration import in_short, show_value
+from engine.formatting.tables import facts, mean_in_words, table, with_room
+from engine.spec.spelling import in_short, show_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from engine.session.combination import CombinationState
     from engine.session.events import PredictionsPlace
     from engine.session.predictions import Predictions
     from engine.session.session import Session
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.state import SearchState
 
     Earned = NDArray[np.floating[Any]]
 

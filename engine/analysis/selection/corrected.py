@@ -12,7 +12,7 @@ from engine.analysis.selection.choices import HonestBest
 from engine.analysis.selection.resampling import DRAWS, resample
 from engine.analysis.selection.ties import CONFIDENCE, may_be_best
 from engine.plan.cost import expected_seconds
-from engine.session.state import CombinationStatus
+from engine.session.combination import CombinationStatus
 from engine.spec.resolved import settings_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.session.state import CombinationStatus
+from engine.session.combination import CombinationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

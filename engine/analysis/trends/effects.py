@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.analysis.trends.intervals import mean_interval
 from engine.analysis.trends.levels import Level, is_argument, levels_of
-from engine.session.state import mean_and_deviation
+from engine.session.ranking import mean_and_deviation
 
 if TYPE_CHECKING:
     from engine.analysis.trends.complete import CompleteCombinations

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.analysis.trends.levels import is_argument, is_number, levels_of
-from engine.session.narration import show_value
+from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.session.narration import show_value
+from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.analysis.trends.levels import is_argument, levels_of
-from engine.session.state import mean_and_deviation
+from engine.session.ranking import mean_and_deviation
 
 if TYPE_CHECKING:
     from engine.analysis.trends.complete import CompleteCombinations

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.session.state import mean_and_deviation, ranks
+from engine.session.ranking import mean_and_deviation, ranks
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 from engine.search.strategies.interface import Decision
 from engine.search.strategies.rounds import has_reached, unfit
 from engine.session.events import Allowance, Dropped
-from engine.session.state import mean_and_deviation
+from engine.session.ranking import mean_and_deviation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.combination import CombinationState
+    from engine.session.state import SearchState
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import optuna
 from optuna.trial import TrialState, create_trial
 
 from engine.search.strategies.dimensions import Dimensions
-from engine.session.state import CombinationStatus
+from engine.session.combination import CombinationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.combination import CombinationState
+    from engine.session.state import SearchState
     from engine.spec.combinations import Params
     from engine.spec.space import Axis
 

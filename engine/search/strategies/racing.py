@@ -28,15 +28,16 @@ from typing import TYPE_CHECKING, Protocol
 from engine.search.strategies.interface import Decision
 from engine.search.strategies.rounds import has_reached, unfit
 from engine.session.events import Allowance, Dropped
-from engine.session.state import mean_and_deviation
+from engine.session.ranking import mean_and_deviation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engine.search.strategies.paired import Earned, PairedTest
+    from engine.session.combination import CombinationState
     from engine.session.events import PredictionsPlace
     from engine.session.predictions import Predictions
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.state import SearchState
 
     ReadPredictions = Callable[[PredictionsPlace], Predictions | None]
 

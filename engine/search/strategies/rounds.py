@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.session.state import FitStatus
+from engine.session.combination import FitStatus
 
 if TYPE_CHECKING:
-    from engine.session.state import CombinationState
+    from engine.session.combination import CombinationState
 
 _WITHOUT_SCORES = (FitStatus.FAILED, FitStatus.DIVERGED)
 

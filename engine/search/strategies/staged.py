@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from engine.search.strategies.interface import Candidate, Decision
-from engine.session.state import CombinationStatus
+from engine.session.combination import CombinationStatus
 from engine.spec.stages import rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.session.state import CombinationState, SearchState
+    from engine.session.combination import CombinationState
+    from engine.session.state import SearchState
     from engine.spec.stages import Stage
 
 

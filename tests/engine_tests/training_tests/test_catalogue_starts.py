@@ -11,12 +11,12 @@ import pytest
 
 from engine.errors import SpecError
 from engine.plan.plan import make_plan
+from engine.plan.trainer_choice import trainer_of
 from engine.spec.catalogue import CLIPS, OPTIMIZERS, SCHEDULES, Kind, Number
 from engine.spec.combinations import combinations_of
 from engine.spec.resolved import settings_of
 from engine.spec.schedules import rate_of
 from engine.spec.spec import SearchSpec
-from engine.training.coverage import trainer_of
 from engine.training.requests import training_request
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.session.segments import frame, unframe
 from engine.spec.early_stopping import Patience
+from engine.system.checked_lines import frame, unframe
 from engine.training import checkpoint_file
 from engine.training.checkpoint_file import read_checkpoint, write_checkpoint
 from engine.training.interface import Checkpoint

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.plan.plan import effective
+from engine.plan.trainer_choice import trainer_of
 from engine.spec.resolved import settings_of
-from engine.training.coverage import trainer_of
 from engine.training.interface import Epoch, Trainer
 from engine.training.requests import training_request
 

@@ -1,0 +1,86 @@
+"""A session's folder before it is one."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import CannotCreateError, UsageError
+from engine.session.places import _DELETED, _NEW, check_identifier, make_private_folder, taken
+from engine.session.record import SearchRecord
+from engine.session.session import Session
+from engine.system import permissions
+from engine.system.process_marks import is_abandoned, new_mark
+from engine.system.regular_files import open_mine
+from engine.system.whole_files import as_json, remove_tree, sync_folder, write_whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+_NOT_FREE = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+
+
+class SessionDraft:
+    """A session's folder before it is one, under a name that no list shows; workers may log into it already."""
+
+    def __init__(self, sessions: Path, identifier: str, *, group_readable: bool = False) -> None:
+        """Raises UsageError if the name is taken, CannotCreateError if the place cannot be written."""
+        check_identifier(identifier)
+        self._target = sessions / identifier
+        self.folder = sessions / f"{_NEW}{identifier}.{new_mark()}"
+        if self._target.exists():
+            raise UsageError(taken(self._target))
+        self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
+        try:
+            make_private_folder(sessions, group_readable=group_readable)
+            _remove_left_behind(sessions)
+            permissions.make_folder(self.folder, group_readable=group_readable)
+            permissions.make_folder(self.folder / "control")
+        except OSError as error:
+            raise self._cannot_create(error) from error
+
+    def finish(self, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
+        """Make it a session, whole.
+
+        `folds` (repeats, rows) int16: for each repeat the fold in which a row is validated, -1 where a row is not
+        part of the search. Raises as the constructor does.
+        """
+        import numpy as np
+
+        try:
+            write_whole(self.folder / "search.json", as_json(record))
+            content = io.BytesIO()
+            np.save(content, folds, allow_pickle=False)
+            write_whole(self.folder / "folds.npy", content.getvalue())
+            # Somebody may have taken the name meanwhile: a folder replaces no other that holds something.
+            self.folder.rename(self._target)
+            sync_folder(self._target.parent)
+        except OSError as error:
+            if error.errno in _NOT_FREE:
+                raise UsageError(taken(self._target)) from None
+            raise self._cannot_create(error) from error
+        return Session(self._target, record, open_mine)
+
+    def discard(self) -> None:
+        """Leave nothing behind, nor the folders that were made to hold it, unless somebody uses them by now."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            for folder in self._made:
+                folder.rmdir()
+
+    def _cannot_create(self, error: OSError) -> CannotCreateError:
+        return CannotCreateError(f"{self._target}: cannot create the session: {error.strerror}")
+
+
+def _remove_left_behind(sessions: Path) -> None:
+    """Folders that were to become sessions, or were being deleted, when their process was killed."""
+    for name in os.listdir(sessions):
+        if name.startswith((_NEW, _DELETED)):
+            place = sessions / name
+            if is_abandoned(place, name.partition(".")[2].partition(".")[2]):
+                remove_tree(place)

@@ -1,0 +1,123 @@
+"""Sessions in a few numbers each, as a list shows them."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import FoldwatchError, InputOutputError
+from engine.session import segments
+from engine.session.liveness import read_heartbeat
+from engine.session.places import _IDENTIFIER, sessions_folder
+from engine.session.session import _check_place, _is_up_to_date, _opened_session, _status
+from engine.session.state import SearchState, SearchStatus
+from engine.spec.strategy_options import strategy_name
+
+
+@dataclass(frozen=True)
+class SessionSummary:
+    """A session as a list shows it; `problem` says why it cannot be read, `owner` whose it is if not this user's.
+
+    `damages`: places of its record of which something is lost, and not run again yet.
+    """
+
+    id: str
+    folder: Path
+    created: float = 0.0
+    dataset: str = ""
+    strategy: str = ""
+    synthetic: bool = False
+    status: str = "unreadable"
+    fits_finished: int = 0
+    fits_total: int = 0
+    fits_failed: int = 0
+    combinations: int = 0
+    best_score: float | None = None
+    best_combination: int | None = None
+    seconds: float = 0.0
+    host: str = ""
+    alive: bool = False
+    problem: str = ""
+    owner: str = ""
+    damages: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing is left to run."""
+        return self.status == "completed" and self.fits_finished >= self.fits_total and not self.damages
+
+
+def list_names(folder: Path) -> list[str]:
+    """Names of the sessions in a folder, in no order; none where there is no folder."""
+    try:
+        names = [entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        message = f"{folder}: sessions cannot be listed: {error.strerror}"
+        raise InputOutputError(message) from error
+    return [name for name in names if _IDENTIFIER.fullmatch(name)]
+
+
+def list_sessions(folder: str | Path | None = None) -> list[SessionSummary]:
+    """All sessions of a folder, by default the usual one, newest first; those that cannot be read say why."""
+    folder = sessions_folder(None if folder is None else Path(folder))
+    summaries = [summarise(folder / name) for name in list_names(folder)]
+    return sorted(summaries, key=lambda summary: (-summary.created, summary.id))
+
+
+def summarise(place: Path) -> SessionSummary:
+    """A session in a few numbers: from its heartbeat where that is up to date, else from its record."""
+    try:
+        _check_place(place, place.lstat().st_mode)
+        session = _opened_session(place)
+        record, now = session.record, session.liveness()
+        beat = read_heartbeat(place, session.opened)
+        if beat is not None and _is_up_to_date(session, beat, alive=now.alive):
+            counts: dict[str, Any] = {
+                "status": _status(SearchStatus(beat.status), alive=now.alive, is_damaged=beat.damages > 0),
+                "damages": beat.damages,
+                "fits_finished": beat.fits_finished,
+                "fits_total": beat.fits_total,
+                "fits_failed": beat.fits_failed,
+                "combinations": beat.combinations,
+                "best_score": beat.best_score,
+                "best_combination": beat.best_combination,
+                "seconds": beat.seconds,
+            }
+        else:
+            counts = _counts(session.state(), alive=now.alive)
+    except FoldwatchError as error:
+        return SessionSummary(place.name, place, problem=str(error))
+    except OSError as error:
+        return SessionSummary(place.name, place, problem=str(segments.unreadable(place, error)))
+    return SessionSummary(
+        id=place.name,
+        folder=place,
+        created=record.created,
+        dataset=str(record.spec.get("dataset", "")),
+        strategy=strategy_name(record.spec.get("strategy", "grid")),
+        synthetic=record.data.synthetic,
+        host=record.host,
+        alive=now.alive,
+        owner=session.owner,
+        **counts,
+    )
+
+
+def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
+    best = state.best
+    return {
+        "status": _status(state.status, alive=alive, is_damaged=bool(state.damages)),
+        "damages": len(state.damages),
+        "fits_finished": state.fits_finished,
+        "fits_total": state.fits_total,
+        "fits_failed": state.fits_failed,
+        "combinations": len(state.combinations),
+        "best_score": best.mean(state.scoring[0])[0] if best else None,
+        "best_combination": best.index if best else None,
+        "seconds": state.elapsed(time.time() if alive else None),
+    }

@@ -1,0 +1,67 @@
+"""Where sessions lie, and what they may be called."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shlex
+from pathlib import Path
+
+from engine.errors import UsageError
+from engine.system import permissions
+
+_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
+_NEW, _DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
+
+
+def taken(place: Path) -> str:
+    """What is said where a session is to be made and one lies already."""
+    return f"session {place.name!r} exists; continue it with: {command_of(place.parent, 'resume', place.name)}"
+
+
+def check_identifier(identifier: str) -> str:
+    """The name itself. Raises UsageError if a session cannot be called so."""
+    if not _IDENTIFIER.fullmatch(identifier):
+        message = f"session name {identifier[:80]!r} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -, not first"
+        raise UsageError(message)
+    return identifier
+
+
+def make_private_folder(folder: Path, *, group_readable: bool = False) -> None:
+    """Create a folder that only its owner, or also its group, can enter, parents as the system makes them.
+
+    An existing one is left as it is.
+    """
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            permissions.make_folder(folder, group_readable=group_readable)
+
+
+def sessions_folder(explicit: Path | None = None) -> Path:
+    """Where sessions lie: as asked, else $FOLDWATCH_SESSIONS, else ./sessions if it is there, else the user's data."""
+    if explicit is not None:
+        return explicit.absolute()
+    if named := os.environ.get("FOLDWATCH_SESSIONS"):
+        return Path(named).absolute()
+    here = Path("sessions")
+    if here.is_dir():
+        return here.absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("foldwatch", appauthor=False)) / "sessions"
+
+
+def command_of(sessions: Path, *words: str) -> str:
+    """What somebody would type: `foldwatch WORDS`, and where the sessions lie if that is not the usual folder."""
+    unusual = [] if sessions == sessions_folder() else ["--sessions", str(sessions)]
+    return shlex.join(["foldwatch", *words, *unusual])
+
+
+def new_identifier(folder: Path, stem: str) -> str:
+    """The first of stem-01, stem-02, ... that is free."""
+    number = 1
+    while (folder / f"{stem}-{number:02}").exists():
+        number += 1
+    return f"{stem}-{number:02}"

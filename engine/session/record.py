@@ -1,0 +1,41 @@
+"""`search.json`: what was asked for, and of what data, versions and machine."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from engine.session.record_limits import Count, Moment, Name, Place
+
+FORMAT = 1
+
+
+class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the search was trained on, so that a resume can tell whether it still is."""
+
+    source_sha256: Name
+    digest: Name
+    folds_sha256: Name
+    rows: Count
+    test_rows: Count
+    classes: Count
+    synthetic: bool
+
+
+class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """`search.json`: what was asked for, and of what data, versions and machine."""
+
+    format: Count
+    id: Name
+    created: Moment
+    spec: dict[Name, Any]
+    data: DataRecord
+    versions: Annotated[dict[Name, Name], Meta(max_length=1_000)]
+    host: Name
+    cpu: Name
+    workers: Count | None = None
+    devices: Annotated[list[Name], Meta(max_length=1_000)] | None = None
+    data_dir: Place | None = None
+    spec_sha256: Name = ""
