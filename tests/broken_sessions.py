@@ -22,6 +22,7 @@ from engine.session.record_limits import LARGEST_RECORD, LARGEST_SEGMENT, MOST_D
 from engine.session.segments import Curve
 from engine.session.session import Session
 from engine.system.checked_lines import frame
+from tests.fakes import made_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +61,7 @@ def sound_session(sessions: Path, name: str) -> Session:
         host="here",
         cpu="some",
     )
-    session = Session.create(sessions, record, FOLDS)
+    session = made_session(sessions, record, FOLDS)
     writer = _writer(session.folder)
     for event in made():
         writer.append(event)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from engine.data.rows import Rows
     from engine.search.search import Search
+    from engine.session.record import SearchRecord
+    from engine.session.session import Session
     from engine.training.interface import Keeper
 
 FAULT_VARIABLE = "FOLDWATCH_TEST_FAULT"
@@ -207,6 +209,18 @@ def fake_search(sessions: Path, space: dict[str, Any] | list[dict[str, Any]], **
 
     values = {**SMALL, "workers": 2, "worker_command": FAKE_WORKER, **options}
     return Search(sessions=sessions, space=space, **values)
+
+
+def made_session(sessions: Path, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
+    """A session's folder with its record and folds, and nothing that happened."""
+    from engine.session.draft import SessionDraft
+
+    draft = SessionDraft(sessions, record.id)
+    try:
+        return draft.finish(record, folds)
+    except BaseException:
+        draft.discard()
+        raise
 
 
 def same_results(one: dict[str, Any], other: dict[str, Any]) -> bool:

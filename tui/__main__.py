@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+import engine.cli.demo
 import engine.cli.main
 from engine.cli.main import Version
 from engine.cli.options import (
@@ -151,7 +152,7 @@ def attach(
 
 # The engine's demo, which cannot open the app, is replaced by the one below.
 app.registered_commands += [
-    command for command in engine.cli.main.app.registered_commands if command.callback is not engine.cli.main.demo
+    command for command in engine.cli.main.app.registered_commands if command.callback is not engine.cli.demo.demo
 ]
 
 
@@ -167,7 +168,7 @@ def demo(
 ) -> int:
     """Search the built-in synthetic sample, save the best model and score it on the test set."""
     if headless:
-        return engine.cli.main.demo(headless=True, workers=workers, sessions=sessions, group_readable=group_readable)
+        return engine.cli.demo.demo(headless=True, workers=workers, sessions=sessions, group_readable=group_readable)
     return _open(None, sessions, None, low_bandwidth=low_bandwidth, theme=theme, is_demo=True)
 
 

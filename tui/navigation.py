@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FollowedEvents(Protocol):
-    """What `engine.session.session.Follower` offers."""
+    """What `engine.session.follower.Follower` offers."""
 
     @property
     def generation(self) -> int:

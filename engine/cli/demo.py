@@ -7,12 +7,11 @@ from typing import Annotated
 import typer
 
 from engine.cli.console import Console
-from engine.cli.main import _folder, app
 from engine.cli.options import GroupReadable, Plain, Sessions, Workers
-from engine.cli.save import _save
-from engine.cli.watching import _watch
+from engine.cli.save import save_model
+from engine.cli.watching import watch_search
 from engine.errors import UsageError
-from engine.session.places import new_identifier
+from engine.session.places import new_identifier, sessions_folder
 from engine.spec.spec import SearchSpec
 
 
@@ -41,7 +40,6 @@ def demo_spec() -> SearchSpec:
     )
 
 
-@app.command()
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Without the terminal app.")] = False,
     workers: Workers = None,
@@ -50,7 +48,6 @@ def demo(
     plain: Plain = False,
 ) -> int:
     """Search the built-in synthetic sample, save the best model and score it on the test set."""
-    from engine.cli.demo import demo_spec
     from engine.search.search import Search
 
     if not headless:
@@ -58,7 +55,7 @@ def demo(
         raise UsageError(message)
     console = Console()
     console.say("the built-in sample is synthetic: made-up topics and words, with Reuters' class sizes")
-    folder = _folder(sessions)
+    folder = sessions_folder(sessions)
     search = Search(
         demo_spec(),
         workers=workers,
@@ -67,7 +64,7 @@ def demo(
         group_readable=group_readable,
         progress=console.say,
     )
-    code = _watch(search, console, as_json=False, notify=None)
+    code = watch_search(search, console, as_json=False, notify=None)
     if code == 0 and search.session is not None:
-        return _save(search, search.session.folder / "best.keras", None, "best", as_json=False, console=console)
+        return save_model(search, search.session.folder / "best.keras", None, "best", as_json=False, console=console)
     return code

@@ -6,6 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 from engine import data
+from engine.cli.options import AsJson, DataDir, Sessions
+from engine.cli.printing import print_json, print_text
+from engine.session.places import sessions_folder
 from engine.system import machine
 
 if TYPE_CHECKING:
@@ -29,3 +32,14 @@ def findings(data_dir: Path | None, sessions: Path) -> list[tuple[str, str]]:
     writable = os.access(nearest, os.W_OK)
     found.append(("sessions", f"{sessions}{'' if writable else ' (cannot be written)'}"))
     return found
+
+
+def doctor(data_dir: DataDir = None, sessions: Sessions = None, as_json: AsJson = False) -> None:
+    """What is installed, which GPUs, which data are at hand."""
+    from engine.formatting.tables import facts
+
+    found = findings(data_dir, sessions_folder(sessions))
+    if as_json:
+        print_json(dict(found))
+    else:
+        print_text(facts(found))

@@ -38,7 +38,7 @@ class Notifier:
                 start_new_session=True,  # it may outlive this process, and a ctrl-C is not meant for it
             )
         except (OSError, ValueError) as error:
-            _complain(str(error))
+            complain(str(error))
             return
         thread = threading.Thread(target=_see_to_its_end, args=(process,), name="notify", daemon=True)
         thread.start()
@@ -53,7 +53,7 @@ class Notifier:
 def _see_to_its_end(process: subprocess.Popen[bytes]) -> None:
     code = process.wait()
     if code != 0:
-        _complain(f"the command ended with {code}")
+        complain(f"the command ended with {code}")
 
 
 def _standard_error() -> int:
@@ -65,5 +65,6 @@ def _standard_error() -> int:
     return 2
 
 
-def _complain(text: str) -> None:
+def complain(text: str) -> None:
+    """A line on standard error, beside what a search tells."""
     sys.stderr.write(f"foldwatch: --notify: {clean(text)}\n")

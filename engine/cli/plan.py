@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from engine.cli.console import Console
-from engine.cli.main import app
 from engine.cli.options import AllowLarge, AsJson, DataDir, DeadlineText, Overrides, Plain, SpecPath, Workers
 from engine.cli.printing import print_json, print_text
 from engine.spec.space import most_different
 
 
-@app.command()
 def plan(
     spec: SpecPath,
     set_: Overrides = None,

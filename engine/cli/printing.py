@@ -69,3 +69,8 @@ def _written() -> Iterator[None]:
         forget_stdout()
         message = f"standard output cannot be written: {error.strerror or error}"
         raise OutputError(message) from error
+
+
+def complain(text: str) -> None:
+    """A line of narration that says who speaks."""
+    say(f"foldwatch: {text}")

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli.console import Console
-from engine.cli.main import _complain, _devices, _folder, _refuse_for_running_engine, app
 from engine.cli.options import (
     AllowLarge,
     AsJson,
@@ -25,16 +24,15 @@ from engine.cli.options import (
     SpecPath,
     Workers,
 )
-from engine.cli.printing import print_text
+from engine.cli.printing import complain, print_text
 from engine.cli.requests import check_retries
-from engine.cli.watching import _watch
+from engine.cli.watching import watch_search
 from engine.errors import UsageError
 from engine.session import requests, session
-from engine.session.places import check_identifier, new_identifier, taken
+from engine.session.places import check_identifier, new_identifier, sessions_folder, taken
 from engine.system.regular_files import is_there
 
 
-@app.command()
 def run(
     spec: SpecPath,
     set_: Overrides = None,
@@ -61,7 +59,7 @@ def run(
 
     read = SearchSpec.read(spec, set_ or [], allow_large=allow_large)
     wanted = _devices(devices)
-    folder = _folder(sessions)
+    folder = sessions_folder(sessions)
     if name is not None:
         check_identifier(name)
         if is_there(folder / name):
@@ -89,10 +87,9 @@ def run(
         deadline=deadline,
         progress=console.say,
     )
-    return _watch(search, console, as_json=as_json, notify=notify)
+    return watch_search(search, console, as_json=as_json, notify=notify)
 
 
-@app.command()
 def resume(
     identifier: Identifier,
     workers: Workers = None,
@@ -123,7 +120,7 @@ def resume(
     from engine.search.search import Search
 
     wanted = _devices(devices)
-    folder = _folder(sessions)
+    folder = sessions_folder(sessions)
     found = session.open_session(identifier, folder)
     check_retries(found, retry or [])
     console = Console()
@@ -176,7 +173,7 @@ def resume(
     )
     for number in retry or []:
         search.retry(number)
-    return _watch(search, console, as_json=as_json, notify=notify)
+    return watch_search(search, console, as_json=as_json, notify=notify)
 
 
 def _detach(arguments: list[str], folder: Path, identifier: str, **options: Any) -> None:
@@ -186,4 +183,21 @@ def _detach(arguments: list[str], folder: Path, identifier: str, **options: Any)
     start_detached(arguments, folder, identifier, **options)
     print_text(identifier)
     if warning := ends_at_logout():
-        _complain(warning)
+        complain(warning)
+
+
+def _devices(text: str | None) -> list[str] | None:
+    from engine.system.machine import parse_devices
+
+    return None if text is None else parse_devices(text)
+
+
+def _refuse_for_running_engine(found: session.Session, options: dict[str, object]) -> None:
+    """Raise UsageError for an option that an engine takes at its start, where one runs already and is only paused."""
+    given = [name for name, value in options.items() if value]
+    if given:
+        message = (
+            f"{', '.join(given)}: not accepted while the search is paused, since its engine goes on as it was started; "
+            f"without it: {found.command('resume')}; to start another engine, first: {found.command('stop')}"
+        )
+        raise UsageError(message)

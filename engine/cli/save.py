@@ -9,17 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from engine.cli.console import Console
-from engine.cli.main import _folder, app
 from engine.cli.options import AsJson, DataDir, Identifier, Plain, Sessions
 from engine.cli.printing import print_json, print_text
 from engine.errors import FoldwatchError, error_of
 from engine.session import requests, session
+from engine.session.follower import replay
 from engine.session.narration import times
+from engine.session.places import sessions_folder
 
 _POLL_SECONDS = 0.2  # between two looks at what another process records
 
 
-@app.command()
 def save(
     identifier: Identifier,
     to: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where to save the model.")],
@@ -34,12 +34,13 @@ def save(
     from engine.search.search import Search
 
     console = Console()
-    found = session.open_session(identifier, _folder(sessions))
+    found = session.open_session(identifier, sessions_folder(sessions))
     search = Search.of_session(identifier, sessions=found.folder.parent, data_dir=data_dir, progress=console.say)
-    return _save(search, to, combination, choose, as_json=as_json, console=console)
+    return save_model(search, to, combination, choose, as_json=as_json, console=console)
 
 
-def _save(search: Any, to: Path, combination: int | None, choose: str, *, as_json: bool, console: Console) -> int:
+def save_model(search: Any, to: Path, combination: int | None, choose: str, *, as_json: bool, console: Console) -> int:
+    """Save a search's model, by its engine if one works on it, and print its scores on the test set."""
     request = search.save_request(to, combination, choose)
     state = search.state
     looks = state.all_test_looks
@@ -70,7 +71,7 @@ def _ask_to_save(found: session.Session, request: requests.Save, console: Consol
     from engine.session import events
 
     follower = found.follow()
-    state = session.replay(follower)
+    state = replay(follower)
     found.request(request)
     console.say(f"{found.id}: asked its engine to save combination {request.combination}")
     while True:

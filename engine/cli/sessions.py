@@ -17,9 +17,10 @@ from engine.cli.printing import print_data, print_json, print_text, say, termina
 from engine.errors import UsageError
 from engine.formatting.safe_text import clean
 from engine.search.older_scores import scored_by_older_rules
+from engine.session.follower import replay
 from engine.session.listing import list_sessions
 from engine.session.places import sessions_folder
-from engine.session.session import Session, open_session, replay
+from engine.session.session import Session, open_session
 from engine.system.regular_files import open_regular
 from engine.system.whole_files import write_for_user
 
@@ -57,8 +58,9 @@ def show(
     from engine.analysis.results import as_values
     from engine.analysis.selection.wording import find_honest, honest_facts, honest_values
     from engine.cli.tables import results_table
-    from engine.formatting.tables import facts, mean_in_words
+    from engine.formatting.tables import facts
     from engine.formatting.times import in_words, moment_in_words
+    from engine.session.combination import mean_in_words
     from engine.session.narration import delay_in_words, saved_in_words
     from engine.spec.spelling import in_short
 

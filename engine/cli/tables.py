@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from engine.analysis.varying import short_name, shown_parameter, varying
 from engine.formatting.safe_text import clean
-from engine.formatting.tables import _fits, mean_in_words, table, with_room
+from engine.formatting.tables import fits_into, table, with_room
 from engine.formatting.times import in_words
+from engine.session.combination import mean_in_words
 
 if TYPE_CHECKING:
     from engine.session.combination import CombinationState
@@ -50,7 +51,7 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
     at = head.index("seconds")
     wide_head = [*head[:at], *further, *head[at:]]
     wide_rows = [[*row[:at], *more, *row[at:]] for row, more in zip(rows, means, strict=True)]
-    if _fits(wide_head, wide_rows, width):
+    if fits_into(wide_head, wide_rows, width):
         head, rows = wide_head, wide_rows
     else:
         head, rows = [*head, *further], [[*row, *more] for row, more in zip(rows, means, strict=True)]

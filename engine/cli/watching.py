@@ -7,8 +7,7 @@ import time
 from typing import Any
 
 from engine.cli.console import Console
-from engine.cli.main import _complain
-from engine.cli.printing import print_data, print_text, terminal_width
+from engine.cli.printing import complain, print_data, print_text, terminal_width
 from engine.errors import OutputError
 
 _PATIENCE_SECONDS = 5.0  # for an interrupted search to end
@@ -34,7 +33,7 @@ class _Interruption:
             raise KeyboardInterrupt
 
 
-def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) -> int:
+def watch_search(search: Any, console: Console, *, as_json: bool, notify: str | None) -> int:
     """Run a search to its end, telling of it; the exit code."""
     import queue
 
@@ -81,7 +80,7 @@ def _watch(search: Any, console: Console, *, as_json: bool, notify: str | None) 
     except OutputError as error:
         code = error.exit_code
         search.interrupt()
-        _complain(str(error))
+        complain(str(error))
     console.finish()
     outcome = search.wait()
     state = search.state

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.formatting.safe_text import clean
 
 if TYPE_CHECKING:
-    from engine.session.combination import CombinationState
+    pass
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, right: Sequence[bool]) -> str:
@@ -54,19 +53,12 @@ def with_room(
 ) -> tuple[list[str], list[list[str]]]:
     """A table with more columns behind its own, if there is room for all of them; else as it was."""
     wider, longer = [*head, *more_head], [[*row, *more] for row, more in zip(rows, more_rows, strict=True)]
-    return (wider, longer) if _fits(wider, longer, width) else (head, rows)
+    return (wider, longer) if fits_into(wider, longer, width) else (head, rows)
 
 
-def _fits(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+def fits_into(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether a table of these columns is at most so wide."""
     return _total([max(map(len, column)) for column in zip(head, *rows, strict=True)]) <= width
-
-
-def mean_in_words(combination: CombinationState, metric: str) -> str:
-    """`0.8045 ± 0.0032`; nothing while the combination is not complete; "undefined" where a fold cannot define it."""
-    mean, deviation = combination.mean(metric)
-    if math.isnan(mean):
-        return "undefined" if combination.is_complete else ""
-    return f"{mean:.4f} ± {deviation:.4f}"
 
 
 def facts(pairs: Sequence[tuple[str, Any]]) -> str:

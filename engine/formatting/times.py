@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from engine.analysis.forecast.remaining import _DAYS_FROM
-
 
 def in_words(seconds: float) -> str:
     """0:06, 12:30, 3:05:00 or, from a hundred hours on, 6.2 days."""
-    if seconds >= _DAYS_FROM:
+    if seconds >= DAYS_FROM:
         return f"{seconds / 86_400:.1f} days"
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)
@@ -21,3 +19,6 @@ def moment_in_words(at: float) -> str:
     """18:00:00, with the date where that is another day."""
     moment, today = datetime.fromtimestamp(at), datetime.now()
     return f"{moment:%H:%M:%S}" if moment.date() == today.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+DAYS_FROM = 100 * 3600.0

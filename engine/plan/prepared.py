@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Everything that is settled before a search runs; `folds` as in `Session.create`.
+    """Everything that is settled before a search runs; `folds` as in `SessionDraft.finish`.
 
     `begun_with`: how many combinations of the plan are those that the search begins with; 0: all of them.
     """

@@ -28,7 +28,7 @@ class FitStatus(enum.StrEnum):
 
 
 # A long replay looks at them a million times, and each look into the class is a call in Python 3.11.
-_WAITING, _RUNNING, _SCORED, _DIVERGED, _FAILED = FitStatus
+WAITING, RUNNING, SCORED, DIVERGED, FAILED = FitStatus
 
 
 class CombinationStatus(enum.StrEnum):
@@ -97,17 +97,17 @@ class CombinationState:
             return CombinationStatus.COMPLETE
         if self.dropped:
             return CombinationStatus.DROPPED
-        if _RUNNING in fits:
+        if RUNNING in fits:
             return CombinationStatus.RUNNING
-        if _WAITING in fits:
+        if WAITING in fits:
             begun = self.rungs or any(fit.is_finished for fit in fits)
             return CombinationStatus.PARTIAL if begun else CombinationStatus.WAITING
-        return CombinationStatus.FAILED if _FAILED in fits else CombinationStatus.DIVERGED
+        return CombinationStatus.FAILED if FAILED in fits else CombinationStatus.DIVERGED
 
     @property
     def is_complete(self) -> bool:
         """Every fold is scored."""
-        return self.fits.count(_SCORED) == len(self.fits)
+        return self.fits.count(SCORED) == len(self.fits)
 
     def epochs_behind(self, fold: int) -> int:
         """Epochs of the highest rung that the fold has been scored at; 0 if none."""
@@ -127,3 +127,11 @@ class CombinationState:
     def total_seconds(self) -> float:
         """Training time of its folds so far."""
         return math.fsum(seconds for seconds in self.seconds if seconds is not None)
+
+
+def mean_in_words(combination: CombinationState, metric: str) -> str:
+    """`0.8045 ± 0.0032`; nothing while the combination is not complete; "undefined" where a fold cannot define it."""
+    mean, deviation = combination.mean(metric)
+    if math.isnan(mean):
+        return "undefined" if combination.is_complete else ""
+    return f"{mean:.4f} ± {deviation:.4f}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import CannotCreateError, UsageError
-from engine.session.places import _DELETED, _NEW, check_identifier, make_private_folder, taken
+from engine.session.places import DELETED, NEW, check_identifier, make_private_folder, taken
 from engine.session.record import SearchRecord
 from engine.session.session import Session
 from engine.system import permissions
@@ -32,7 +32,7 @@ class SessionDraft:
         """Raises UsageError if the name is taken, CannotCreateError if the place cannot be written."""
         check_identifier(identifier)
         self._target = sessions / identifier
-        self.folder = sessions / f"{_NEW}{identifier}.{new_mark()}"
+        self.folder = sessions / f"{NEW}{identifier}.{new_mark()}"
         if self._target.exists():
             raise UsageError(taken(self._target))
         self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
@@ -80,7 +80,7 @@ class SessionDraft:
 def _remove_left_behind(sessions: Path) -> None:
     """Folders that were to become sessions, or were being deleted, when their process was killed."""
     for name in os.listdir(sessions):
-        if name.startswith((_NEW, _DELETED)):
+        if name.startswith((NEW, DELETED)):
             place = sessions / name
             if is_abandoned(place, name.partition(".")[2].partition(".")[2]):
                 remove_tree(place)

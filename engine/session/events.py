@@ -111,9 +111,9 @@ class SearchStarted(Event, frozen=True):
     planned work in units of `engine.plan.plan.Training.cost`, what is already scored left out; `changed`: versions and
     CPU that are no longer what the session began with, accepted by whoever resumed it; `revision`: of the training's
     rules (`engine.spec.revisions`), 0 in records of version 0.1; `older`: which fits were scored by older ones;
-    `only_save`: it trains no fits, a model is to be saved; `passed_over`: sessions of which nothing was taken over, because others
-    may have written them; `time_limit`: seconds that a training may take, where a resume asked for others than the
-    spec.
+    `only_save`: it trains no fits, a model is to be saved; `passed_over`: sessions of which nothing was taken over,
+    because others may have written them; `time_limit`: seconds that a training may take, where a resume asked for
+    others than the spec.
     """
 
     session: Name

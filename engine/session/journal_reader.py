@@ -14,11 +14,11 @@ from engine.errors import SessionUnreadableError
 from engine.session.events import AnyEvent, CurvePlace, EpochEnded, from_json
 from engine.session.record_limits import LARGEST_CURVE, LARGEST_SEGMENT, LONGEST_LINE, MOST_DAMAGES, check_depth
 from engine.session.segments import (
-    _CHUNK_BYTES,
+    CHUNK_BYTES,
     Curve,
     Seal,
-    _header_decoder,
     curves_path,
+    header_decoder,
     read_header,
     segment_numbers,
     segment_path,
@@ -143,7 +143,7 @@ class JournalReader:
                 raise SessionUnreadableError(message)
             place = file.seek(self._offset)
             begun = b""  # a line whose end is not read yet
-            while chunk := file.read(_CHUNK_BYTES if limit is None else min(_CHUNK_BYTES, limit - place)):
+            while chunk := file.read(CHUNK_BYTES if limit is None else min(CHUNK_BYTES, limit - place)):
                 place += len(chunk)
                 end = chunk.rfind(b"\n") + 1
                 if end:
@@ -227,7 +227,7 @@ class JournalReader:
         if event is not None:
             events.append(event)
         else:
-            _header_decoder.decode(payload)
+            header_decoder.decode(payload)
 
     def _note(self, place: int, why: str, segment: int | None = None) -> None:
         number = segment or self._segment

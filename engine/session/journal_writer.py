@@ -7,6 +7,8 @@ import os
 import zlib
 from pathlib import Path
 
+import msgspec
+
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError
 from engine.session.events import CurvePlace, EpochEnded, Event, PredictionsPlace
 from engine.session.segments import (
@@ -23,9 +25,10 @@ from engine.session.segments import (
 from engine.system.checked_lines import frame
 from engine.system.permissions import create_file
 from engine.system.regular_files import open_mine
-from engine.system.whole_files import _encode, sync_folder, temporary_path, write_all
+from engine.system.whole_files import sync_folder, temporary_path, write_all
 
 # What a file system says that knows no second name for a file: FAT, some network and user-space ones.
+_encode = msgspec.json.Encoder().encode
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from engine.errors import UsageError
 from engine.system import permissions
 
-_IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
-_NEW, _DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
+IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
+NEW, DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
 
 
 def taken(place: Path) -> str:
@@ -22,7 +22,7 @@ def taken(place: Path) -> str:
 
 def check_identifier(identifier: str) -> str:
     """The name itself. Raises UsageError if a session cannot be called so."""
-    if not _IDENTIFIER.fullmatch(identifier):
+    if not IDENTIFIER.fullmatch(identifier):
         message = f"session name {identifier[:80]!r} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -, not first"
         raise UsageError(message)
     return identifier

@@ -40,7 +40,7 @@ from engine.system.checked_lines import unframe
 from engine.system.regular_files import NotMineError, NotRegularError, Opener, open_regular
 
 _SEGMENT_NAME = re.compile(r"journal\.([1-9][0-9]{0,8})\.jsonl")
-_CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 8 << 20
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +91,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         )
 
 
-_header_decoder = msgspec.json.Decoder(tuple[int, SegmentOpened])
+header_decoder = msgspec.json.Decoder(tuple[int, SegmentOpened])
 
 
 def segment_numbers(folder: Path) -> list[int]:
@@ -136,7 +136,7 @@ def read_header(folder: Path, segment: int, opened: Opener = open_regular) -> Se
         return None
     try:
         check_depth(payload)
-        return _header_decoder.decode(payload)[1]
+        return header_decoder.decode(payload)[1]
     except ValueError:  # of which msgspec's are
         return None
 
@@ -145,7 +145,7 @@ def holds(folder: Path, seal: Seal, opened: Opener = open_regular) -> bool:
     """Whether a segment begins with the very bytes that a seal speaks of."""
     checksum, left = 0, seal.length
     with opened(segment_path(folder, seal.segment)) as file:
-        while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+        while left and (chunk := file.read(min(left, CHUNK_BYTES))):
             checksum, left = zlib.crc32(chunk, checksum), left - len(chunk)
     return not left and checksum == seal.checksum
 

@@ -14,10 +14,10 @@ from typing import Any
 from engine.plan.workload import Workload
 from engine.session import events
 from engine.session.combination import (
-    _DIVERGED,
-    _FAILED,
-    _RUNNING,
-    _SCORED,
+    DIVERGED,
+    FAILED,
+    RUNNING,
+    SCORED,
     CombinationState,
     CombinationStatus,
     FitStatus,
@@ -485,7 +485,7 @@ class SearchState:
 
     def _on_training_started(self, event: events.TrainingStarted) -> None:
         for fit in event.fits:
-            self._set_fit(fit.combination, event.fold, _RUNNING)
+            self._set_fit(fit.combination, event.fold, RUNNING)
         self.trainings[event.training] = TrainingState(
             event.training,
             event.worker,
@@ -525,7 +525,7 @@ class SearchState:
 
     def _on_fit_scored(self, event: events.FitScored) -> None:
         combination = self.combinations[event.combination]
-        if combination.fits[event.fold] is _SCORED:
+        if combination.fits[event.fold] is SCORED:
             self._end_training_if_served(event.training, event.time)
             return  # the first score counts, whoever sends another
         for metric in combination.scores:
@@ -539,7 +539,7 @@ class SearchState:
         combination.taken_from[event.fold] = event.taken_from
         combination.stopped_at[event.fold] = event.stopped_at
         combination.stopped_scores[event.fold] = event.stopped_score
-        self._set_fit(event.combination, event.fold, _DIVERGED if event.diverged else _SCORED)
+        self._set_fit(event.combination, event.fold, DIVERGED if event.diverged else SCORED)
         self._end_training_if_served(event.training, event.time)
         if combination.is_complete:
             self._compare_with_best(combination)
@@ -619,11 +619,11 @@ class SearchState:
     def _set_fit(self, index: int, fold: int, status: FitStatus) -> None:
         combination = self.combinations[index]
         before = combination.fits[fold]
-        if before is _SCORED:
+        if before is SCORED:
             return  # a score that counts is never taken back
         combination.fits[fold] = status
         self.fits_finished += status.is_finished - before.is_finished
-        self.fits_failed += (status is _FAILED) - (before is _FAILED)
+        self.fits_failed += (status is FAILED) - (before is FAILED)
         self._touch(index)
 
     def _touch(self, index: int) -> None:
@@ -645,7 +645,7 @@ class SearchState:
         if training is None:
             return
         for fit in training.fits:
-            if self.combinations[fit.combination].fits[training.fold] is _RUNNING:
+            if self.combinations[fit.combination].fits[training.fold] is RUNNING:
                 return
         self._learn(training, max(0.0, time - training.started))
         self._forget(training)
@@ -655,7 +655,7 @@ class SearchState:
         self.longest_training = max(self.longest_training, seconds)
         last = training.fits[-1]
         combination, fold = self.combinations[last.combination], training.fold
-        reached = combination.fits[fold] is _SCORED or combination.epochs_behind(fold) >= last.epochs
+        reached = combination.fits[fold] is SCORED or combination.epochs_behind(fold) >= last.epochs
         if self.workload is None or not reached:
             return
         stopped = combination.stopped_at[fold]
@@ -668,7 +668,7 @@ class SearchState:
         training = self.trainings.get(number)
         if training is None:
             return
-        owed = [f for f in training.fits if self.combinations[f.combination].fits[training.fold] is _RUNNING]
+        owed = [f for f in training.fits if self.combinations[f.combination].fits[training.fold] is RUNNING]
         for fit in owed:
             self._set_fit(fit.combination, training.fold, FitStatus.WAITING)
         self._forget(training)
@@ -754,3 +754,10 @@ _RULES: dict[type[events.Event], Callable[[SearchState, Any], None]] = {
     events.WorkerDied: SearchState._on_worker_ended,
     events.WorkerRecycled: SearchState._on_worker_ended,
 }
+
+
+def status_of(status: SearchStatus, *, alive: bool, is_damaged: bool) -> str:
+    """The status as somebody sees it who knows whether an engine is alive, and whether the record is damaged."""
+    if is_damaged and not alive:
+        return "damaged"
+    return str(status) if alive or status.is_finished or status is SearchStatus.NEW else "crashed"

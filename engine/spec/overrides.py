@@ -26,7 +26,7 @@ def parse_assignment(text: str, place: str) -> tuple[str, Any]:
     return name.strip(), read
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def apply_override(values: dict[str, Any], override: str) -> None:
     """`space.epochs=[5,10]` in the values of a spec."""
     path, value = parse_assignment(override, "--set")
     *parents, last = path.split(".")

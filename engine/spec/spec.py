@@ -18,13 +18,13 @@ from engine.spec.bounds import (
 )
 from engine.spec.catalogue import HYPERPARAMETERS, OTHER_NAMES, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.spec.early_stopping import EarlyStopping
-from engine.spec.overrides import _override
+from engine.spec.overrides import apply_override
 from engine.spec.python_values import plain
 from engine.spec.search_size import check_size
 from engine.spec.space import Axis, Distribution, most_different, parse_space, unknown
 from engine.spec.stages import Stage, parse_stages, rows_in, stages_of_halving
 from engine.spec.strategy_options import Choice, parse_strategy
-from engine.spec.toml import _as_item
+from engine.spec.toml import as_item
 from engine.spec.workable import check_strategy, check_trainable
 from engine.system.regular_files import TooLargeError, read_regular
 
@@ -122,7 +122,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             message = f"{path}: is no TOML document: {error}"
             raise UsageError(message) from error
         for override in overrides:
-            _override(values, override)
+            apply_override(values, override)
         if allow_large:
             values["allow_large"] = True
         return cls.from_values(values)
@@ -139,7 +139,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         given = {key: value for key, value in self.to_values().items() if value not in (None, [], False)}
         document = tomlkit.document()
         for key, value in given.items():
-            document.add(key, _as_item(value))
+            document.add(key, as_item(value))
         return tomlkit.dumps(document)
 
     @functools.cached_property

@@ -7,14 +7,14 @@ from typing import Any
 from engine.spec.catalogue import NONE
 
 
-def _as_item(value: Any) -> Any:
+def as_item(value: Any) -> Any:
     """A table or tables of a document, or one of its values."""
     import tomlkit
 
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         tables = tomlkit.aot()
         for item in value:
-            tables.append(_as_item(item))
+            tables.append(as_item(item))
         return tables
     if not isinstance(value, dict):
         return _as_value(value)

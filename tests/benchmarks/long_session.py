@@ -26,6 +26,7 @@ from engine.session.record import DataRecord, SearchRecord
 from engine.session.segments import Curve
 from engine.session.session import Session, open_session
 from engine.session.state import SearchState
+from tests.fakes import made_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -74,7 +75,7 @@ def make(sessions: Path) -> Session:
         host="here",
         cpu="a CPU",
     )
-    session = Session.create(sessions, record, folds)
+    session = made_session(sessions, record, folds)
     engine = Engine(session, SearchState())
     engine.begin()
     last = len(engine.state.combinations) - LEFT

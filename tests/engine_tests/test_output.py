@@ -15,7 +15,8 @@ import pytest
 
 from engine.formatting.characters import plain_cells
 from engine.session.events import FitFailed
-from engine.session.session import open_session, replay
+from engine.session.follower import replay
+from engine.session.session import open_session
 from tests.tui_tests.pseudo_terminal import PseudoTerminal
 from tests.tui_tests.scripted_search import Script
 from tests.tui_tests.small_sessions import make_session

@@ -26,6 +26,7 @@ from engine.session.segments import segment_path
 from engine.session.session import Session, check_free, open_session
 from engine.system.process_marks import new_mark
 from engine.system.whole_files import write_whole
+from tests.fakes import made_session
 
 FOLDS = np.array([[0, 1, 2, -1]], np.int16)
 
@@ -53,7 +54,7 @@ def _record(name: str, **changes: Any) -> SearchRecord:
 
 
 def _created(sessions: Path, name: str = "first", **changes: Any) -> Session:
-    return Session.create(sessions, _record(name, **changes), FOLDS)
+    return made_session(sessions, _record(name, **changes), FOLDS)
 
 
 def _started(segment: int = 1) -> events.SearchStarted:

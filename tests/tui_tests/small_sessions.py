@@ -15,6 +15,7 @@ from engine.session.liveness import this_process
 from engine.session.record import DataRecord, SearchRecord
 from engine.session.segments import Owner
 from engine.session.session import Session
+from tests.fakes import made_session
 from tests.tui_tests.scripted_search import NOON, SPACE, Script
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def make_session(
         cpu="a CPU",
         workers=2,
     )
-    session = Session.create(sessions, record, folds)
+    session = made_session(sessions, record, folds)
     made = list(made)
     if made:
         writer = JournalWriter(session.folder, this_process() if alive else NOBODY)

@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.session.events import SaveFailed, SearchFinished, TestScored
-from engine.session.session import owner_name
+from engine.session.opening import owner_name
 from tui.live.commands import LiveActions
 from tui.live.follow import Changed, Follow
 from tui.live.header import SearchHeader

@@ -159,6 +159,3 @@ def _left(state: SearchState, training: TrainingState, fit: Fit, now: float) -> 
         return max(0.0, whole - (now - training.started))
     left = whole * (1 - _share(training, training.epoch)) - (now - training.epoch_ended)
     return max(left, whole * (1 - _share(training, training.epoch + 1)), 0.0)
-
-
-_DAYS_FROM = 100 * 3600.0

@@ -12,8 +12,8 @@ from engine.analysis.report.text import strategy_in_words, values_in_words
 from engine.analysis.selection.wording import honest_facts
 from engine.analysis.trends.importance import METHOD
 from engine.analysis.varying import short_name, varying
-from engine.formatting.tables import mean_in_words
 from engine.formatting.times import in_words
+from engine.session.combination import mean_in_words
 from engine.spec.spelling import in_short, show_value
 
 if TYPE_CHECKING:

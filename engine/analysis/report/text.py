@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from engine.analysis.selection.wording import honest_facts
 from engine.analysis.varying import short_name, varying
 from engine.formatting.safe_text import clean
-from engine.formatting.tables import facts, mean_in_words, table, with_room
+from engine.formatting.tables import facts, table, with_room
+from engine.session.combination import mean_in_words
 from engine.spec.spelling import in_short, show_value
 
 if TYPE_CHECKING:
