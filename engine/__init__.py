@@ -20,7 +20,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "Search": "engine.search.search",
     "SearchSpec": "engine.spec.spec",
-    "list_sessions": "engine.session.session",
+    "list_sessions": "engine.session.listing",
     "open_session": "engine.session.session",
 }
 

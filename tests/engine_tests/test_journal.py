@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError
-from engine.session import events, segments
+from engine.session import events, journal_reader, journal_writer, segments
 from engine.session.events import EpochEnded, FitScored, WorkerStarted
 from engine.session.journal_reader import EpochReader, JournalReader, read_curve
 from engine.session.journal_writer import JournalWriter
@@ -220,7 +220,7 @@ def test_damage_is_told_with_its_place(tmp_path: Path) -> None:
 def test_damage_costs_its_line_however_many_are_read_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr(segments, "_LINES_AT_ONCE", at_once)
+    monkeypatch.setattr(journal_reader, "_LINES_AT_ONCE", at_once)
     lines = _record(tmp_path).splitlines(keepends=True)
     lines[4], lines[9] = b"\n", frame(b"[1]")  # neither holds what a score's line does
     segments.segment_path(tmp_path, 1).write_bytes(b"".join(lines))
@@ -248,7 +248,7 @@ def test_of_two_engines_that_open_a_segment_at_once_one_wins(tmp_path: Path, mon
     numbers = segments.segment_numbers(tmp_path)
     winner = _written(tmp_path, 2)
     # The loser looked before the winner's segment was there.
-    monkeypatch.setattr(segments, "segment_numbers", lambda folder: numbers)
+    monkeypatch.setattr(journal_writer, "segment_numbers", lambda folder: numbers)
     with pytest.raises(SessionHeldError):
         JournalWriter(tmp_path, OWNER)
     monkeypatch.undo()
@@ -276,7 +276,7 @@ def test_one_engine_wins_where_files_have_only_one_name(
 
     monkeypatch.setattr(os, "link", unsupported)
     writer = _written(tmp_path, 1)
-    monkeypatch.setattr(segments, "segment_numbers", lambda folder: [])
+    monkeypatch.setattr(journal_writer, "segment_numbers", lambda folder: [])
     with pytest.raises(SessionHeldError):
         JournalWriter(tmp_path, OWNER)
     monkeypatch.undo()
@@ -291,7 +291,7 @@ import os
 import sys
 from pathlib import Path
 from engine.errors import SessionHeldError
-from engine.session.segments import JournalWriter
+from engine.session.journal_writer import JournalWriter
 from tests.engine_tests.test_journal import OWNER, _event, refuse_links
 folder, links, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.getpid = lambda: 1  # as in containers
@@ -598,7 +598,7 @@ def test_a_lost_line_is_told_where_the_next_one_stands(tmp_path: Path) -> None:
 @pytest.mark.parametrize("chunk", [1, 100, 1000])
 def test_a_record_is_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     _record(tmp_path)
-    monkeypatch.setattr(segments, "_CHUNK_BYTES", chunk)
+    monkeypatch.setattr(journal_reader, "CHUNK_BYTES", chunk)
     assert len(JournalReader(tmp_path).poll()) == 12
     JournalWriter(tmp_path, OWNER).close()
     assert len(JournalReader(tmp_path).poll()) == 12

@@ -247,8 +247,9 @@ def test_pools_leak_no_descriptors(tmp_path: Path) -> None:
 PARENT = """
 import sys, time
 from pathlib import Path
-from engine import messages
-from engine.workers.process_pool import Pool, Said
+from engine.workers import messages
+from engine.workers.pool import Said
+from engine.workers.process_pool import Pool
 from tests.fakes import FAKE_WORKER, Fault
 
 pool = Pool(Path(sys.argv[1]), FAKE_WORKER)

@@ -194,7 +194,7 @@ class WebServer:
         )
 
     async def _index(self, request: web.Request) -> web.Response:
-        page = files("tui").joinpath("web_page.html").read_text(encoding="utf-8")
+        page = files("tui.browser").joinpath("web_page.html").read_text(encoding="utf-8")
         socket = html.escape(f"ws://{request.host}/ws")
         return web.Response(text=page.replace("SOCKET", socket), content_type="text/html")
 
