@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from engine.plan.cost import Parts
 
 _FADE = 0.9  # of the weight of a training with each that ends after it: about the last ten count
-REMEMBERED = 400  # trainings: of what ended before them, less counts than a double can tell (0.9^400 is 5e-19)
 _PART_DEVIATION = 0.8  # of a part's factor from the machine's, relative: how wrong the constants may be elsewhere
 _SPEED_DEVIATION = 3.0  # of the machine's factor: nothing is known of it
 _NOISE = 0.1  # relative, of one training, before it is known ...

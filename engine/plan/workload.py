@@ -7,12 +7,13 @@ strategy's later rounds nobody knows yet what they will allow: what counts is wh
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
+import weakref
+from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from engine.plan.cost import Cost, Parts, cost_of
-from engine.plan.pace import REMEMBERED, Pace
+from engine.plan.pace import Pace
 from engine.spec.catalogue import HYPERPARAMETERS
 from engine.spec.resolved import settings_of
 from engine.spec.schedules import depends_on_epochs
@@ -20,26 +21,23 @@ from engine.spec.schedules import depends_on_epochs
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from engine.session.combination import CombinationState
+    from engine.session.events import SearchStarted
+    from engine.session.state import SearchState
+
 _EPOCHS: int = HYPERPARAMETERS["epochs"][1]
 FEW = 16  # combinations that stand for those to come
+_workloads: weakref.WeakKeyDictionary[SearchState, Workload] = weakref.WeakKeyDictionary()
 
 
-class CombinationFacts(Protocol):
-    """What of `engine.session.combination.CombinationState` decides what is to be trained."""
-
-    params: dict[str, Any]
-    trainer: str
-    same_as: int | None
-    dropped: str
-    epochs_allowed: int | None
-    folds_allowed: int | None
-
-    @property
-    def fits(self) -> Sequence[str]:
-        """The status of each split's fit."""
-
-    def epochs_behind(self, fold: int) -> int:
-        """Epochs that a split has been trained for already, on the way."""
+def workload_of(state: SearchState) -> Workload | None:
+    """What of the state's search is still to be trained; None before it began. The same object at every call."""
+    if state.started is None:
+        return None
+    found = _workloads.get(state)
+    if found is None:
+        found = _workloads[state] = Workload(state, state.started)
+    return found
 
 
 @dataclass(eq=False, slots=True)
@@ -52,46 +50,36 @@ class _Group:
 
 
 class Workload:
-    """The trainings of a search of `splits` splits, each on `rows` rows of `num_words` inputs.
+    """The trainings of a search whose state has begun; made by `workload_of`, and kept with the state.
 
-    `combinations` is the state's own list. Whoever applies events calls `touch` and `ended`, which cost next to
-    nothing; what follows from them is worked out when somebody asks.
+    The reducer notes what was touched and what ended, which costs next to nothing; what follows from that is worked out
+    when somebody asks.
     """
 
-    def __init__(self, combinations: Sequence[CombinationFacts], splits: int, rows: int, num_words: int) -> None:
-        self._combinations, self._splits, self._rows, self._num_words = combinations, splits, rows, num_words
+    def __init__(self, state: SearchState, started: SearchStarted) -> None:
+        self._state = weakref.proxy(state)
+        self._combinations: Sequence[CombinationState] = state.combinations
+        self._splits, self._num_words = started.splits, started.num_words
+        self._rows = started.rows - -(-started.rows // (started.folds or started.splits))
         self._groups: dict[object, _Group] = {}
         self._group_of: dict[int, _Group] = {}
-        self._touched: set[int] = set()
-        self._ended: deque[tuple[int, int, float]] = deque(maxlen=REMEMBERED)
+        state.touched.update(range(len(state.combinations)))
+        self._engines = state.engines
         self._pace = Pace()
         self._waiting: dict[tuple[_Group, int], float] = {}  # cost in seconds
         self._parts: Parts = defaultdict(float)
         self._squares = 0.0
-
-    # What the reducer says
-
-    def touch(self, combination: int) -> None:
-        """Something of this combination changed."""
-        self._touched.add(combination)
-
-    def ended(self, combination: int, epochs: int, seconds: float) -> None:
-        """A training whose longest fit is this combination's was scored after so many epochs and seconds."""
-        self._ended.append((combination, epochs, seconds))
-
-    def start_anew(self) -> None:
-        """Another engine goes on, maybe on another machine."""
-        self._ended.clear()
-        self._pace = Pace()
 
     # What is asked
 
     @property
     def pace(self) -> Pace:
         """What the trainings that ended say of those to come."""
-        for combination, epochs, seconds in self._ended:
+        if self._engines != self._state.engines:  # another engine goes on, maybe on another machine
+            self._engines, self._pace = self._state.engines, Pace()
+        while self._state.ended:
+            combination, epochs, seconds = self._state.ended.popleft()
             self._pace.learn(self.parts(combination, epochs), seconds)
-        self._ended.clear()
         return self._pace
 
     @property
@@ -142,8 +130,8 @@ class Workload:
 
     def _read(self) -> None:
         # Of a long record most combinations are complete when it is read: they need no group before something waits.
-        groups = {self._group(index) for index in self._touched if index in self._group_of or self._waits(index)}
-        self._touched.clear()
+        groups = {self._group(index) for index in self._state.touched if index in self._group_of or self._waits(index)}
+        self._state.touched.clear()
         for group in groups:
             for split in range(self._splits):
                 epochs = self._epochs_waiting(group.members, split)
@@ -192,7 +180,7 @@ class Workload:
             self._group_of[index] = group
         return group
 
-    def _alike(self, combination: CombinationFacts) -> _Group:
+    def _alike(self, combination: CombinationState) -> _Group:
         params = combination.params
         shares = not depends_on_epochs(params)
         key = combination.trainer, repr([item for item in params.items() if not (shares and item[0] == "epochs")])
@@ -201,7 +189,7 @@ class Workload:
             group = self._groups[key] = _Group(self._cost(combination), [0] * self._splits)
         return group
 
-    def _cost(self, combination: CombinationFacts) -> Cost:
+    def _cost(self, combination: CombinationState) -> Cost:
         try:
             return cost_of(settings_of(combination.params), combination.trainer, self._rows, self._num_words)
         except (KeyError, TypeError, ValueError, ArithmeticError):
@@ -218,7 +206,7 @@ def average(each: Sequence[Parts], trainings: int) -> Parts:
     return parts
 
 
-def _epochs(combination: CombinationFacts) -> int:
+def _epochs(combination: CombinationState) -> int:
     epochs = combination.params.get("epochs", _EPOCHS)
     return epochs if isinstance(epochs, int) else _EPOCHS
 

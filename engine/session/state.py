@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import enum
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.plan.workload import Workload
 from engine.session import events
 from engine.session.combination import (
     DIVERGED,
@@ -26,6 +26,8 @@ from engine.session.journal_reader import Damage
 from engine.session.ranking import ranks
 from engine.session.record_limits import MOST_COMBINATIONS, MOST_FITS, MOST_LOST
 from engine.spec.revisions import REVISION
+
+MOST_ENDED = 400  # trainings: of what ended before them, less counts for the pace than a double can tell
 
 
 class SearchStatus(enum.StrEnum):
@@ -117,7 +119,8 @@ _MOST_MISFITS = 100
 class SearchState:
     """Everything a reader can know of a search, rebuilt by applying its events in order.
 
-    `changed` holds the combinations touched since whoever draws them cleared it.
+    `changed` holds the combinations touched since whoever draws them cleared it. How much work is left follows from
+    the state by `engine.plan.workload.workload_of`.
     """
 
     def __init__(self) -> None:
@@ -138,7 +141,11 @@ class SearchState:
         self.fits_finished = 0
         self.fits_failed = 0
         self.longest_training = 0.0  # seconds, of those that this engine ended; 0.0 before one did
-        self.workload: Workload | None = None
+        # For whoever plans what is left: combinations that something happened to, and trainings of this engine that
+        # went to their end, as (combination of the longest fit, epochs, seconds); taken away as they are read.
+        self.touched: set[int] = set()
+        self.ended: deque[tuple[int, int, float]] = deque(maxlen=MOST_ENDED)
+        self.engines = 0  # that began to work on the search
         self.deadline: float | None = None  # seconds since 1970
         self.delay: events.DelayForeseen | None = None  # foreseen last, by that deadline
         self.last_time = 0.0
@@ -351,10 +358,8 @@ class SearchState:
         for training in list(self.trainings.values()):
             self._release(training.training)
         self.longest_training = 0.0
-        if self.workload is None:
-            rows = event.rows - -(-event.rows // (event.folds or event.splits))
-            self.workload = Workload(self.combinations, event.splits, rows, event.num_words)
-        self.workload.start_anew()
+        self.ended.clear()
+        self.engines += 1
         self._place()
         if self.combinations and self._unplaced:
             self._give_up_lost()
@@ -628,8 +633,7 @@ class SearchState:
 
     def _touch(self, index: int) -> None:
         self.changed.add(index)
-        if self.workload is not None:
-            self.workload.touch(index)
+        self.touched.add(index)
 
     def _compare_with_best(self, combination: CombinationState) -> None:
         """A complete combination never changes again, so the best need not be looked for among all."""
@@ -656,12 +660,12 @@ class SearchState:
         last = training.fits[-1]
         combination, fold = self.combinations[last.combination], training.fold
         reached = combination.fits[fold] is SCORED or combination.epochs_behind(fold) >= last.epochs
-        if self.workload is None or not reached:
+        if not reached:
             return
         stopped = combination.stopped_at[fold]
         ended_early = stopped is not None and combination.stopped_scores[fold] is None
         epochs = stopped if ended_early and stopped else training.epochs
-        self.workload.ended(last.combination, epochs - training.first_epoch, seconds)
+        self.ended.append((last.combination, epochs - training.first_epoch, seconds))
 
     def _release(self, number: int) -> None:
         """The training runs no more; fits it still owed wait again, and the work on them is to be done again."""

@@ -9,14 +9,21 @@ import pytest
 
 from engine.analysis.forecast.remaining import forecast, interval, remaining_seconds
 from engine.plan.cost import cost_of
-from engine.plan.pace import REMEMBERED, Pace
+from engine.plan.pace import Pace
+from engine.plan.workload import Workload, workload_of
 from engine.session import events
 from engine.session.events import PlannedCombination, ServedFit
-from engine.session.state import SearchState
+from engine.session.state import MOST_ENDED, SearchState
 from engine.spec.resolved import settings_of
 
 NOON = 1_000_000.0
 SPLITS = 3
+
+
+def workload(state: SearchState) -> Workload:
+    found = workload_of(state)
+    assert found is not None
+    return found
 
 
 def started(combinations: list[dict[str, Any]], *, workers: int = 1, **changes: Any) -> SearchState:
@@ -189,10 +196,9 @@ def test_the_last_trainings_are_not_shared_between_workers() -> None:
 
 def test_shared_epochs_twins_and_dropped_ones_are_not_counted() -> None:
     state = started([{"epochs": 5}, {"epochs": 20}, {"epochs": 20, "l2": 0.1}])
-    assert state.workload is not None
-    assert len(state.workload) == 2 * SPLITS
+    assert len(workload(state)) == 2 * SPLITS
     state.apply(events.CombinationDropped(time=NOON, combination=2, reason="asked"))
-    assert len(state.workload) == SPLITS
+    assert len(workload(state)) == SPLITS
     found = forecast(state, NOON)
     assert found is not None
     assert found.estimate == pytest.approx(SPLITS * planned_cost({"epochs": 20}))
@@ -201,7 +207,7 @@ def test_shared_epochs_twins_and_dropped_ones_are_not_counted() -> None:
     assert shorter is not None
     assert shorter.estimate == pytest.approx(SPLITS * planned_cost({"epochs": 5}))
     state.apply(events.CombinationRestored(time=NOON, combination=2))
-    assert len(state.workload) == 2 * SPLITS
+    assert len(workload(state)) == 2 * SPLITS
 
 
 def test_what_waits_is_the_same_however_it_came_about() -> None:
@@ -223,14 +229,11 @@ def test_what_waits_is_the_same_however_it_came_about() -> None:
                 state.apply(events.CombinationDropped(time=NOON + step, combination=index, reason="asked"))
             elif what == "restore":
                 state.apply(events.CombinationRestored(time=NOON + step, combination=index))
-        assert often.workload is not None
-        often.workload.pace.fit()
-        len(often.workload)
-    assert once.workload is not None
-    assert often.workload is not None
-    assert len(often.workload) == len(once.workload)
-    assert often.workload.parts_waiting == pytest.approx(once.workload.parts_waiting)
-    assert often.workload.squares_waiting == pytest.approx(once.workload.squares_waiting)
+            workload(often).pace.fit()
+        len(workload(often))
+    assert len(workload(often)) == len(workload(once))
+    assert workload(often).parts_waiting == pytest.approx(workload(once).parts_waiting)
+    assert workload(often).squares_waiting == pytest.approx(workload(once).squares_waiting)
     assert remaining_seconds(often, NOON + 300) == pytest.approx(remaining_seconds(once, NOON + 300))
 
 
@@ -280,7 +283,7 @@ def test_what_ended_long_ago_counts_for_nothing() -> None:
     whole, latest = Pace(), Pace()
     for number, (parts, seconds) in enumerate(trainings):
         whole.learn(parts, seconds)
-        if number >= len(trainings) - REMEMBERED:
+        if number >= len(trainings) - MOST_ENDED:
             latest.learn(parts, seconds)
     assert latest.evidence == pytest.approx(whole.evidence, rel=1e-12)
     ours, theirs = ({name: fit.seconds({name: 1.0}) for name in ("a", "b")} for fit in (latest.fit(), whole.fit()))

@@ -11,6 +11,7 @@ import pytest
 from msgspec import structs
 
 from engine.formatting.times import moment_in_words
+from engine.plan.workload import Workload, workload_of
 from engine.session import events
 from engine.session.combination import CombinationStatus, FitStatus
 from engine.session.events import PlannedCombination, ServedFit
@@ -21,6 +22,12 @@ from engine.session.record_limits import MOST_LOST
 from engine.session.state import _RULES, LOST, SearchState, SearchStatus
 
 NOON = 1000.0
+
+
+def workload(state: SearchState) -> Workload:
+    found = workload_of(state)
+    assert found is not None
+    return found
 
 
 def _started(time: float = NOON, segment: int = 1, **changes: Any) -> events.SearchStarted:
@@ -235,10 +242,9 @@ def test_fits_of_a_training_that_is_lost_wait_again(how: str) -> None:
 def test_work_that_was_lost_waits_again() -> None:
     dead = events.WorkerDied(time=NOON + 9, worker=0, pid=100, exit_code=1, training=0)
     state = _state(_worker(), _training(0, [(0, 1), (1, 2), (2, 3)]))
-    assert state.workload is not None
-    waiting = len(state.workload)
+    waiting = len(workload(state))
     state.apply(dead)
-    assert len(state.workload) == waiting + 1
+    assert len(workload(state)) == waiting + 1
 
 
 def test_a_dropped_combination_counts_no_more_and_can_be_restored() -> None:

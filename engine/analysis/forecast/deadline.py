@@ -21,7 +21,7 @@ from engine.errors import UsageError
 from engine.formatting.times import moment_in_words
 from engine.plan.cost import cost_of
 from engine.plan.plan import expected_fold_rows
-from engine.plan.workload import FEW, average
+from engine.plan.workload import FEW, average, workload_of
 from engine.session import events
 from engine.session.events import DeadlineSet, DelayForeseen
 from engine.session.requests import SetDeadline
@@ -156,7 +156,7 @@ class DeadlineWatch:
 
     def may_start(self) -> Callable[[Sequence[events.ServedFit]], bool]:
         """Whether a training that serves these fits is expected to end in time; every one while nothing has run."""
-        workload, left = self._state.workload, self.seconds_left
+        workload, left = workload_of(self._state), self.seconds_left
         self.refused = False
         if left == math.inf or workload is None:
             return lambda fits: True

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.plan.pace import Pace
+from engine.plan.workload import workload_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def remaining_seconds(state: SearchState, now: float) -> tuple[float, float] | N
 
 def forecast(state: SearchState, now: float) -> Forecast | None:
     """The same with all that is known, from the plan alone where nothing ran; None where nothing is to run."""
-    workload = state.workload
+    workload = workload_of(state)
     if state.started is None or state.status.is_finished or workload is None:
         return None
     now = state.working_time(now)
@@ -135,8 +136,9 @@ def _spread_over(begun: Sequence[float], waiting: Sequence[float] | float, worke
 
 def _parts_up_to(state: SearchState, training: TrainingState, epoch: int) -> Parts:
     """The cost of a training from where it began to the end of an epoch."""
-    assert state.workload is not None
-    return state.workload.parts(training.fits[-1].combination, epoch - training.first_epoch)
+    workload = workload_of(state)
+    assert workload is not None
+    return workload.parts(training.fits[-1].combination, epoch - training.first_epoch)
 
 
 def _share(training: TrainingState, epoch: int) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.formatting.times import in_words
+from engine.plan.workload import workload_of
 from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _order(saving: Saving, needed: float) -> tuple[bool, float, float]:
 
 def savings_of(state: SearchState, found: Forecast) -> list[Saving]:
     """What leaving out each value of each parameter would save, where some of its combinations are still to run."""
-    workload = state.workload
+    workload = workload_of(state)
     if workload is None:
         return []
     workers = sum(worker.alive for worker in state.workers.values()) or (state.started.workers if state.started else 1)
