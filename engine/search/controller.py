@@ -1,4 +1,4 @@
-"""What a search still trains: its plan and agenda, as the strategy and whoever steers it change them."""
+"""What a search still trains: its plan and queue, as the strategy and whoever steers it change them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from engine.plan.plan import extended
 from engine.search import changes
 from engine.search.checkpoint_folder import CheckpointFiles
 from engine.search.model_description import model_record, refit_epochs
-from engine.search.queue import Agenda
+from engine.search.queue import TrainingQueue
 from engine.search.strategies import Candidate, strategy_of
 from engine.search.worker_events import fit_taken_over, is_rung, known_curve, rung_taken_over
 from engine.session import events
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from engine.session.state import SearchState
 
 
-class Course:
-    """The way through a search. `agenda` has what waits; every change goes through `record` first.
+class Controller:
+    """The way through a search. `queue` has what waits; every change goes through `record` first.
 
     `known`: fits to take over as soon as they are due, by combination and fold.
     """
@@ -48,7 +48,7 @@ class Course:
         self._session, self._prepared, self._state = session, prepared, state
         self._record, self._known, self._clock = record, known, clock
         self._plan = prepared.plan
-        self.agenda = Agenda(prepared.plan, state)
+        self.queue = TrainingQueue(prepared.plan, state)
         self._begun_with = state.begun_with or prepared.begun_with or len(prepared.plan.combinations)
         first = prepared.plan.combinations[0].params
         self._strategy = strategy_of(prepared.spec, self._begun_with, first, session.predictions)
@@ -72,7 +72,7 @@ class Course:
         return False
 
     def begin(self) -> None:
-        """Announce what the search begins with, take over what is known, and put the rest on the agenda."""
+        """Announce what the search begins with, take over what is known, and put the rest on the queue."""
         if not self._state.combinations:
             self._emit(
                 events.CombinationsAdded(
@@ -82,8 +82,8 @@ class Course:
                 )
             )
         self._take_over(self._plan.trainings)
-        self.agenda.fill()
-        self.agenda.put_first(self._state.first)
+        self.queue.fill()
+        self.queue.put_first(self._state.first)
 
     def _first_combinations(self) -> list[events.PlannedCombination]:
         planned = []
@@ -113,7 +113,7 @@ class Course:
                 fold_rows(self._prepared.spec, self._prepared.folds),
                 [candidate.stage for candidate in candidates],
             )
-            self.agenda.extend(self._plan)
+            self.queue.extend(self._plan)
         return list(self._plan.combinations[first:])
 
     def _carry_out(self, decision: Decision) -> None:
@@ -134,9 +134,9 @@ class Course:
 
     def _admit(self, combinations: Sequence[int]) -> None:
         """What these combinations miss now is taken over, or waits for a worker."""
-        self._take_over(self.agenda.trainings_of(combinations))
-        self.agenda.admit(combinations)
-        self.agenda.put_first(self._state.first)
+        self._take_over(self.queue.trainings_of(combinations))
+        self.queue.admit(combinations)
+        self.queue.put_first(self._state.first)
 
     def steer(self, request: changes.Request) -> None:
         """Do what somebody asks for. Raises FoldwatchError where it means nothing; then nothing has changed."""
@@ -159,10 +159,10 @@ class Course:
         self.is_undecided = True
         self._admit([*step.restored, *(one.index for one in added)])
 
-    def hurry(self) -> None:
+    def prefer_complete(self) -> None:
         """There is not the time for everything."""
-        self.agenda.whole_first()
-        self.agenda.put_first(self._state.first)
+        self.queue.whole_first()
+        self.queue.put_first(self._state.first)
 
     def skip(self, combination: int) -> None:
         """Leave out what is missing of a combination."""
@@ -173,13 +173,13 @@ class Course:
     def restore(self, combination: int) -> None:
         """Finish a combination after all: in full, whatever the strategy allowed it."""
         self._emit(events.CombinationRestored(time=self._clock(), combination=combination))
-        self.agenda.restore(combination)
+        self.queue.restore(combination)
         self.is_undecided = True
 
     def _take_over(self, trainings: Iterable[Training]) -> None:
         """Fits that another session has scored count here too, as soon as they are due."""
         for training in trainings:
-            for fit in self.agenda.missing(training):
+            for fit in self.queue.missing(training):
                 known = self._known.get((fit.combination, training.fold))
                 if known is None:
                     continue
@@ -223,11 +223,11 @@ class Course:
 
     def ended(self, training: Training) -> None:
         """A worker is done with a training: its checkpoint stays while somebody may still go on from it."""
-        if not self.agenda.is_wanted(training):
+        if not self.queue.is_wanted(training):
             self._checkpoints.discard(self._checkpoints.key(training))
 
     def _discard_unwanted(self, dropped: Iterable[int]) -> None:
-        for training in self.agenda.trainings_of(dropped):
+        for training in self.queue.trainings_of(dropped):
             self.ended(training)
 
     def refit_ended(self, refit: Refit) -> None:

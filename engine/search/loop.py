@@ -6,29 +6,25 @@ wants something of it leaves a request.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from engine.analysis.forecast.deadline import Deadline, DeadlineWatch, request_of
-from engine.errors import FoldwatchError, InputOutputError, SessionHeldError, UsageError, cannot_work
+from engine.errors import FoldwatchError, InputOutputError, UsageError, cannot_work
 from engine.search import changes
-from engine.search.controller import Course
+from engine.search.controller import Controller
 from engine.search.inbox import Inbox
 from engine.search.older_scores import scored_by_older_rules
 from engine.search.recorder import Recorder
+from engine.search.refits import TOO_LATE, Refits
 from engine.search.session_record import changed_versions
+from engine.search.supervisor import Supervisor
 from engine.search.worker_events import (
-    Refit,
     Work,
     epoch_ended,
     fits_scored,
-    model_saved,
-    refit_epoch_ended,
-    save_failed,
     training_started,
 )
 from engine.session import events, liveness
@@ -37,11 +33,9 @@ from engine.session.state import SearchStatus
 from engine.spec.revisions import REVISION
 from engine.system.permissions import create_file
 from engine.system.whole_files import remove_leftovers
-from engine.training.model_path import check_model_place
 from engine.workers import messages
 from engine.workers.pool import Died, Said
 from engine.workers.process_pool import Pool
-from engine.workers.start import data_order, start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,12 +46,7 @@ if TYPE_CHECKING:
     from engine.session.session import Session
 
 _REQUEST_SECONDS = 0.2
-_TOO_LATE = SessionHeldError("the search ended before that; ask once more")
 _TOO_LONG = "its training took too long"
-_LARGEST_LOG = 10 << 20
-_DEATHS_IN_VAIN = 10
-_STARTS_IN_VAIN = 3  # workers in a row that die before they are ready: then something is wrong with all of them
-_WORKER_MEMORY_GROWTH = 1 << 30
 # For workers that are to leave their trainings: a step and the writing of a checkpoint take less than a second mostly.
 _LEAVE_SECONDS = 4.0
 
@@ -95,7 +84,8 @@ class RunningSearch:
         self.session, self.prepared = session, prepared
         self.state = session.state()
         self._clock = clock
-        self._pool, self._devices = pool, devices
+        self._worker_count = len(devices)
+        self._supervisor = Supervisor(session, prepared, pool, devices, self._emit, clock)
         # What is left of requests was meant for an engine that has ended; nobody can ask this one before its segment.
         control.take_requests(session.folder)
         self._paused_since = 0.0
@@ -108,16 +98,9 @@ class RunningSearch:
         self._other_time_limit = time_limit or (before.time_limit if before is not None else None)
         self._time_limit = self._other_time_limit or prepared.spec.time_limit
         self._work: dict[int, Work] = {}
-        self._refitting: dict[int, Refit] = {}
-        self._refits: deque[Refit] = deque()
-        self._idle: set[int] = set()
-        self._ready: set[int] = set()  # workers that have said so
-        self._recycled: set[int] = set()  # workers that we end, whose death is no news
-        self._vain_starts = self._deaths_in_vain = 0
         self._ending: Outcome | None = None
         self._at_once = False
         self._message = ""
-        self._memory_of: dict[int, int] = {}
         self._last_of: dict[int, Training] = {}
         self._deadline = DeadlineWatch(self.state, clock)
         told_before = self.state.deadline
@@ -132,8 +115,10 @@ class RunningSearch:
             refit = self.state.refit
             if refit is not None and refit.is_unfinished:
                 remove_leftovers(Path(refit.target).parent)
-            self._course = Course(session, prepared, self.state, self._record, known.fits if known else {}, clock)
-            self._agenda = self._course.agenda
+            known_fits = known.fits if known else {}
+            self._controller = Controller(session, prepared, self.state, self._record, known_fits, clock)
+            self._queue = self._controller.queue
+            self._refits = Refits(session, self.state, self._controller, self._emit, clock)
         except BaseException:
             self._record.close()
             raise
@@ -164,14 +149,14 @@ class RunningSearch:
             raise cannot_work(self.session.folder, error) from error
         finally:
             self._inbox.close()
-            self._pool.close()
+            self._supervisor.close()
             self._record.close()
 
     def _begin(self) -> None:
         before = self.state.status
         self._outcome_before: Outcome = "stopped" if not before.is_finished else before.value  # type: ignore[assignment]
         spec = self.prepared.spec
-        waiting = [] if self.only_save else self._course.unfinished()
+        waiting = [] if self.only_save else self._controller.unfinished()
         self._emit(
             events.SearchStarted(
                 time=self._clock(),
@@ -183,7 +168,7 @@ class RunningSearch:
                 classes=self.prepared.dataset.training.classes,
                 splits=spec.splits,
                 scoring=spec.scoring,
-                workers=len(self._devices),
+                workers=self._worker_count,
                 trainings=len(waiting),
                 cost=sum(training.cost for training in waiting),
                 host=self.session.record.host if self._record.journal.segment == 1 else liveness.this_process().host,
@@ -199,33 +184,30 @@ class RunningSearch:
             )
         )
         if not self.only_save:
-            self._course.begin()
-
-    def _start_worker(self, number: int) -> None:
-        start_worker(self._pool, number, self._devices[number], self.prepared.plan, self.prepared.spec.scoring)
+            self._controller.begin()
 
     def _turn(self) -> None:
-        self._listen(self._patience(), self._bury)
+        self._listen(self._patience(), self._handle_death)
         self._read_requests()
         self._decide()
-        self._mind_deadline()
+        self._check_deadline()
         self._dispatch()
         self._record.flush_if_due()
         self._hold_while_disk_is_full()
         if self._record.beat_if_due():
-            self._look_around()
+            self._supervisor.truncate_logs()
         self._stop_what_takes_too_long()
 
-    def _listen(self, seconds: float, bury: Callable[[Died], None]) -> None:
-        for happened in self._pool.wait(seconds):
+    def _listen(self, seconds: float, handle_death: Callable[[Died], None]) -> None:
+        for happened in self._supervisor.wait(seconds):
             if isinstance(happened, Died):
-                bury(happened)
+                handle_death(happened)
             else:
-                self._hear(happened)
+                self._handle_message(happened)
 
     def _leave(self) -> None:
         """Have every worker leave what it trains, with a checkpoint; what they score meanwhile counts."""
-        self._to_all(messages.Leave())
+        self._supervisor.send_all(messages.Leave())
         until = time.monotonic() + _LEAVE_SECONDS
         while self._is_holding and (left := until - time.monotonic()) > 0:
             self._listen(self._record.patience(left), lambda died: self._forget_work(died.worker))
@@ -234,32 +216,25 @@ class RunningSearch:
     @property
     def _is_holding(self) -> bool:
         """Whether a worker trains what a checkpoint would be worth."""
-        return bool(self._refitting) or any(work.has_begun for work in self._work.values())
+        return self._refits.are_running or any(work.has_begun for work in self._work.values())
 
     def _forget_work(self, worker: int) -> None:
         self._work.pop(worker, None)
-        self._refitting.pop(worker, None)
+        self._refits.forget(worker)
 
     def _decide(self) -> None:
         if self._is_deciding:
-            self._course.decide()
+            self._controller.decide()
             self._abandon_what_is_dropped()
 
     @property
     def _is_deciding(self) -> bool:
-        return self._course.is_undecided and self._ending is None and not self.only_save
-
-    def _look_around(self) -> None:
-        # A worker that floods its output must not fill the disk.
-        for log in self.session.folder.glob("worker.*.log"):
-            with contextlib.suppress(OSError), open(log, "ab", opener=create_file) as file:
-                if file.tell() > _LARGEST_LOG:
-                    file.truncate(0)
+        return self._controller.is_undecided and self._ending is None and not self.only_save
 
     def _hold_while_disk_is_full(self) -> None:
         if self._record.disk_is_full != self._held_for_room:
             self._held_for_room = self._record.disk_is_full
-            self._to_all(messages.Hold() if self._held_for_room or self._is_paused else messages.GoOn())
+            self._supervisor.send_all(messages.Hold() if self._held_for_room or self._is_paused else messages.GoOn())
 
     @property
     def _is_paused(self) -> bool:
@@ -268,17 +243,17 @@ class RunningSearch:
     def _stop_what_takes_too_long(self) -> None:
         now = time.monotonic()
         for worker, work in self._work.items():
-            if now > work.deadline and not self._is_paused:
-                work.deadline = math.inf
-                self._pool.stop(worker, _TOO_LONG)
+            if now > work.kill_at and not self._is_paused:
+                work.kill_at = math.inf
+                self._supervisor.stop(worker, _TOO_LONG)
 
-    def _mind_deadline(self) -> None:
+    def _check_deadline(self) -> None:
         """Say what the deadline makes worth saying; end when it has come, or when nothing that is left can meet it."""
         for event in self._deadline.look():
             self._emit(event)
             if isinstance(event, events.DelayForeseen):
-                self._course.hurry()
-        if self._ending is not None or not (self._work or self._agenda):
+                self._controller.prefer_complete()
+        if self._ending is not None or not (self._work or self._queue):
             return
         if self._deadline.is_over:
             self._ending, self._at_once = "stopped", True
@@ -301,21 +276,20 @@ class RunningSearch:
     def _is_over(self) -> bool:
         if self._at_once:
             return True
-        busy = self._work or self._refitting or self._refits or self._is_deciding
+        busy = self._work or self._refits.are_running or self._refits.are_waiting or self._is_deciding
         # Closed before it ends: who asks later is told that nobody will answer.
-        return not busy and (self._ending is not None or not self._agenda) and self._inbox.close_if_empty()
+        return not busy and (self._ending is not None or not self._queue) and self._inbox.close_if_empty()
 
     def _finish(self) -> Outcome:
         self._refuse_the_rest()
-        for refit in self._refits:
-            self._emit(save_failed(refit, str(_TOO_LATE), _TOO_LATE.exit_code, self._clock()))
+        self._refits.refuse_waiting()
         outcome: Outcome = self._ending or "completed"
         if self.only_save and outcome != "failed":
             outcome = self._outcome_before
         elif outcome == "completed" and self.state.fits_finished < self.state.fits_total:
             outcome = "stopped"
         if outcome == "completed" and not self.only_save:
-            self._course.end()
+            self._controller.end()
         self._emit(events.SearchFinished(time=self._clock(), outcome=outcome, message=self._message))
         self._record.flush_all(patient=not self._at_once)
         return outcome
@@ -327,64 +301,51 @@ class RunningSearch:
 
     def _dispatch(self) -> None:
         """Give every idle worker something to do: refits that somebody waits for first."""
-        while self._idle:
-            if self._refits:
-                self._start_refit(self._refits.popleft())
+        while self._supervisor.idle:
+            if self._refits.are_waiting:
+                worker = self._supervisor.idle.pop()
+                self._supervisor.send(worker, self._refits.start(worker))
             elif not self._start_training():
                 return
 
     def _start_training(self) -> bool:
         if self._ending or self._held_for_room or self._is_paused or self._deadline.refused:
             return False
-        worker = min(self._idle)
+        worker = min(self._supervisor.idle)
         running = [work.training for work in self._work.values()]
-        taken = self._agenda.take(running, self._last_of.get(worker), self._deadline.may_start())
+        taken = self._queue.take(running, self._last_of.get(worker), self._deadline.may_start())
         if taken is None:
             return False
         self._deadline.refused = False  # something shorter was found
         training, fits = taken
-        self._idle.remove(worker)
+        self._supervisor.idle.remove(worker)
         self._last_of[worker] = training
         work = self._work[worker] = Work(training, fits)
-        self._pool.send(worker, self._course.order(work))
+        self._supervisor.send(worker, self._controller.order(work))
         return True
-
-    def _start_refit(self, refit: Refit) -> None:
-        worker = self._idle.pop()
-        self._refitting[worker] = refit
-        order = self._course.refit_order(refit)
-        self._pool.send(worker, order)
-        self._emit(
-            events.RefitStarted(
-                time=self._clock(),
-                combination=refit.combination,
-                epochs=order.epochs,
-                path=refit.path,
-                request=refit.request,
-            )
-        )
 
     # What workers say
 
-    def _hear(self, said: Said) -> None:
+    def _handle_message(self, said: Said) -> None:
         """Take a message into account, unless it is about work that its worker holds no more."""
         message, worker = said.message, said.worker
-        work, refit = self._work.get(worker), self._refitting.get(worker)
+        work = self._work.get(worker)
         match message:
             case messages.Ready():
-                self._welcome(worker, message.pid)
+                self._supervisor.welcome(worker, message.pid, is_held=self._is_paused or self._held_for_room)
             case messages.OfTraining() if work is not None and message.training == work.training.number:
-                self._hear_of_training(worker, work, message)
-            case messages.OfRefit() if refit is not None and message.request == refit.request:
-                self._hear_of_refit(worker, refit, message)
+                self._handle_training(worker, work, message)
+            case messages.OfRefit():
+                if self._refits.handle(worker, message, is_leaving=self._at_once):
+                    self._free(worker)
 
-    def _hear_of_training(self, worker: int, work: Work, message: messages.OfTraining) -> None:
+    def _handle_training(self, worker: int, work: Work, message: messages.OfTraining) -> None:
         now = self._clock()
         match message:
             case messages.Begun():
                 work.has_begun = True
                 limit = self._time_limit or math.inf
-                work.deadline = time.monotonic() + max(0.0, limit - message.seconds)
+                work.kill_at = time.monotonic() + max(0.0, limit - message.seconds)
                 self._emit(training_started(work, worker, message, now))
             case messages.EpochDone(before=True):
                 self._record.emit_earlier(epoch_ended(work, message, now))
@@ -394,8 +355,8 @@ class RunningSearch:
                 self._record_scores(work, message, now)
             case messages.Ended():
                 self._free(worker)
-                self._course.ended(work.training)
-                self._recycle_if_grown(worker, message.memory)
+                self._controller.ended(work.training)
+                self._supervisor.recycle_if_grown(worker, message.memory)
             case messages.Failed():
                 self._free(worker)
                 if message.out_of_memory:
@@ -405,53 +366,13 @@ class RunningSearch:
             case messages.Left() if self._at_once:
                 self._forget_work(worker)
 
-    def _hear_of_refit(self, worker: int, refit: Refit, message: messages.OfRefit) -> None:
-        now = self._clock()
-        match message:
-            case messages.RefitEpoch():
-                self._emit(refit_epoch_ended(refit, message, now))
-            case messages.Saved():
-                for event in model_saved(refit, message, now):
-                    self._emit(event)
-                self._free(worker)
-                self._course.refit_ended(refit)
-            case messages.RefitFailed():
-                self._emit(save_failed(refit, message.error, message.exit_code, now, message.traceback))
-                self._free(worker)
-                self._course.refit_ended(refit)
-            case messages.RefitLeft() if self._at_once:
-                self._forget_work(worker)
-                error = "the search ended first; what was trained is kept: ask once more"
-                self._emit(save_failed(refit, error, _TOO_LATE.exit_code, now))
-
-    def _welcome(self, worker: int, pid: int) -> None:
-        self._vain_starts = 0
-        self._ready.add(worker)
-        self._idle.add(worker)
-        self._emit(events.WorkerStarted(time=self._clock(), worker=worker, pid=pid, device=self._devices[worker]))
-        self._pool.send(worker, data_order(self.session, self.prepared))
-        if self._is_paused or self._held_for_room:
-            self._pool.send(worker, messages.Hold())
-
     def _free(self, worker: int) -> None:
         self._forget_work(worker)
-        self._idle.add(worker)
-
-    def _recycle_if_grown(self, worker: int, memory: int) -> None:
-        first = self._memory_of.setdefault(worker, memory)
-        # It may have died right after its last word.
-        if memory > first + _WORKER_MEMORY_GROWTH and worker in self._pool.workers:
-            reason = f"its memory grew from {first >> 20} to {memory >> 20} MiB"
-            self._emit(
-                events.WorkerRecycled(time=self._clock(), worker=worker, pid=self._pool.pid(worker), reason=reason)
-            )
-            self._idle.discard(worker)
-            self._recycled.add(worker)
-            self._pool.stop(worker, reason)
+        self._supervisor.idle.add(worker)
 
     def _record_scores(self, work: Work, message: messages.Scored, now: float) -> None:
-        self._deaths_in_vain = 0
-        self._course.is_undecided = True
+        self._supervisor.scored()
+        self._controller.is_undecided = True
         place = self._record.journal.append_curve(work.curve)
         predictions = self._record.keep_predictions(message.predictions)
         for event in fits_scored(work, message, place, predictions, now):
@@ -466,7 +387,7 @@ class RunningSearch:
         return unserved
 
     def _give_up(self, work: Work, error: str, traceback: str) -> None:
-        self._course.is_undecided = True
+        self._controller.is_undecided = True
         for fit in self._unserved(work):
             self._emit(
                 events.FitFailed(
@@ -478,49 +399,24 @@ class RunningSearch:
                     traceback=traceback,
                 )
             )
-        self._course.ended(work.training)
+        self._controller.ended(work.training)
 
     # Workers that die
 
-    def _bury(self, died: Died) -> None:
+    def _handle_death(self, died: Died) -> None:
         """Record a worker's death, put what it held back once, and start another in its place."""
-        self._idle.discard(died.worker)
-        self._memory_of.pop(died.worker, None)
-        was_ready = died.worker in self._ready
-        self._ready.discard(died.worker)
-        work, refit = self._work.get(died.worker), self._refitting.get(died.worker)
-        self._forget_work(died.worker)
-        how = died.reason or (f"killed by {died.signal}" if died.signal else f"exit code {died.exit_code}")
-        if died.worker in self._recycled:
-            self._recycled.remove(died.worker)
-        else:
-            self._emit(
-                events.WorkerDied(
-                    time=self._clock(),
-                    worker=died.worker,
-                    pid=died.pid,
-                    exit_code=died.exit_code,
-                    signal=died.signal,
-                    training=work.training.number if work else None,
-                    reason=died.reason,
-                )
-            )
+        work = self._work.pop(died.worker, None)
+        how = self._supervisor.record_death(died, work.training.number if work else None)
         if work is not None and died.reason == _TOO_LONG:
             self._give_up(work, f"took longer than time_limit = {self._time_limit:g} s", "")
         elif work is not None:
             # The system kills with SIGKILL when memory runs out.
             self._try_again(work, f"its worker died: {how}", alone=died.signal == "SIGKILL")
-        if refit is not None:
-            error = f"the worker died: {how}; see: {self.session.command('logs')}"
-            self._emit(save_failed(refit, error, FoldwatchError.exit_code, self._clock()))
-        self._deaths_in_vain += 1
-        self._vain_starts += not was_ready
-        if self._vain_starts >= _STARTS_IN_VAIN:
-            self._fail(f"workers die before they are ready ({how})")
-        elif self._deaths_in_vain >= _DEATHS_IN_VAIN:
-            self._fail(f"{_DEATHS_IN_VAIN} workers in a row died without a score ({how})")
-        elif self._agenda or self._refits or self._ending is None:
-            self._start_worker(died.worker)
+        self._refits.worker_died(died.worker, how)
+        if self._supervisor.hopeless:
+            self._fail(self._supervisor.hopeless)
+        elif self._queue or self._refits.are_waiting or self._ending is None:
+            self._supervisor.start(died.worker)
 
     def _fail(self, why: str) -> None:
         self._ending, self._at_once = "failed", True
@@ -530,9 +426,9 @@ class RunningSearch:
         """Once more, if it has not been tried before: `alone` where memory may have been short."""
         unserved = self._unserved(work)
         if not unserved:
-            self._course.ended(work.training)
+            self._controller.ended(work.training)
             return
-        if not self._agenda.take_back(work.training, alone=alone):
+        if not self._queue.take_back(work.training, alone=alone):
             where = ", when it ran alone: most likely out of memory" if alone else ""
             self._give_up(work, f"{reason}, for the second time{where}", traceback)
             return
@@ -551,7 +447,7 @@ class RunningSearch:
 
     def _read_requests(self) -> None:
         for request in self._inbox.take():
-            self._obey(request)
+            self._apply(request)
         now = time.monotonic()
         if now - self._requests_at >= _REQUEST_SECONDS:
             self._requests_at = now
@@ -560,7 +456,7 @@ class RunningSearch:
                 return
             requests, refused = control.take_requests(self.session.folder)
             for request in requests:
-                self._obey(request)
+                self._apply(request)
             for reason in refused:
                 self._note_refused(reason)
 
@@ -580,29 +476,29 @@ class RunningSearch:
         with open(self.session.folder / "engine.log", "a", opener=create_file) as log:
             log.write(f"request refused: {reason}\n")
 
-    def _obey(self, request: control.AnyRequest) -> None:
+    def _apply(self, request: control.AnyRequest) -> None:
         now = self._clock()
         known = range(len(self.state.combinations))
         match request:
             case control.Pause() if self.state.status is SearchStatus.RUNNING:
-                self._to_all(messages.Hold())
+                self._supervisor.send_all(messages.Hold())
                 self._paused_since = time.monotonic()
                 self._emit(events.SearchPaused(time=now))
             case control.Resume() if self._is_paused:
                 if not self._held_for_room:
-                    self._to_all(messages.GoOn())
+                    self._supervisor.send_all(messages.GoOn())
                 for work in self._work.values():
-                    work.deadline += time.monotonic() - self._paused_since
+                    work.kill_at += time.monotonic() - self._paused_since
                 self._emit(events.SearchResumed(time=now))
             case control.Stop():
                 self._stop(at_once=request.at_once)
             case control.Skip() if request.combination in known:
-                self._course.skip(request.combination)
+                self._controller.skip(request.combination)
                 self._abandon_what_is_dropped()
             case control.Retry() if request.combination in known:
                 self._retry(request)
             case control.Save():
-                self._ask_for_refit(request)
+                self._refits.add(request)
             case control.SetDeadline():
                 self._emit(self._deadline.set(Deadline.of(request)))
             case control.AddValues() | control.DropValues() | control.PutFirst() | control.Clone() | control.Undo():
@@ -629,21 +525,11 @@ class RunningSearch:
         for request in requests:
             self._note_refused(f"{request} came when the search had ended")
             if isinstance(request, control.Save):
-                self._refuse_save(request, _TOO_LATE)
-
-    def _refuse_save(self, request: control.Save, error: FoldwatchError) -> None:
-        refit = Refit(self._meant_by(request), request.path, request.request)
-        self._emit(save_failed(refit, str(error), error.exit_code, self._clock()))
-
-    def _meant_by(self, request: control.Save) -> int:
-        """The combination that is to be saved: the one that is named, else the best so far; -1 if there is none."""
-        if request.combination is not None:
-            return request.combination
-        return self.state.best.index if self.state.best is not None else -1
+                self._refits.refuse(request, TOO_LATE)
 
     def _steer(self, request: changes.Request) -> None:
         try:
-            self._course.steer(request)
+            self._controller.steer(request)
         except FoldwatchError as error:
             self._note_refused(f"{request}: {error}")
         else:
@@ -655,35 +541,14 @@ class RunningSearch:
         except UsageError as error:
             self._note_refused(f"{request}: {error}")
         else:
-            self._course.restore(request.combination)
+            self._controller.restore(request.combination)
             self._deadline.refused = False
-
-    def _to_all(self, message: messages.ToWorker) -> None:
-        for worker in self._pool.workers:
-            self._pool.send(worker, message)
 
     def _abandon_what_is_dropped(self) -> None:
         for worker, work in self._work.items():
             wanted = [fit.epochs for fit in work.fits if not self.state.combinations[fit.combination].dropped]
             if len(wanted) < len(work.fits):
-                self._pool.send(
+                self._supervisor.send(
                     worker,
                     messages.Abandon(training=work.training.number, epochs=max(wanted, default=0)),
                 )
-
-    def _ask_for_refit(self, request: control.Save) -> None:
-        index = self._meant_by(request)
-        try:
-            self._check_save(index, Path(request.path))
-        except FoldwatchError as error:
-            self._refuse_save(request, error)
-        else:
-            self._refits.append(Refit(index, request.path, request.request or control.new_name()))
-
-    def _check_save(self, index: int, path: Path) -> None:
-        combinations = self.state.combinations
-        if index not in range(len(combinations)) or not combinations[index].is_complete:
-            which = "no combination is" if index < 0 else f"combination {index} is not"
-            message = f"{which} complete on every fold"
-            raise UsageError(message)
-        check_model_place(path)

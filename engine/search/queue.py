@@ -20,7 +20,7 @@ _LOOK_AHEAD = 2  # groups of as many trainings as there are splits: further, and
 _ABOUT_THE_SAME = 0.5
 
 
-class Agenda:
+class TrainingQueue:
     """Hands out trainings in the plan's order, each with the fits that it still has to serve."""
 
     def __init__(self, plan: Plan, state: SearchState) -> None:
@@ -84,7 +84,7 @@ class Agenda:
         """The next training with the fits it is to serve; None if nothing is left, or has to wait for `running`.
 
         `last`: what the worker did before. Of trainings that cost about the same, one on the same batches comes first,
-        since the kernel keeps them arranged. `may_start`: others stay on the agenda.
+        since the kernel keeps them arranged. `may_start`: others stay on the queue.
         """
         if any(training.number in self._alone for training in running):
             return None

@@ -35,7 +35,7 @@ class Work:
 
     training: Training
     fits: list[events.ServedFit]
-    deadline: float = inf  # by the monotonic clock
+    kill_at: float = inf  # by the monotonic clock
     has_begun: bool = False
 
     def __post_init__(self) -> None:

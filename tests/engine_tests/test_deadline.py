@@ -11,7 +11,7 @@ import pytest
 from engine.analysis.forecast.deadline import Deadline, DeadlineWatch, forecast_of_plan, request_of
 from engine.errors import UsageError
 from engine.plan.plan import make_plan
-from engine.search.queue import Agenda
+from engine.search.queue import TrainingQueue
 from engine.search.search import Search
 from engine.session import events
 from engine.session.narration import describe
@@ -177,20 +177,20 @@ def test_where_not_all_can_end_in_time_whole_combinations_come_first() -> None:
     )
     plan = make_plan(spec, combinations_of(spec))
     state = started([one.params for one in plan.combinations])
-    agenda = Agenda(plan, state)
+    waiting = TrainingQueue(plan, state)
 
     def taken() -> list[tuple[int, int]]:
         found = []
-        while (next_one := agenda.take([], None)) is not None:
+        while (next_one := waiting.take([], None)) is not None:
             found.append((next_one[1][0].combination, next_one[0].fold))
         return found
 
-    agenda.fill()
+    waiting.fill()
     assert [combination for combination, _ in taken()] == [2, 2, 2, 1, 1, 1, 0, 0, 0]
     begin(state, 1, 2, NOON)
     end(state, 1, 2, NOON + 1)
-    agenda.fill()
-    agenda.whole_first()
+    waiting.fill()
+    waiting.whole_first()
     assert taken() == [(1, 0), (1, 1), (0, 0), (0, 1), (0, 2), (2, 0), (2, 1), (2, 2)]
 
 
