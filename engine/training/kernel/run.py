@@ -41,7 +41,7 @@ _CLIPS = {
 _COMPILED: set[tuple[object, ...]] = set()
 
 
-class Training:
+class KernelRun:
     """The state of one training; `epochs()` runs it, on from `start`.
 
     `real` is float32; float64 serves the proof that the update rules are Keras'.
@@ -298,7 +298,7 @@ def predicted(
     request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows, real: type[np.floating[Any]]
 ) -> NDArray[np.float32]:
     """Probabilities (rows, classes) that these weights predict when calculated in `real`."""
-    untrained = Training(request, rows, rows, real)
+    untrained = KernelRun(request, rows, rows, real)
     for part, trained in zip(untrained.weights.parameters(), weights, strict=True):
         part[...] = trained
     with _one_blas_thread(), denormals.flushed():
@@ -328,7 +328,7 @@ def compile_for(
         epochs=1,
         learning_rates=np.zeros(2, np.float32),
     )
-    tiny = Training(tiny_request, rows, rows, real)
+    tiny = KernelRun(tiny_request, rows, rows, real)
     tiny.leaves_rows_alone = leaves_rows_alone
     stages: dict[str, Callable[[], object]] = {
         "propagate": lambda: tiny._propagate(np.zeros(1, np.int64)),

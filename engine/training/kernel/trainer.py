@@ -48,7 +48,7 @@ class KernelTrainer:
 
         Raises `TrainingRefusedError` for a request that `refusal` names, `ValueError` for another network's `start`.
         """
-        from engine.training.kernel.run import Training
+        from engine.training.kernel.run import KernelRun
 
         reason = self.refusal(request)
         if reason is not None:
@@ -56,7 +56,7 @@ class KernelTrainer:
 
             message = f"the kernel trainer does not cover {reason}"
             raise TrainingRefusedError(message)
-        yield from Training(request, training, validation, start=start).epochs(keeper)
+        yield from KernelRun(request, training, validation, start=start).epochs(keeper)
 
     def exact_probabilities(
         self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows

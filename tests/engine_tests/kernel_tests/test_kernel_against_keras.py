@@ -10,7 +10,7 @@ import pytest
 
 from engine.training.coverage import ACTIVATIONS
 from engine.training.interface import TrainingRequest
-from engine.training.kernel.run import Training
+from engine.training.kernel.run import KernelRun
 from engine.training.randomness import batch_order, initial_weights
 from tests.engine_tests.kernel_tests.kernel_requests import OPTIMIZERS, make_request, make_rows
 from tests.marks import first_of
@@ -86,7 +86,7 @@ def targets_of(request: TrainingRequest, labels: Any, real: Any) -> Any:
 def compare(request: TrainingRequest, rows: Any, real: Any) -> list[np.ndarray[Any, Any]]:
     """Run both; return the difference of every weight array, and check the losses of the epochs."""
     twin = KerasTwin(request)
-    training = Training(request, rows, None, real)
+    training = KernelRun(request, rows, None, real)
     recorded: list[list[np.ndarray[Any, Any]]] = []
     draw = training.draw_masks
 
@@ -120,7 +120,7 @@ def compare(request: TrainingRequest, rows: Any, real: Any) -> list[np.ndarray[A
     return [np.abs(ours - theirs) for ours, theirs in zip(training.weights.parameters(), twin.weights(), strict=True)]
 
 
-def training_dense(training: Training, real: Any) -> Any:
+def training_dense(training: KernelRun, real: Any) -> Any:
     indices, indptr, labels = training.data
     dense = np.zeros((len(labels), len(training.last)), real)
     dense[np.repeat(np.arange(len(labels)), np.diff(indptr)), indices] = 1
@@ -192,7 +192,7 @@ def test_validation_loss_and_probabilities_are_those_of_evaluate_and_predict() -
     for classes, network in ((4, {"l2": 0.01, "dropout": 0.3}), (2, {})):
         rows, validation = make_rows(64, classes), make_rows(301, classes, seed=9)
         request = make_request(rows, network=network)
-        *_, epoch = Training(request, rows, validation).epochs()
+        *_, epoch = KernelRun(request, rows, validation).epochs()
         twin = KerasTwin(request)
         twin.model.set_weights(epoch.weights())
         ones = [np.ones((len(validation), units), np.float32) for units in request.network.hidden_units]

@@ -11,7 +11,7 @@ import pytest
 from engine.training.checkpoint_file import read_checkpoint, write_checkpoint
 from engine.training.interface import Checkpoint, Epoch, TrainingRequest
 from engine.training.kernel import KernelTrainer
-from engine.training.kernel.run import Training
+from engine.training.kernel.run import KernelRun
 from tests.engine_tests.kernel_tests.kernel_requests import OPTIMIZERS, make_request, make_rows
 from tests.fakes import Collector, kept
 from tests.marks import first_of
@@ -84,10 +84,10 @@ def test_every_optimizer_goes_on_from_any_step(
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_visiting_every_row_goes_on_as_well(optimizer: str) -> None:
     request = make_request(ROWS, optimizer, epochs=3)
-    dense = Training(request, ROWS, VALIDATION)
+    dense = KernelRun(request, ROWS, VALIDATION)
     dense.leaves_rows_alone = False
     first, *rest = ((bits(epoch), epoch.checkpoint()) for epoch in dense.epochs())
-    continued = Training(request, ROWS, VALIDATION, start=first[1])
+    continued = KernelRun(request, ROWS, VALIDATION, start=first[1])
     continued.leaves_rows_alone = False
     assert [bits(epoch) for epoch in continued.epochs()] == [one for one, _ in rest]
 

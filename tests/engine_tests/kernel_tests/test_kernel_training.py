@@ -12,7 +12,7 @@ from engine.data.rows import Rows
 from engine.errors import TrainingRefusedError
 from engine.training.interface import Epoch, TrainingRequest
 from engine.training.kernel import KernelTrainer
-from engine.training.kernel.run import Training
+from engine.training.kernel.run import KernelRun
 from engine.training.randomness import initial_weights
 from tests.engine_tests.kernel_tests.kernel_requests import WIDTH, make_request, make_rows
 from tests.marks import first_of
@@ -76,7 +76,7 @@ def test_words_that_never_occur_keep_their_initial_weights(rows: Rows) -> None:
 @pytest.mark.parametrize("real", first_of([(np.float32,), (np.float64,)]))
 def test_catching_up_equals_visiting_every_row(rows: Rows, name: str, arguments: dict[str, Any], real: Any) -> None:
     request = make_request(rows, name, **arguments)
-    lazy, dense = Training(request, rows, None, real), Training(request, rows, None, real)
+    lazy, dense = KernelRun(request, rows, None, real), KernelRun(request, rows, None, real)
     assert lazy.leaves_rows_alone
     dense.leaves_rows_alone = False
     for _ in zip(lazy.epochs(), dense.epochs(), strict=True):
@@ -92,13 +92,13 @@ def test_gradients_are_the_differences_of_the_loss() -> None:
     request = make_request(rows, "sgd", epochs=1, batch_size=16, rate=1.0, network=network)
 
     def loss_at(place: int, index: int, change: float) -> float:
-        training = Training(request, rows, rows, np.float64)
+        training = KernelRun(request, rows, rows, np.float64)
         training.weights.parameters()[place].reshape(-1)[index] += change
         loss, _ = training._validate()
         assert loss is not None
         return loss
 
-    stepped = Training(request, rows, None, np.float64)
+    stepped = KernelRun(request, rows, None, np.float64)
     before = [part.copy() for part in stepped.weights.parameters()]
     list(stepped.epochs())
     for place, (start, end) in enumerate(zip(before, stepped.weights.parameters(), strict=True)):
@@ -118,7 +118,7 @@ def test_a_diverging_training_shows_it(rows: Rows) -> None:
 
 def test_dropout_drops_its_share_and_keeps_the_mean(rows: Rows) -> None:
     request = make_request(rows, network={"dropout": 0.25, "hidden_units": (64, 32)}, batch_size=128)
-    training = Training(request, rows, None)
+    training = KernelRun(request, rows, None)
     seen = []
     for step in range(20):
         training.draw_masks(step, 128)
