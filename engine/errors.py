@@ -27,6 +27,14 @@ class Words(str):
         return str(self)
 
 
+LONGEST_SHOWN = 80  # characters of a value within an error
+
+
+def shortened(shown: str, longest: int = LONGEST_SHOWN) -> str:
+    """A value in the words of an error, cut where it is long: an error is one line that can be read."""
+    return shown if len(shown) <= longest else f"{shown[: longest - 3]}..."
+
+
 class SpecError(FoldwatchError):
     """A spec that cannot be run: names the place, the value and what is accepted."""
 
@@ -34,10 +42,7 @@ class SpecError(FoldwatchError):
 
     def __init__(self, place: str, value: object, accepted: str) -> None:
         self.place, self.value, self.accepted = place, value, accepted
-        shown = repr(value)
-        if len(shown) > 80:
-            shown = f"{shown[:77]}..."
-        super().__init__(f"{place}: {shown} is not accepted; accepted: {accepted}")
+        super().__init__(f"{place}: {shortened(repr(value))} is not accepted; accepted: {accepted}")
 
 
 class DataError(FoldwatchError):
@@ -119,11 +124,12 @@ _ADVICE = {
 }
 
 
-def cannot_work(where: Path, error: OSError) -> FoldwatchError:
-    """What to raise where the system refuses an engine what it needs to work in a folder."""
+def cannot_work(where: Path, error: OSError, what: str = "") -> FoldwatchError:
+    """What to raise where the system refuses an engine what it needs to work in a folder; `what` it needs there."""
     place = error.filename if isinstance(error.filename, str) else where
     kind = CannotCreateError if error.errno in _CANNOT_CREATE else InputOutputError
-    return kind(f"{place}: {error.strerror or error}{_ADVICE.get(error.errno or 0, '')}")
+    needed = f"{what}: " if what else ""
+    return kind(f"{place}: {needed}{error.strerror or error}{_ADVICE.get(error.errno or 0, '')}")
 
 
 _NO_SUCH_PLACE = {

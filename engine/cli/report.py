@@ -10,7 +10,7 @@ import typer
 
 from engine.cli.options import AsJson, Identifier, Plain, Sessions
 from engine.cli.printing import print_data, print_text, say, terminal_width
-from engine.errors import UsageError
+from engine.errors import UsageError, shortened
 from engine.system.whole_files import write_for_user
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def report(
 
     ending = to.suffix.removeprefix(".") if to else ""
     if as_json and format_ not in (None, "json"):
-        message = f"--format: {format_!r} is not accepted beside --json; accepted: json"
+        message = f"--format: {shortened(repr(format_))} is not accepted beside --json; accepted: json"
         raise UsageError(message)
     chosen = "json" if as_json else format_ or {"": "text", "txt": "text"}.get(ending, ending)
     if chosen not in _FORMATS:
-        message = f"--format: {chosen!r} is not accepted; accepted: {', '.join(_FORMATS)}"
+        message = f"--format: {shortened(repr(chosen))} is not accepted; accepted: {', '.join(_FORMATS)}"
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
     made = make_report(found, pair)

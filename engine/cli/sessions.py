@@ -14,7 +14,7 @@ import typer
 
 from engine.cli.options import AsJson, Identifier, Plain, Sessions
 from engine.cli.printing import print_data, print_json, print_text, say, terminal_width
-from engine.errors import UsageError
+from engine.errors import UsageError, shortened
 from engine.formatting.safe_text import clean
 from engine.search.older_scores import scored_by_older_rules
 from engine.session.follower import replay
@@ -176,7 +176,7 @@ def export(
     """Results as a table in CSV, a row a combination, or as `show --json` has them."""
     chosen = format_ or (to.suffix.removeprefix(".") if to else "csv")
     if chosen not in ("csv", "json"):
-        message = f"--format: {chosen!r} is not accepted; accepted: csv, json"
+        message = f"--format: {shortened(repr(chosen))} is not accepted; accepted: csv, json"
         raise UsageError(message)
     found = open_session(identifier, sessions_folder(sessions))
     if found.owner:

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from engine.errors import CannotCreateError
+from engine.errors import cannot_work
 from engine.system.regular_files import is_my_folder
 from engine.system.whole_files import remove_leftovers, temporary_path
 
@@ -37,7 +37,7 @@ def private_folder(cache_dir: Path | None) -> Path:
     """The folder for parsed data, created if need be, mode 0700, surely writable.
 
     Where the preferred one cannot be made, written or trusted, a private one in the system's temporary folder
-    serves. Raises `CannotCreateError` if not even that can be made.
+    serves. Raises as `cannot_work` says if not even that can be made.
     """
     for folder in (preferred_folder(cache_dir), _fallback()):
         if _create(folder):
@@ -45,8 +45,8 @@ def private_folder(cache_dir: Path | None) -> Path:
     try:
         return _passing_folder(Path(tempfile.gettempdir()))
     except OSError as error:
-        message = f"{tempfile.gettempdir()}: no private folder for data can be made here: {error.strerror}"
-        raise CannotCreateError(message) from error
+        here = Path(tempfile.gettempdir())
+        raise cannot_work(here, error, "no private folder for data can be made here") from error
 
 
 @functools.cache

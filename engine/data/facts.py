@@ -9,7 +9,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import DataError, UsageError
+from engine.errors import DataError, UsageError, shortened
 from engine.system.regular_files import is_regular
 
 DATA_VARIABLE = "FOLDWATCH_DATA"
@@ -109,7 +109,7 @@ class Whereabouts:
 def dataset_facts(name: str) -> DatasetFacts:
     """The facts of one dataset. Raises `UsageError` for a name that is not a dataset's."""
     if name not in DATASETS:
-        message = f"{name!r} is no dataset; there are {', '.join(DATASETS)}"
+        message = f"{shortened(repr(name))} is no dataset; there are {', '.join(DATASETS)}"
         raise UsageError(message)
     return DATASETS[name]
 

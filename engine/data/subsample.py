@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.errors import shortened
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -36,12 +38,13 @@ def stratified_subsample(labels: NDArray[np.integer], subsample: float, seed: in
 
 def _wanted_rows(rows: int, subsample: float) -> int:
     if isinstance(subsample, bool) or not isinstance(subsample, int | float):
-        message = f"subsample: {subsample!r} is not a number"
+        message = f"subsample: {shortened(repr(subsample))} is not a number"
         raise ValueError(message)
     if 0 < subsample <= 1:
         return max(1, round(subsample * rows)) if rows else 0
     if not 1 < subsample < math.inf or subsample != int(subsample):
-        message = f"subsample: {subsample!r} is neither a fraction in (0, 1] nor a whole number of rows above 1"
+        shown = shortened(repr(subsample))
+        message = f"subsample: {shown} is neither a fraction in (0, 1] nor a whole number of rows above 1"
         raise ValueError(message)
     if subsample > rows:
         message = f"subsample: {subsample} rows are more than the {rows} there are"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.errors import UsageError
+from engine.errors import UsageError, shortened
 from engine.search.changes import Request
 from engine.session import requests
 from engine.spec.bounds import LONGEST_ASSIGNMENT, check_text
@@ -52,7 +52,7 @@ def request_of(
 ) -> Request:
     """The request of a word, `name=value` texts and a combination. Raises UsageError or SpecError."""
     if word not in EXAMPLES:
-        message = f"{word[:60]!r} is not accepted; accepted: {', '.join(EXAMPLES)}"
+        message = f"{shortened(repr(word))} is not accepted; accepted: {', '.join(EXAMPLES)}"
         raise UsageError(message)
     if (combination is None) == (word in _OF_ONE) or not _fits(word, len(assignments)):
         message = f"{word} cannot be read so; as in: {EXAMPLES[word]}"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import SpecError, UsageError
+from engine.errors import SpecError, UsageError, shortened
 from engine.session import requests
 from engine.session.combination import FitStatus
 from engine.spec.bounds import check_count, check_value
@@ -20,6 +20,8 @@ from engine.spec.spec import SearchSpec
 
 if TYPE_CHECKING:
     from engine.session.state import SearchState
+
+_LONGEST_LISTED = 1_000  # characters of the values that are there
 
 Request = requests.AddValues | requests.DropValues | requests.PutFirst | requests.Clone | requests.Undo
 
@@ -109,7 +111,7 @@ def _add_values(values: Mapping[str, list[Any]], spec: SearchSpec, state: Search
             added.append(params)
     what = ", ".join(f"{name} {_listed(more)}" for name, more in values.items())
     if not added:
-        message = f"{what}: every such combination is there already"
+        message = f"{shortened(what)}: every such combination is there already"
         raise UsageError(message)
     _check_room(len(added), state, allow_large=allow_large)
     return Step(f"added {what}: {_count(added)}", added=added, first=state.first, widened=dict(values))
@@ -139,8 +141,9 @@ def _drop_values(parameter: str, value: object, state: SearchState) -> Step:
     if value == DEFAULT and having and "__" not in parameter:
         found = [one.index for one in state.combinations if parameter not in one.params]
     if not found:
-        there = _listed(sorted({_word(one.params[parameter]) for one in having}) if having else [])
-        message = f"no combination has {parameter} = {_word(value)}; {parameter} is: {there or 'in none of them'}"
+        there = shortened(", ".join(sorted({_word(one.params[parameter]) for one in having})), _LONGEST_LISTED)
+        named = shortened(parameter)
+        message = f"no combination has {named} = {shortened(_word(value))}; {named} is: {there or 'in none of them'}"
         raise UsageError(message)
     dropped = [
         index
@@ -148,7 +151,7 @@ def _drop_values(parameter: str, value: object, state: SearchState) -> Step:
         if not state.combinations[index].status.is_finished and not state.combinations[index].dropped
     ]
     if not dropped:
-        message = f"all combinations with {parameter} = {_word(value)} have ended"
+        message = f"all combinations with {shortened(parameter)} = {shortened(_word(value))} have ended"
         raise UsageError(message)
     return Step(f"dropped {parameter} {_word(value)}: {_count(dropped)}", dropped=dropped, first=state.first)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from engine.analysis import results
 from engine.analysis.forecast.deadline import Deadline, request_of
 from engine.analysis.selection.choices import CHOICES
-from engine.errors import FoldwatchError, UsageError, cannot_work, error_of
+from engine.errors import FoldwatchError, UsageError, cannot_work, error_of, shortened
 from engine.plan.plan import make_plan
 from engine.search import changes as steering
 from engine.search.model_description import steps_kept
@@ -79,7 +79,8 @@ class Search:
     ) -> None:
         self.spec = spec or SearchSpec.from_values(values)
         if workers is not None and (not isinstance(workers, int) or not 1 <= workers <= machine.MOST_WORKERS):
-            message = f"workers: {workers!r} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
+            shown = shortened(repr(workers))
+            message = f"workers: {shown} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
             raise UsageError(message)
         self._devices = None if devices is None else machine.parse_devices(",".join(devices))
         self._workers, self._progress, self._worker_command = workers, progress, worker_command
@@ -437,7 +438,7 @@ class Search:
         """The request that saves a combination, the best one if none is named, checked. Raises as `save_best`."""
         state = self.state
         if choose not in CHOICES:
-            message = f"choose: {choose!r} is not accepted; accepted: {', '.join(CHOICES)}"
+            message = f"choose: {shortened(repr(choose))} is not accepted; accepted: {', '.join(CHOICES)}"
             raise UsageError(message)
         if combination is not None and choose != "best":
             message = f"combination {combination} is named, so there is nothing to choose by {choose}"

@@ -8,7 +8,7 @@ import re
 import shlex
 from pathlib import Path
 
-from engine.errors import UsageError
+from engine.errors import UsageError, shortened
 from engine.system import permissions
 
 IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
@@ -23,7 +23,8 @@ def taken(place: Path) -> str:
 def check_identifier(identifier: str) -> str:
     """The name itself. Raises UsageError if a session cannot be called so."""
     if not IDENTIFIER.fullmatch(identifier):
-        message = f"session name {identifier[:80]!r} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -, not first"
+        shown = shortened(repr(identifier))
+        message = f"session name {shown} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -, not first"
         raise UsageError(message)
     return identifier
 

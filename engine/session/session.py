@@ -14,6 +14,7 @@ from engine.errors import (
     SessionUnreadableError,
     SpecError,
     UsageError,
+    shortened,
 )
 from engine.session import predictions, requests, segments
 from engine.session.follower import Follower, replay
@@ -216,7 +217,7 @@ def open_session(identifier: str, folder: str | Path | None = None) -> Session:
     try:
         mode = place.lstat().st_mode
     except OSError:
-        message = f"no session {identifier!r} in {folder}; see: {command_of(folder, 'list')}"
+        message = f"no session {shortened(repr(identifier))} in {folder}; see: {command_of(folder, 'list')}"
         raise UsageError(message) from None
     check_place(place, mode)
     return opened_session(place)

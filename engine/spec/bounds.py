@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.errors import SpecError, Words
+from engine.errors import SpecError, Words, shortened
 
 DEEPEST = 16  # lists and tables in each other; a space of spaces with a schedule's lists of lists has 6
 MOST_VALUES = 200_000  # of one spec, request or call, all its lists and tables together
@@ -135,4 +135,4 @@ def _check_single(value: Any, place: str, key: object = None) -> None:
 def _inside(place: str, key: object) -> str:
     if key is None or not place:
         return place if key is None else str(key)[:80]
-    return f"{place}[{key}]" if isinstance(key, int) else f"{place}.{str(key)[:80]}"
+    return f"{place}[{key}]" if isinstance(key, int) else f"{place}.{shortened(str(key))}"

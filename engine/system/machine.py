@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import UsageError
+from engine.errors import UsageError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,7 +117,7 @@ def check_devices(devices: Sequence[str]) -> None:
     found = device_names()
     for name in devices:
         if name not in found:
-            message = f"devices: {name!r} is not accepted on this machine; accepted: {', '.join(found)}"
+            message = f"devices: {shortened(repr(name))} is not accepted on this machine; accepted: {', '.join(found)}"
             raise UsageError(message)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from engine.analysis.report.text import importance_text
 from engine.analysis.trends.complete import CompleteCombinations, complete_combinations, counts_by_status
 from engine.analysis.trends.effects import main_effects
 from engine.analysis.trends.importance import FEWEST, importances
@@ -239,6 +240,17 @@ def test_importance_finds_what_scores_depend_on() -> None:
     assert by_name["learning_rate__decay_rate"].within == "learning_rate"
     assert abs(by_name["batch_size"].importance) < 0.02
     assert importances(complete(*_grid())) == found
+
+
+def test_importances_that_sum_to_more_than_all_are_called_no_shares() -> None:
+    # Both matter together alone, so each counts for all that depends on the two.
+    cells = [(units, size) for units in (8, 16) for size in (10, 20)] * 6
+    params = [{"hidden_units": units, "batch_size": size} for units, size in cells]
+    found = importances(complete(params, [[float((units == 8) == (size == 10))] for units, size in cells]))
+    assert sum(one.importance for one in found.hyperparameters) > 1.2
+    said = importance_text(found, 80)
+    assert "joint effects count for each" in said
+    assert "share" not in said
 
 
 def test_importance_of_noise_is_none_or_warned_of() -> None:

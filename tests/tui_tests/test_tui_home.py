@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from textual.pilot import Pilot
 
-HOSTILE = "evil\x1b]52;c;aGk=\x07\x9b31m[red]\u202etxt[/] " + "w" * 10_000
+HOSTILE = "evil\x1b]52;c;aGk=\x07\x9b31m[red]\u202etxt[/] " + "w" * 900  # as much as a record may say of a host
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.analysis.forecast.progress import share_done
 from engine.analysis.forecast.remaining import remaining_seconds
 from engine.analysis.forecast.stall import StallWatch
-from engine.errors import SpecError
+from engine.errors import SessionUnreadableError
 from engine.formatting.times import moment_in_words
 from engine.session.combination import FitStatus
 from engine.session.state import SearchState, SearchStatus
@@ -161,7 +161,7 @@ class LiveModel:
         """None where the record has one that this version does not accept."""
         try:
             return self.session.spec
-        except SpecError:
+        except SessionUnreadableError:
             return None
 
     def _best(self, model: ResultsModel) -> str:

@@ -39,7 +39,7 @@ def shown_name(name: str) -> str:
 
 
 def importance_text(found: Importances, width: int, colour: Colour) -> Text:
-    """A bar a hyperparameter: the share of the variance that depends on it."""
+    """A bar a hyperparameter: half of the R² that shuffling it costs."""
     text = Text(no_wrap=True)
     if found.explained is None:
         return text.append(f"importance: {found.warning}", style="dim")

@@ -225,7 +225,7 @@ class TrendsScreen(Watching):
         else:
             found, known = self.findings.importances, self.findings.combinations
             share = f"of {known} combinations" + ("" if found.explained is None else f", R² {found.explained:.2f}")
-            anew = f"{complete} are complete now: i" if complete != known else "share of the variance"
+            anew = f"{complete} are complete now: i" if complete != known else "half of the R² lost"
             self._entitle("importance", f"importance {share}", anew)
             width = self.query_one("#importance").size.width - 2
             text.update(importance_text(found, width, self._colour))

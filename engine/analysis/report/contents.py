@@ -15,7 +15,7 @@ from engine.analysis.trends.levels import is_argument, is_number
 from engine.analysis.trends.pairs import HeatMap, heat_map, telling_pair
 from engine.analysis.trends.parallel import ParallelAxis, parallel_axes
 from engine.analysis.trends.top import NEAR, TIED, TopCombination, count_near, top_combinations
-from engine.errors import UsageError
+from engine.errors import UsageError, shortened
 from engine.spec.rate_curve import PlannedRates, planned_rates
 from engine.spec.schedules import steps_per_epoch
 
@@ -141,7 +141,8 @@ def _checked(pair: tuple[str, str], effects: list[MainEffect]) -> tuple[str, str
     known = sorted(effect.name for effect in effects)
     for name in pair:
         if name not in known:
-            message = f"--pair: {name!r} is not accepted; accepted: two of {', '.join(known) or 'none, nothing varies'}"
+            shown = shortened(repr(name))
+            message = f"--pair: {shown} is not accepted; accepted: two of {', '.join(known) or 'none, nothing varies'}"
             raise UsageError(message)
     if pair[0] == pair[1]:
         message = f"--pair: {pair[0]!r} twice is not accepted; accepted: two of {', '.join(known)}"

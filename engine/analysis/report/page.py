@@ -114,8 +114,9 @@ def _importance(report: Report, numbers: Iterator[int]) -> str:
     warning = f'<p class="warning">Warning: {escape(found.warning)}.</p>' if found.warning else ""
     picture = drawings.importance_bars(found.hyperparameters, numbers)
     return (
-        f"{title}<p>The share of the variance between combinations that depends on each hyperparameter. The forest "
-        f"that it is read from explains {found.explained:.0%} of the variance out of bag (R²).</p>{warning}"
+        f"{title}<p>Half of the R² that is lost when the values of a hyperparameter are shuffled. What several do only "
+        f"together counts for each of them: these are no parts of a whole, and one may be above 1. The forest that "
+        f"they are read from explains {found.explained:.0%} of the variance out of bag (R²).</p>{warning}"
         f'<div class="scroll">{picture}</div>'
         f"{_numbers(['hyperparameter', 'importance', 'deviation', 'among equal'], rows)}"
         f'<p class="note">Method: {escape(METHOD)}. An optimizer or schedule counts with its arguments; an argument '

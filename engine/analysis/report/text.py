@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from engine.analysis.report.contents import Report
+    from engine.analysis.trends.importance import Importances
     from engine.analysis.trends.pairs import HeatMap
 
 _LONGEST = 24
@@ -27,7 +28,7 @@ def to_text(report: Report, width: int) -> str:
     parts = [_head(report), facts(honest_facts(report.honest)), _remarks(report, width)]
     if len(report.complete):
         parts += [
-            _importance(report, width),
+            importance_text(report.importances, width),
             _effects(report, width),
             _heat_map(report.heat_map, width),
             _top(report, width),
@@ -79,11 +80,12 @@ def _remarks(report: Report, width: int) -> str:
     )
 
 
-def _importance(report: Report, width: int) -> str:
-    found = report.importances
+def importance_text(found: Importances, width: int) -> str:
+    """How much each hyperparameter matters, a bar each."""
     if found.explained is None:
         return f"IMPORTANCE  cannot be worked out: {found.warning}"
-    lines = [f"IMPORTANCE  share of the variance that depends on it; the forest explains {found.explained:.0%} of all"]
+    what = "half of the R² that shuffling it costs (joint effects count for each)"
+    lines = [f"IMPORTANCE  {what}; the forest explains {found.explained:.0%}"]
     label = max(len(one.name) for one in found.hyperparameters)
     room = max(10, width - label - 20)
     for one in found.hyperparameters:

@@ -4,9 +4,9 @@ A forest of regression trees learns the mean score from the hyperparameters. Wha
 that a tree has not seen (out of bag) says how well it explains the search: the share of the variance, R². Then the
 values of one hyperparameter are shuffled, and half of what is lost of that R² is its importance (Breiman, "Random
 Forests", Machine Learning 45, 2001, section 10). Half, because the shuffled values are wrong twice, by where they came
-from and by where they went: so it is the share of the variance that depends on the hyperparameter (Gregorutti et al.,
-Statistics and Computing 27, 2017). What several do only together counts for each of them, so that importances need not
-add up to R².
+from and by where they went: so it estimates the variance that depends on the hyperparameter, in units of all variance
+(Gregorutti et al., Statistics and Computing 27, 2017). What several do only together counts for each of them, and few
+shuffles of few combinations err: importances are no shares. They need not add up to R², and one may be above 1.
 
 Shuffling must not make combinations that cannot exist. An optimizer or a schedule is shuffled together with its
 arguments; an argument only among the combinations with the same optimizer or schedule, where it means the same
@@ -43,9 +43,10 @@ _ROWS_MEASURED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Importance:
-    """The share of the scores' variance that depends on a hyperparameter: mean and deviation over the shuffles.
+    """Half of the R² that shuffling a hyperparameter costs: mean and deviation over the shuffles.
 
-    A little below 0 for one that does not matter. `within`: the hyperparameter that an argument belongs to.
+    A little below 0 for one that does not matter; no share, and so it may be above 1. `within`: the
+    hyperparameter that an argument belongs to.
     """
 
     name: str

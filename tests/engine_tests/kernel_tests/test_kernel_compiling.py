@@ -47,10 +47,12 @@ def test_the_cache_is_named_by_the_environment_or_falls_back(tmp_path: Path) -> 
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     home = {"HOME": str(blocked), "XDG_CACHE_HOME": str(blocked)}
-    fallen_back = Path(run(code, FOLDWATCH_CACHE=str(blocked), **home))
-    assert not fallen_back.is_relative_to(blocked)
-    assert fallen_back.stat().st_mode & 0o077 == 0
-    fallen_back.rmdir()
+    code += "; print(oct(cache_folder().stat().st_mode & 0o777))"
+    place, mode = run(code, FOLDWATCH_CACHE=str(blocked), **home).splitlines()
+    assert not Path(place).is_relative_to(blocked)
+    assert mode == "0o700"
+    # It served the process that made it, and went with it.
+    assert not Path(place).exists()
 
 
 def test_code_that_others_can_have_compiled_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
