@@ -16,10 +16,11 @@ from engine.plan.cost import Parts, cost_of
 from engine.plan.trainer_choice import trainer_of
 from engine.session.events import PlannedCombination, ServedFit
 from engine.spec.catalogue import HYPERPARAMETERS
-from engine.spec.resolved import Settings, settings_of, without_idle_parts
+from engine.spec.resolved import Pairs, Settings, settings_of, without_idle_parts
 from engine.spec.schedules import in_steps, rate_of, steps_per_epoch
 from engine.spec.space_of_one import combination_space
 from engine.spec.stages import rows_in
+from engine.system.garbage import without_collections
 
 if TYPE_CHECKING:
     from engine.spec.spec import SearchSpec
@@ -74,6 +75,7 @@ class Plan:
         return sum(training.cost for training in self.trainings)
 
 
+@without_collections()
 def make_plan(
     spec: SearchSpec,
     combinations: Sequence[dict[str, Any]],
@@ -180,25 +182,30 @@ def effective(settings: Settings, rows: tuple[int, ...]) -> Settings:
     them.
     """
     settings = without_idle_parts(settings)
-    settings = replace(settings, batch_size=min(settings.batch_size, max(rows)))
+    batch_size = min(settings.batch_size, max(rows))
+    if batch_size != settings.batch_size:
+        settings = replace(settings, batch_size=batch_size)
     if settings.schedule is None:
         return settings
-    arguments = dict(settings.schedule_arguments)
+    epoch_steps = tuple(sorted({steps_per_epoch(count, batch_size) for count in rows}))
+    resolved = _arguments_in_steps(settings.schedule, settings.schedule_arguments, epoch_steps, settings.epochs)
+    if resolved is None or resolved == settings.schedule_arguments:
+        return settings
+    # In steps, more of it can turn out to have no effect.
+    return without_idle_parts(replace(settings, schedule_arguments=resolved))
+
+
+@functools.lru_cache(maxsize=4096)
+def _arguments_in_steps(schedule: str, pairs: Pairs, epoch_steps: tuple[int, ...], epochs: int) -> Pairs | None:
+    """A schedule's arguments in steps; None where folds of so many steps in an epoch do not agree on them."""
     resolved = {
         tuple(
             (name, tuple(value) if isinstance(value, list) else value)
-            for name, value in sorted(
-                in_steps(
-                    settings.schedule, arguments, steps_per_epoch(count, settings.batch_size), settings.epochs
-                ).items()
-            )
+            for name, value in sorted(in_steps(schedule, dict(pairs), steps, epochs).items())
         )
-        for count in set(rows)
+        for steps in epoch_steps
     }
-    if len(resolved) > 1:
-        return settings
-    # In steps, more of it can turn out to have no effect.
-    return without_idle_parts(replace(settings, schedule_arguments=resolved.pop()))
+    return resolved.pop() if len(resolved) == 1 else None
 
 
 def _steps_at_zero(settings: Settings, rows: int) -> int:
@@ -300,7 +307,7 @@ def _notes(
             f"{whole} combinations name no batch_size, and the default, {default}, is more than the {min(rows)} "
             "training rows of a fold: each of their epochs is one batch"
         )
-    stretched = [one for one in map(without_idle_parts, settings) if not one.shares_epochs]
+    stretched = [one for one in settings if not one.shares_epochs and not without_idle_parts(one).shares_epochs]
     if len({one.epochs for one in stretched}) > 1:
         notes.append(
             f"{len(stretched)} combinations stretch their schedule over the training: each number of epochs is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+Pairs = tuple[tuple[str, Any], ...]  # arguments with their values, sorted
 _DEFAULTS = {name: default for name, (_, default) in HYPERPARAMETERS.items()}
 
 
@@ -59,10 +61,12 @@ def _arguments(params: Mapping[str, Any], prefix: str, known: Arguments) -> tupl
     Numbers that may have fractions are floats: Keras refuses some of them, such as a momentum of 1, as integers.
     """
     pairs = []
-    for name, value in [pair for pair in params.items() if pair[0].startswith(prefix)]:
+    for name, value in params.items():
+        if not name.startswith(prefix):
+            continue
         argument = name.removeprefix(prefix)
         kind, default = known.get(argument, (None, None))
-        if name.startswith(prefix) and not (kind is not None and value == default):
+        if not (kind is not None and value == default):
             if isinstance(kind, Number) and not kind.integer and value is not None:
                 value = float(value)
             pairs.append((argument, tuple(value) if isinstance(value, list) else value))
@@ -99,19 +103,40 @@ def without_idle_parts(settings: Settings) -> Settings:
     Only what leaves every bit of a training as it is, in both trainers, whatever the number of rows and epochs: a
     schedule that happens to be constant within one training still differs from others in a longer one.
     """
-    optimizer, arguments = _without_idle_arguments(settings.optimizer, dict(settings.optimizer_arguments))
-    settings = replace(settings, optimizer=optimizer, optimizer_arguments=tuple(sorted(arguments.items())))
+    optimizer, arguments = _without_idle_optimizer_parts(settings.optimizer, settings.optimizer_arguments)
+    changes: dict[str, Any] = {"optimizer": optimizer, "optimizer_arguments": arguments}
     if not settings.hidden_units:
         # The activation, dropout and penalty are those of hidden layers.
-        default = settings_of({})
-        settings = replace(settings, activation=default.activation, dropout=default.dropout, l2=default.l2)
-    if settings.schedule is None:
-        return settings
-    schedule_arguments = _without_idle_schedule_arguments(settings.schedule, dict(settings.schedule_arguments))
-    rate = _constant_rate(settings.schedule, schedule_arguments)
-    if rate is not None:
-        return replace(settings, learning_rate=rate, schedule=None, schedule_arguments=())
-    return replace(settings, schedule_arguments=tuple(sorted(schedule_arguments.items())))
+        changes |= _NO_HIDDEN_LAYERS
+    if settings.schedule is not None:
+        rate, schedule_arguments = _without_idle_schedule_parts(settings.schedule, settings.schedule_arguments)
+        changes["schedule_arguments"] = schedule_arguments
+        if rate is not None:
+            changes |= {"learning_rate": rate, "schedule": None}
+    # Most combinations of a large grid have no idle part, and making settings is what takes time.
+    different = {name: value for name, value in changes.items() if value != getattr(settings, name)}
+    return replace(settings, **different) if different else settings
+
+
+_NO_HIDDEN_LAYERS: dict[str, Any] = {
+    name: _DEFAULTS[name] if name == "activation" else float(_DEFAULTS[name])
+    for name in ("activation", "dropout", "l2")
+}
+
+
+# The combinations of a grid have few different optimizers and schedules in common.
+@functools.lru_cache(maxsize=4096)
+def _without_idle_optimizer_parts(optimizer: str, pairs: Pairs) -> tuple[str, Pairs]:
+    optimizer, arguments = _without_idle_arguments(optimizer, dict(pairs))
+    return optimizer, tuple(sorted(arguments.items()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _without_idle_schedule_parts(schedule: str, pairs: Pairs) -> tuple[float | None, Pairs]:
+    """The rate, if it is the same at every step, and the arguments that have an effect if it is not."""
+    arguments = _without_idle_schedule_arguments(schedule, dict(pairs))
+    rate = _constant_rate(schedule, arguments)
+    return rate, () if rate is not None else tuple(sorted(arguments.items()))
 
 
 def _without_idle_arguments(optimizer: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
