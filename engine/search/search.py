@@ -32,7 +32,7 @@ from engine.training.model_path import check_model_place
 from engine.workers.process_pool import WORKER_COMMAND, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
@@ -46,23 +46,65 @@ if TYPE_CHECKING:
 
 
 class Search:
-    """A hyperparameter search. Keyword arguments are those of a spec, and:
+    """A hyperparameter search: what is searched, as a spec says it, and how it is run.
+
+        search = Search(dataset="reuters", space={"epochs": [5, 10], "hidden_units": [64, 128]}, workers=2)
+        for event in search.run():
+            ...  # every epoch and every score as it lands
+        search.best_params_, search.best_score_
+
+    What is searched is given either as `spec`, which says all of it, or by the keys of a spec:
+
+    `dataset` ("reuters", "imdb" or "sample") and `space` (a table of hyperparameters and their values, or a list of
+    such tables) must be given; an empty space runs the defaults once.
+    `num_words`: how many of the most frequent words are kept; `subsample`: a fraction of the training rows in (0, 1],
+    or a number of them above 1.
+    `folds` and `repeats`: each combination is trained on `folds` times `repeats` splits.
+    `scoring`: names of scorers; the first one ranks.
+    `strategy`: "grid", {"random": n} or another of `engine.spec.strategy_options.STRATEGIES`; `stage`: tables of
+    `subsample` and `keep`, from a first look to all rows.
+    `seed`: the same seed gives the same scores.
+    `trainer`: "auto", "kernel" or "keras".
+    `time_limit`: seconds that a training may take before the fits that it still owes fail; None: no limit.
+    `early_stopping`: None, or {"patience": epochs} with "min_delta" and "stop".
+    `allow_large`: there may be more combinations and fits than are good for most searches.
+
+    How it is run:
 
     `workers`: number of worker processes (None: what the machine allows); `devices`: what they run on in turn, such as
-    `["gpu:0", "gpu:1"]` (None: GPUs where they are of use, else the CPU); `name`: the session's name (None: the data
-    set's with a number); `sessions`: folder of sessions; `data_dir`: folder with `reuters.npz` or `imdb.npz`;
-    `group_readable`: the user's group may read the session;
-    `deadline`: when to end, such as "20m" or "18:00", as `engine.analysis.forecast.deadline` has it;
-    None keeps what an earlier engine
-    was told, if that is still to come.
+    `["gpu:0", "gpu:1"]` (None: GPUs where they are of use, else the CPU).
+    `name`: the session's name (None: the data set's with a number); `sessions`: folder of sessions (None: the usual
+    one); `data_dir`: folder with `reuters.npz` or `imdb.npz` (None: Keras' own, else they are downloaded).
+    `fresh`: fits that an earlier session has scored are run again instead of taken over.
+    `group_readable`: the user's group may read the session.
+    `deadline`: when to end, such as "20m" or "18:00", as `engine.analysis.forecast.deadline` has it; None keeps what an
+    earlier engine was told, if that is still to come.
+    `progress`: is called with a line of text while data are loaded and checked.
+    `take_over` and `accept_versions`: as in `of_session`; a new search has no use for them.
+    `worker_command`: what starts a worker process (None: foldwatch's own).
 
-    Raises SpecError for a spec that cannot be run. Nothing runs, and nothing is written, before `start` or `run`.
+    Raises SpecError for a spec that cannot be run, and UsageError for an option that means nothing. Nothing runs, and
+    nothing is written, before `start` or `run`.
     """
 
     def __init__(
         self,
         spec: SearchSpec | None = None,
         *,
+        dataset: str | None = None,
+        num_words: int = 10_000,
+        subsample: float | int = 1.0,
+        folds: int = 3,
+        repeats: int = 1,
+        scoring: str | Sequence[str] = ("accuracy",),
+        strategy: str | Mapping[str, Any] = "grid",
+        stage: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+        trainer: str = "auto",
+        time_limit: float | None = None,
+        early_stopping: Mapping[str, Any] | None = None,
+        allow_large: bool = False,
+        space: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         workers: int | None = None,
         devices: Sequence[str] | None = None,
         name: str | None = None,
@@ -74,15 +116,33 @@ class Search:
         accept_versions: bool = False,
         deadline: str | None = None,
         progress: Callable[[str], None] | None = None,
-        worker_command: Sequence[str] = WORKER_COMMAND,
-        **values: Any,
+        worker_command: Sequence[str] | None = None,
     ) -> None:
-        self.spec = spec or SearchSpec.from_values(values)
+        if spec is None:
+            needed = {key: value for key, value in (("dataset", dataset), ("space", space)) if value is not None}
+            spec = SearchSpec.from_values(
+                {
+                    **needed,
+                    "num_words": num_words,
+                    "subsample": subsample,
+                    "folds": folds,
+                    "repeats": repeats,
+                    "scoring": scoring,
+                    "strategy": strategy,
+                    "stage": stage,
+                    "seed": seed,
+                    "trainer": trainer,
+                    "time_limit": time_limit,
+                    "early_stopping": early_stopping,
+                    "allow_large": allow_large,
+                }
+            )
+        self.spec = spec
         if workers is not None and (not isinstance(workers, int) or not 1 <= workers <= machine.MOST_WORKERS):
             message = f"workers: {workers!r} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
             raise UsageError(message)
         self._devices = None if devices is None else machine.parse_devices(",".join(devices))
-        self._workers, self._progress, self._worker_command = workers, progress, worker_command
+        self._workers, self._progress, self._worker_command = workers, progress, worker_command or WORKER_COMMAND
         self._fresh, self._group_readable = fresh, group_readable
         self._take_over, self._accept_versions = take_over, accept_versions
         self._deadline = Deadline.read(deadline) if deadline is not None else None
@@ -112,14 +172,21 @@ class Search:
         devices: Sequence[str] | None = None,
         data_dir: str | Path | None = None,
         time_limit: float | None = None,
-        **options: Any,
+        take_over: str = "",
+        accept_versions: bool = False,
+        deadline: str | None = None,
+        progress: Callable[[str], None] | None = None,
+        worker_command: Sequence[str] | None = None,
     ) -> Search:
         """The search of a session on disk, to read its results, to `start` what is missing, or to save a model.
 
         Workers, devices and data folder are remembered from before where they are not named. `time_limit`: seconds that
         a training may take from now on, instead of the spec's, such as for fits that took longer. `take_over`: the host
         whose engine worked on it last and is dead; `accept_versions`: go on although versions or the CPU have changed,
-        with scores that may differ from those before in their last digits.
+        with scores that may differ from those before in their last digits. `deadline`, `progress` and `worker_command`:
+        as in `Search`.
+
+        Raises UsageError if there is no such session, SessionUnreadableError if it cannot be read.
         """
         folder = sessions_folder(Path(sessions) if sessions is not None else None)
         session = open_session(identifier, folder)
@@ -130,7 +197,11 @@ class Search:
             devices=devices or record.devices,
             sessions=folder,
             data_dir=data_dir or record.data_dir,
-            **options,
+            take_over=take_over,
+            accept_versions=accept_versions,
+            deadline=deadline,
+            progress=progress,
+            worker_command=worker_command,
         )
         search.session = session
         search._time_limit = None if time_limit is None else check_time_limit(time_limit)
