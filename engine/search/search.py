@@ -6,6 +6,7 @@ import contextlib
 import copy
 import queue
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from engine.analysis.confusion import Errors
     from engine.analysis.report.contents import Report
-    from engine.analysis.selection.choices import Choice, HonestBest
+    from engine.analysis.selection.choices import Choice, CorrectedBest
     from engine.analysis.zoom import Zoom
     from engine.plan.plan import Plan
     from engine.plan.prepared import Prepared
@@ -473,7 +474,7 @@ class Search:
         """Refit the best combination, or a complete one that is named, on all training rows and save it at `path`.
 
         `choose`: instead of the best, the cheapest to train of those within one standard error of it
-        ("one-standard-error"), or of the complete ones that may be as good ("cheapest-tied"), see `honest_best`.
+        ("one-standard-error"), or of the complete ones that may be as good ("cheapest-tied"), see `corrected_best`.
         `told` gets every event meanwhile.
         Returns its scores on the test set. Raises NoBestError if none is complete, and what saving can fail with.
         """
@@ -514,7 +515,7 @@ class Search:
             message = f"combination {combination} is named, so there is nothing to choose by {choose}"
             raise UsageError(message)
         if combination is None:
-            combination = results.best_of(state).index if choose == "best" else self.honest_best().chosen(choose)
+            combination = results.best_of(state).index if choose == "best" else self.corrected_best().chosen(choose)
         elif not 0 <= combination < len(state.combinations):
             message = f"combination {combination} is not accepted; accepted: 0 to {len(state.combinations) - 1}"
             raise UsageError(message)
@@ -563,18 +564,23 @@ class Search:
         with self._known() as state:
             return results.best_of(state).mean(state.scoring[0])[0]
 
-    def honest_best(self) -> HonestBest:
+    def corrected_best(self) -> CorrectedBest:
         """The best score with its interval, corrected for having been chosen, and what may be as good; worked out anew.
 
         Dropped combinations count as far as they came; how many could not be judged is said beside.
         Raises NoBestError, and NotAvailableError for a metric that cannot be worked out from kept predictions.
         """
-        from engine.analysis.selection.corrected import honest_best
+        from engine.analysis.selection.corrected import corrected_best
 
         with self._known() as state:
             results.best_of(state)
             assert self.session is not None
-            return honest_best(self.session, state)
+            return corrected_best(self.session, state)
+
+    def honest_best(self) -> CorrectedBest:
+        """What version 0.1 called `corrected_best`; deprecated."""
+        warnings.warn("honest_best is called corrected_best now", DeprecationWarning, stacklevel=2)
+        return self.corrected_best()
 
     def errors(self, combination: int | None = None, *, most: int = 10) -> Errors:
         """What a combination, else the best one, takes for what: by class, pair of classes and row, out of fold.

@@ -14,6 +14,7 @@ import engine
 from engine.errors import SpecError
 from engine.search.search import Search
 from engine.spec.spec import SearchSpec
+from tests.fakes import fake_search
 
 NAMES = {"FoldwatchClassifier", "Search", "SearchSpec", "errors", "events", "list_sessions", "open_session"}
 
@@ -102,3 +103,24 @@ def test_the_version_is_said_once() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     assert "version" in project["project"]["dynamic"]
     assert project["tool"]["hatch"]["version"]["path"] == "engine/__init__.py"
+
+
+@pytest.mark.keras
+def test_the_classifier_is_still_where_version_0_1_had_it() -> None:
+    with pytest.warns(DeprecationWarning, match="engine.FoldwatchClassifier") as warned:
+        from engine.training.estimator import FoldwatchClassifier
+    assert FoldwatchClassifier is engine.FoldwatchClassifier
+    assert warned[0].filename == __file__
+    import engine.training.estimator as old
+
+    with pytest.raises(AttributeError, match="nothing_such"):
+        _ = old.nothing_such
+
+
+def test_the_best_score_is_still_had_by_the_name_of_version_0_1(surroundings: Path) -> None:
+    search = fake_search(surroundings, {"epochs": [1, 2]})
+    list(search.run())
+    with pytest.warns(DeprecationWarning, match="corrected_best") as warned:
+        old = search.honest_best()
+    assert old == search.corrected_best()
+    assert warned[0].filename == __file__
