@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 class FakeSearch(engine.search.search.Search):
     """A search that trains in fake workers unless it is told otherwise."""
 
-    def __init__(self, *arguments: Any, worker_command: Sequence[str] = FAKE_WORKER, **options: Any) -> None:
-        super().__init__(*arguments, worker_command=worker_command, **options)
+    def __init__(self, *arguments: Any, worker_command: Sequence[str] | None = None, **options: Any) -> None:
+        super().__init__(*arguments, worker_command=worker_command or FAKE_WORKER, **options)
 
 
 def main() -> int:

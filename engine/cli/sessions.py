@@ -56,7 +56,7 @@ def show(
 ) -> None:
     """A session's results: every combination, the best first."""
     from engine.analysis.results import as_values
-    from engine.analysis.selection.wording import find_honest, honest_facts, honest_values
+    from engine.analysis.selection.wording import corrected_facts, corrected_values, find_corrected
     from engine.cli.tables import results_table
     from engine.formatting.tables import facts
     from engine.formatting.times import in_words, moment_in_words
@@ -68,7 +68,7 @@ def show(
     spec, state = found.spec, found.state()
     status = found.status(state)
     if as_json:
-        print_json({**as_values(state, found.id, status), "honest": honest_values(find_honest(found, state))})
+        print_json({**as_values(state, found.id, status), "honest": corrected_values(find_corrected(found, state))})
         return
     best = state.best
     looks = state.all_test_looks
@@ -91,7 +91,7 @@ def show(
                 ("foreseen", delay_in_words(state.delay) if state.delay and not state.status.is_finished else None),
                 *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
-                *honest_facts(find_honest(found, state)),
+                *corrected_facts(find_corrected(found, state)),
                 *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
                 ("early stopping", spec.stopping),
                 *(("changed", step.words) for step in state.steps),
@@ -192,14 +192,14 @@ def export(
 
 def _exported(session: Session, chosen: str) -> str:
     from engine.analysis.results import as_values, to_csv
-    from engine.analysis.selection.wording import find_honest, honest_values
+    from engine.analysis.selection.wording import corrected_values, find_corrected
 
     state = session.state()
     say(session.damage_in_words(state))
     if chosen == "csv":
         return to_csv(state)
     values = as_values(state, session.id, session.status(state))
-    return json.dumps({**values, "honest": honest_values(find_honest(session, state))}, allow_nan=False) + "\n"
+    return json.dumps({**values, "honest": corrected_values(find_corrected(session, state))}, allow_nan=False) + "\n"
 
 
 def delete(

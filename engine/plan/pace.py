@@ -6,7 +6,7 @@ noise. Before anything ran, every factor is the speed of the machine, of which n
 1, because the constants of `engine.plan.cost` were measured elsewhere. All that is kept are moments, a few numbers for
 each pair of parts: learning and reading cost the same after ten trainings and after ten thousand.
 
-Three things keep the interval honest. The pace of a machine changes with what else runs on it, so old trainings fade,
+Three things keep the interval right. The pace of a machine changes with what else runs on it, so old trainings fade,
 and what neighbours in time have in common is told from what each has alone: the covariance of neighbouring residuals
 is the variance of the pace itself. The noise of single trainings averages out over those to come, the pace need not.
 And a training that took far too long tells of an accident, so it counts only up to a limit.

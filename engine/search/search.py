@@ -6,6 +6,7 @@ import contextlib
 import copy
 import queue
 import threading
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +33,13 @@ from engine.training.model_path import check_model_place
 from engine.workers.process_pool import WORKER_COMMAND, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
     from engine.analysis.confusion import Errors
     from engine.analysis.report.contents import Report
-    from engine.analysis.selection.choices import Choice, HonestBest
+    from engine.analysis.selection.choices import Choice, CorrectedBest
     from engine.analysis.zoom import Zoom
     from engine.plan.plan import Plan
     from engine.plan.prepared import Prepared
@@ -46,23 +47,65 @@ if TYPE_CHECKING:
 
 
 class Search:
-    """A hyperparameter search. Keyword arguments are those of a spec, and:
+    """A hyperparameter search: what is searched, as a spec says it, and how it is run.
+
+        search = Search(dataset="reuters", space={"epochs": [5, 10], "hidden_units": [64, 128]}, workers=2)
+        for event in search.run():
+            ...  # every epoch and every score as it lands
+        search.best_params_, search.best_score_
+
+    What is searched is given either as `spec`, which says all of it, or by the keys of a spec:
+
+    `dataset` ("reuters", "imdb" or "sample") and `space` (a table of hyperparameters and their values, or a list of
+    such tables) must be given; an empty space runs the defaults once.
+    `num_words`: how many of the most frequent words are kept; `subsample`: a fraction of the training rows in (0, 1],
+    or a number of them above 1.
+    `folds` and `repeats`: each combination is trained on `folds` times `repeats` splits.
+    `scoring`: names of scorers; the first one ranks.
+    `strategy`: "grid", {"random": n} or another of `engine.spec.strategy_options.STRATEGIES`; `stage`: tables of
+    `subsample` and `keep`, from a first look to all rows.
+    `seed`: the same seed gives the same scores.
+    `trainer`: "auto", "kernel" or "keras".
+    `time_limit`: seconds that a training may take before the fits that it still owes fail; None: no limit.
+    `early_stopping`: None, or {"patience": epochs} with "min_delta" and "stop".
+    `allow_large`: there may be more combinations and fits than are good for most searches.
+
+    How it is run:
 
     `workers`: number of worker processes (None: what the machine allows); `devices`: what they run on in turn, such as
-    `["gpu:0", "gpu:1"]` (None: GPUs where they are of use, else the CPU); `name`: the session's name (None: the data
-    set's with a number); `sessions`: folder of sessions; `data_dir`: folder with `reuters.npz` or `imdb.npz`;
-    `group_readable`: the user's group may read the session;
-    `deadline`: when to end, such as "20m" or "18:00", as `engine.analysis.forecast.deadline` has it;
-    None keeps what an earlier engine
-    was told, if that is still to come.
+    `["gpu:0", "gpu:1"]` (None: GPUs where they are of use, else the CPU).
+    `name`: the session's name (None: the data set's with a number); `sessions`: folder of sessions (None: the usual
+    one); `data_dir`: folder with `reuters.npz` or `imdb.npz` (None: Keras' own, else they are downloaded).
+    `fresh`: fits that an earlier session has scored are run again instead of taken over.
+    `group_readable`: the user's group may read the session.
+    `deadline`: when to end, such as "20m" or "18:00", as `engine.analysis.forecast.deadline` has it; None keeps what an
+    earlier engine was told, if that is still to come.
+    `progress`: is called with a line of text while data are loaded and checked.
+    `take_over` and `accept_versions`: as in `of_session`; a new search has no use for them.
+    `worker_command`: what starts a worker process (None: foldwatch's own).
 
-    Raises SpecError for a spec that cannot be run. Nothing runs, and nothing is written, before `start` or `run`.
+    Raises SpecError for a spec that cannot be run, and UsageError for an option that means nothing. Nothing runs, and
+    nothing is written, before `start` or `run`.
     """
 
     def __init__(
         self,
         spec: SearchSpec | None = None,
         *,
+        dataset: str | None = None,
+        num_words: int = 10_000,
+        subsample: float | int = 1.0,
+        folds: int = 3,
+        repeats: int = 1,
+        scoring: str | Sequence[str] = ("accuracy",),
+        strategy: str | Mapping[str, Any] = "grid",
+        stage: Sequence[Mapping[str, Any]] = (),
+        seed: int = 0,
+        trainer: str = "auto",
+        time_limit: float | None = None,
+        early_stopping: Mapping[str, Any] | None = None,
+        allow_large: bool = False,
+        space: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         workers: int | None = None,
         devices: Sequence[str] | None = None,
         name: str | None = None,
@@ -74,16 +117,34 @@ class Search:
         accept_versions: bool = False,
         deadline: str | None = None,
         progress: Callable[[str], None] | None = None,
-        worker_command: Sequence[str] = WORKER_COMMAND,
-        **values: Any,
+        worker_command: Sequence[str] | None = None,
     ) -> None:
-        self.spec = spec or SearchSpec.from_values(values)
+        if spec is None:
+            needed = {key: value for key, value in (("dataset", dataset), ("space", space)) if value is not None}
+            spec = SearchSpec.from_values(
+                {
+                    **needed,
+                    "num_words": num_words,
+                    "subsample": subsample,
+                    "folds": folds,
+                    "repeats": repeats,
+                    "scoring": scoring,
+                    "strategy": strategy,
+                    "stage": stage,
+                    "seed": seed,
+                    "trainer": trainer,
+                    "time_limit": time_limit,
+                    "early_stopping": early_stopping,
+                    "allow_large": allow_large,
+                }
+            )
+        self.spec = spec
         if workers is not None and (not isinstance(workers, int) or not 1 <= workers <= machine.MOST_WORKERS):
             shown = shortened(repr(workers))
             message = f"workers: {shown} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
             raise UsageError(message)
         self._devices = None if devices is None else machine.parse_devices(",".join(devices))
-        self._workers, self._progress, self._worker_command = workers, progress, worker_command
+        self._workers, self._progress, self._worker_command = workers, progress, worker_command or WORKER_COMMAND
         self._fresh, self._group_readable = fresh, group_readable
         self._take_over, self._accept_versions = take_over, accept_versions
         self._deadline = Deadline.read(deadline) if deadline is not None else None
@@ -113,14 +174,21 @@ class Search:
         devices: Sequence[str] | None = None,
         data_dir: str | Path | None = None,
         time_limit: float | None = None,
-        **options: Any,
+        take_over: str = "",
+        accept_versions: bool = False,
+        deadline: str | None = None,
+        progress: Callable[[str], None] | None = None,
+        worker_command: Sequence[str] | None = None,
     ) -> Search:
         """The search of a session on disk, to read its results, to `start` what is missing, or to save a model.
 
         Workers, devices and data folder are remembered from before where they are not named. `time_limit`: seconds that
         a training may take from now on, instead of the spec's, such as for fits that took longer. `take_over`: the host
         whose engine worked on it last and is dead; `accept_versions`: go on although versions or the CPU have changed,
-        with scores that may differ from those before in their last digits.
+        with scores that may differ from those before in their last digits. `deadline`, `progress` and `worker_command`:
+        as in `Search`.
+
+        Raises UsageError if there is no such session, SessionUnreadableError if it cannot be read.
         """
         folder = sessions_folder(Path(sessions) if sessions is not None else None)
         session = open_session(identifier, folder)
@@ -131,7 +199,11 @@ class Search:
             devices=devices or record.devices,
             sessions=folder,
             data_dir=data_dir or record.data_dir,
-            **options,
+            take_over=take_over,
+            accept_versions=accept_versions,
+            deadline=deadline,
+            progress=progress,
+            worker_command=worker_command,
         )
         search.session = session
         search._time_limit = None if time_limit is None else check_time_limit(time_limit)
@@ -403,7 +475,7 @@ class Search:
         """Refit the best combination, or a complete one that is named, on all training rows and save it at `path`.
 
         `choose`: instead of the best, the cheapest to train of those within one standard error of it
-        ("one-standard-error"), or of the complete ones that may be as good ("cheapest-tied"), see `honest_best`.
+        ("one-standard-error"), or of the complete ones that may be as good ("cheapest-tied"), see `corrected_best`.
         `told` gets every event meanwhile.
         Returns its scores on the test set. Raises NoBestError if none is complete, and what saving can fail with.
         """
@@ -444,7 +516,7 @@ class Search:
             message = f"combination {combination} is named, so there is nothing to choose by {choose}"
             raise UsageError(message)
         if combination is None:
-            combination = results.best_of(state).index if choose == "best" else self.honest_best().chosen(choose)
+            combination = results.best_of(state).index if choose == "best" else self.corrected_best().chosen(choose)
         elif not 0 <= combination < len(state.combinations):
             message = f"combination {combination} is not accepted; accepted: 0 to {len(state.combinations) - 1}"
             raise UsageError(message)
@@ -493,18 +565,23 @@ class Search:
         with self._known() as state:
             return results.best_of(state).mean(state.scoring[0])[0]
 
-    def honest_best(self) -> HonestBest:
+    def corrected_best(self) -> CorrectedBest:
         """The best score with its interval, corrected for having been chosen, and what may be as good; worked out anew.
 
         Dropped combinations count as far as they came; how many could not be judged is said beside.
         Raises NoBestError, and NotAvailableError for a metric that cannot be worked out from kept predictions.
         """
-        from engine.analysis.selection.corrected import honest_best
+        from engine.analysis.selection.corrected import corrected_best
 
         with self._known() as state:
             results.best_of(state)
             assert self.session is not None
-            return honest_best(self.session, state)
+            return corrected_best(self.session, state)
+
+    def honest_best(self) -> CorrectedBest:
+        """What version 0.1 called `corrected_best`; deprecated."""
+        warnings.warn("honest_best is called corrected_best now", DeprecationWarning, stacklevel=2)
+        return self.corrected_best()
 
     def errors(self, combination: int | None = None, *, most: int = 10) -> Errors:
         """What a combination, else the best one, takes for what: by class, pair of classes and row, out of fold.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ class Session:
             raise SessionUnreadableError(message)
         return folds
 
-    @property
+    @functools.cached_property
     def spec(self) -> SearchSpec:
         """What was asked for. Raises SessionUnreadableError for what no spec can be."""
         try:

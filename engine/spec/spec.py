@@ -142,14 +142,16 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             document.add(key, as_item(value))
         return tomlkit.dumps(document)
 
+    # What is parsed is kept beside the fields: it counts for no comparison, and no copy with other fields has it.
+
     @functools.cached_property
-    def spaces(self) -> list[tuple[Axis, ...]]:
+    def spaces(self) -> tuple[tuple[Axis, ...], ...]:
         """The axes of each space."""
         if isinstance(self.space, dict):
-            return [parse_space(self.space, "space")]
-        return [parse_space(space, f"space[{i}]") for i, space in enumerate(self.space)]
+            return (parse_space(self.space, "space"),)
+        return tuple(parse_space(space, f"space[{i}]") for i, space in enumerate(self.space))
 
-    @property
+    @functools.cached_property
     def choice(self) -> Choice:
         """The strategy with all its options."""
         return parse_strategy(self.strategy)
@@ -160,15 +162,15 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.choice.first
 
     @functools.cached_property
-    def stages(self) -> list[Stage]:
+    def stages(self) -> tuple[Stage, ...]:
         """The stages of the search, first looks first: one, unless more were asked for."""
         choice = self.choice
         if choice.name == "halving" and choice.options["over"] == "rows":
             candidates = most_different(self.spaces, choice.count)
-            return stages_of_halving(choice, candidates, self.dataset, self.subsample, self.folds)
-        return parse_stages(self.stage, self.dataset) if self.stage else [Stage(self.subsample, None)]
+            return tuple(stages_of_halving(choice, candidates, self.dataset, self.subsample, self.folds))
+        return tuple(parse_stages(self.stage, self.dataset)) if self.stage else (Stage(self.subsample, None),)
 
-    @property
+    @functools.cached_property
     def stopping(self) -> EarlyStopping | None:
         """When trainings end early; None if never."""
         return msgspec.convert(self.early_stopping, EarlyStopping | None)
@@ -215,7 +217,7 @@ def _validate(spec: SearchSpec) -> None:
     _validate_early_stopping(spec.early_stopping)
     _validate_subsample(spec, spec.subsample)
     _validate_scoring(spec)
-    choice = parse_strategy(spec.strategy)
+    choice = spec.choice
     if spec.trainer not in TRAINERS:
         raise SpecError("trainer", spec.trainer, _one_of(TRAINERS))
     _validate_space(spec)

@@ -60,7 +60,7 @@ def outcomes_of(seed: int, common: dict[str, Any]) -> list[Outcome]:
         if strategy == "grid":
             means = [one.mean("accuracy")[0] for one in state.combinations]
             worth, best_of_grid = float(np.mean(means)), int(np.argmax(means))
-        honest = search.honest_best()
+        honest = search.corrected_best()
         dropped = bool(state.combinations[best_of_grid].dropped)
         # Whatever is not judged was dropped on the way, without a fold in full.
         not_judged = honest.dropped_early + honest.chosen_before

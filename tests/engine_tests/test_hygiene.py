@@ -100,4 +100,3 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="nothing_such"):
         _ = engine.nothing_such
-    assert all(getattr(engine, name) is not None for name in engine.__all__)

@@ -13,7 +13,7 @@ import pytest
 from engine.analysis.report.contents import make_report
 from engine.analysis.report.drawings import Series, line_chart, numbering
 from engine.analysis.report.text import interval_line
-from engine.analysis.selection.choices import HonestBest
+from engine.analysis.selection.choices import CorrectedBest
 from engine.cli.main import main
 from engine.errors import UsageError
 from engine.session.session import open_session
@@ -84,7 +84,7 @@ def test_text_has_every_part(search: Search, capsys: pytest.CaptureFixture[str])
 
 
 def test_what_is_tied_is_the_same_everywhere(search: Search, capsys: pytest.CaptureFixture[str]) -> None:
-    tied, report = search.honest_best().tied, search.report()
+    tied, report = search.corrected_best().tied, search.report()
     assert 1 < len(tied) < len(report.complete)
     shown = [one for one in report.top if one.rank > 1]
     assert [one.mark == "≈" for one in shown] == [one.index in tied for one in shown]
@@ -195,8 +195,8 @@ def test_only_the_last_stage_is_reviewed(surroundings: Path) -> None:
     assert report.top[0].index == search.best_index_
     (effect,) = report.effects
     assert [level.count for level in effect.levels] == [1, 1, 1]
-    assert isinstance(report.honest, HonestBest)
-    assert report.honest.chosen_before == 2
+    assert isinstance(report.corrected_best, CorrectedBest)
+    assert report.corrected_best.chosen_before == 2
     assert "against 2 others" in report.to_text(100)
 
 

@@ -14,7 +14,7 @@ from engine.analysis.selection.candidates import candidates
 from engine.analysis.selection.resampling import Resampled, resample
 from engine.analysis.selection.row_scores import METRICS, RowScores
 from engine.analysis.selection.ties import may_be_best
-from engine.analysis.selection.wording import find_honest, honest_facts
+from engine.analysis.selection.wording import corrected_facts, find_corrected
 from engine.cli.main import main
 from engine.errors import NoBestError, NotAvailableError, UsageError
 from engine.session import events
@@ -237,7 +237,7 @@ def _spoil(search: Search, index: int) -> None:
 
 
 def test_the_best_of_a_search(search: Search) -> None:
-    honest = search.honest_best()
+    honest = search.corrected_best()
     assert (honest.metric, honest.combination, honest.score) == ("accuracy", search.best_index_, search.best_score_)
     assert honest.interval[0] < honest.score < honest.interval[1]
     assert honest.corrected_interval[0] < honest.corrected < honest.corrected_interval[1]
@@ -246,7 +246,7 @@ def test_the_best_of_a_search(search: Search) -> None:
     assert (honest.candidates, honest.without_predictions) == (4, 0)
     assert honest.tied[0] == honest.combination
     assert honest.cheapest_tied in honest.tied
-    assert search.honest_best() == honest
+    assert search.corrected_best() == honest
     means = search.cv_results_["mean_test_score"]
     assert means[honest.one_standard_error] >= honest.score - honest.standard_error - 1e-12
 
@@ -255,7 +255,7 @@ def test_of_stages_the_latest_counts(surroundings: Path) -> None:
     stages = [{"subsample": 300, "keep": 2}, {"subsample": 600}]
     search = fake_search(surroundings, SPACE, name="a", folds=2, repeats=2, subsample=1.0, stage=stages)
     list(search.run())
-    honest = search.honest_best()
+    honest = search.corrected_best()
     assert (honest.combination, honest.candidates) == (search.best_index_, 2)
     assert search.state.combinations[honest.combination].stage == 1
     assert honest.score == pytest.approx(search.best_score_)
@@ -271,7 +271,7 @@ def test_dropped_combinations_count_on_the_folds_that_they_have(
     list(race.run())
     dropped = {one.index for one in race.state.combinations if one.dropped}
     assert race.session is not None
-    found, honest = candidates(race.session, race.state), race.honest_best()
+    found, honest = candidates(race.session, race.state), race.corrected_best()
     assert dropped
     assert found.indices == tuple(range(8))
     assert set(np.flatnonzero(found.in_part)) == dropped
@@ -297,7 +297,7 @@ def test_what_was_dropped_after_fewer_epochs_is_corrected_for_but_not_judged(
     list(halving.run())
     dropped = [one for one in halving.state.combinations if one.dropped]
     assert halving.session is not None
-    found, honest = candidates(halving.session, halving.state), halving.honest_best()
+    found, honest = candidates(halving.session, halving.state), halving.corrected_best()
     best = halving.state.combinations[honest.combination]
     assert len(dropped) > 3
     assert (honest.candidates, honest.dropped_early, honest.dropped_in_part) == (8, len(dropped), 0)
@@ -319,7 +319,7 @@ def test_what_cannot_be_compared_is_counted_once(surroundings: Path, capsys: pyt
     stages = [{"subsample": 200, "keep": 3}, {"subsample": 300, "keep": 1}, {"subsample": 600}]
     search = fake_search(surroundings, SPACE, name="a", subsample=1.0, stage=stages)
     list(search.run())
-    honest = search.honest_best()
+    honest = search.corrected_best()
     assert (honest.candidates, honest.chosen_before) == (1, 3)
     assert main(["show", "a", "--sessions", _sessions(search)]) == 0
     shown = capsys.readouterr().out
@@ -328,7 +328,7 @@ def test_what_cannot_be_compared_is_counted_once(surroundings: Path, capsys: pyt
 
 
 def test_what_is_chosen_is_what_is_saved(search: Search, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    honest = search.honest_best()
+    honest = search.corrected_best()
     path = tmp_path / "model.keras"
     assert search.save_request(path).combination == search.best_index_
     assert search.save_request(path, choose="cheapest-tied").combination == honest.cheapest_tied
@@ -344,7 +344,7 @@ def test_what_is_chosen_is_what_is_saved(search: Search, tmp_path: Path, capsys:
 def test_of_equals_the_first_is_chosen(surroundings: Path) -> None:
     search = fake_search(surroundings, {"epochs": [2], "optimizer": ["sgd", {"name": "sgd", "momentum": 0.0}]})
     list(search.run())
-    honest = search.honest_best()
+    honest = search.corrected_best()
     assert honest.tied == (0, 1)
     assert honest.cheapest_tied == honest.one_standard_error == 0
 
@@ -353,16 +353,16 @@ def test_combinations_without_predictions_are_left_out_and_counted(
     search: Search, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ranked = [combination.index for _, combination in search.state.ranked()]
-    whole = search.honest_best()
+    whole = search.corrected_best()
     _spoil(search, ranked[-1])
-    rest = search.honest_best()
+    rest = search.corrected_best()
     assert (rest.candidates, rest.without_predictions) == (3, 1)
     assert rest.interval == whole.interval
     assert main(["show", "a", "--sessions", _sessions(search)]) == 0
     assert "left out   1 complete" in capsys.readouterr().out
     _spoil(search, ranked[0])
     with pytest.raises(NotAvailableError, match=f"combination {ranked[0]}, the best, has no predictions"):
-        search.honest_best()
+        search.corrected_best()
     assert main(["show", "a", "--sessions", _sessions(search)]) == 0
     assert "the best, has no predictions" in capsys.readouterr().out
 
@@ -373,7 +373,7 @@ def _sessions(search: Search) -> str:
 
 
 def test_it_is_shown_and_in_the_json_of_show_and_export(search: Search, capsys: pytest.CaptureFixture[str]) -> None:
-    honest = search.honest_best()
+    honest = search.corrected_best()
     assert main(["show", "a", "--sessions", _sessions(search)]) == 0
     shown = capsys.readouterr().out
     assert f"{honest.score:.4f}, 95 % interval {honest.interval[0]:.4f} to {honest.interval[1]:.4f}" in shown
@@ -401,10 +401,10 @@ def test_a_second_look_at_the_test_set_is_told(search: Search, capsys: pytest.Ca
 def test_other_metrics_are_said_to_be_missing(surroundings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     search = fake_search(surroundings, {"epochs": 1}, name="a", scoring=["f1_macro"], folds=2, workers=1)
     with pytest.raises(NoBestError):
-        search.honest_best()
+        search.corrected_best()
     list(search.run())
     with pytest.raises(NotAvailableError, match="not available for f1_macro; it is for accuracy"):
-        search.honest_best()
+        search.corrected_best()
     assert main(["show", "a", "--sessions", str(surroundings)]) == 0
     assert "not available for f1_macro" in capsys.readouterr().out
     assert main(["show", "a", "--json", "--sessions", str(surroundings)]) == 0
@@ -417,4 +417,4 @@ def test_nothing_is_said_before_a_combination_is_complete(surroundings: Path) ->
         if isinstance(event, events.CombinationsAdded):
             break
     assert search.session is not None
-    assert honest_facts(find_honest(search.session, search.session.state())) == []
+    assert corrected_facts(find_corrected(search.session, search.session.state())) == []

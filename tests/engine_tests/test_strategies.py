@@ -179,7 +179,7 @@ def test_rungs_and_brackets() -> None:
 def test_rows_grow_by_the_factor_up_to_all() -> None:
     values = {"dataset": "reuters", "space": {"batch_size": {"low": 16, "high": 256, "int": True}}}
     spec = SearchSpec.from_values({**values, "strategy": {"halving": 27, "over": "rows", "least": 900}})
-    assert spec.stages == [Stage(998, 9), Stage(2994, 3), Stage(1.0, None)]
+    assert spec.stages == (Stage(998, 9), Stage(2994, 3), Stage(1.0, None))
     assert spec.rows == 8982
     # Of no more combinations than there are.
     small = SearchSpec.from_values(
@@ -189,7 +189,7 @@ def test_rows_grow_by_the_factor_up_to_all() -> None:
             "strategy": {"halving": 27, "over": "rows", "least": 900},
         }
     )
-    assert small.stages == [Stage(2994, 1), Stage(1.0, None)]
+    assert small.stages == (Stage(2994, 1), Stage(1.0, None))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.analysis.report.remarks import remarks_on
-from engine.analysis.selection.choices import HonestBest
-from engine.analysis.selection.wording import find_honest
+from engine.analysis.selection.choices import CorrectedBest
+from engine.analysis.selection.wording import find_corrected
 from engine.analysis.trends.complete import CompleteCombinations, complete_combinations, counts_by_status
 from engine.analysis.trends.effects import MainEffect, main_effects
 from engine.analysis.trends.importance import Importances, importances
@@ -48,7 +48,7 @@ class Report:
     """A search as it stands; means, ranks and importances are of the first metric, `metric`.
 
     `heat_map` is of the two hyperparameters that were asked for, else of the two that matter most; None where no two
-    occur together. `honest`: what may be believed of the best score, and which combinations are tied with it.
+    occur together. `corrected_best`: what may be believed of the best score, and which combinations are tied with it.
     """
 
     source: Session
@@ -64,13 +64,13 @@ class Report:
     top: list[TopCombination]
     axes: list[ParallelAxis]
     traces: list[Trace]
-    honest: Found
+    corrected_best: Found
     remarks: list[str]
 
     @property
     def marks(self) -> str:
         """What the mark beside a combination of the top claims."""
-        return TIED if isinstance(self.honest, HonestBest) else NEAR
+        return TIED if isinstance(self.corrected_best, CorrectedBest) else NEAR
 
     @property
     def further(self) -> list[str]:
@@ -116,8 +116,8 @@ def make_report(session: Session, pair: tuple[str, str] | None = None, state: Se
     found = importances(complete)
     down_across = _checked(pair, effects) if pair else telling_pair(complete, effects, found)
     counts = counts_by_status(state)
-    honest = find_honest(session, state)
-    tied = honest.tied if isinstance(honest, HonestBest) else None
+    corrected_best = find_corrected(session, state)
+    tied = corrected_best.tied if isinstance(corrected_best, CorrectedBest) else None
     return Report(
         source=session,
         status=status,
@@ -132,7 +132,7 @@ def make_report(session: Session, pair: tuple[str, str] | None = None, state: Se
         top=top_combinations(complete, TOP, tied),
         axes=parallel_axes(complete, state.scoring[0] if state.scoring else "score"),
         traces=[_trace(session, state, combination) for _, combination in state.ranked()[:_TRACED]],
-        honest=honest,
+        corrected_best=corrected_best,
         remarks=remarks_on(state, status, complete, counts, count_near(complete) if tied is None else None),
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.analysis.report import drawings
 from engine.analysis.report.drawings import Series, escape
 from engine.analysis.report.text import strategy_in_words, values_in_words
-from engine.analysis.selection.wording import honest_facts
+from engine.analysis.selection.wording import corrected_facts
 from engine.analysis.trends.importance import METHOD
 from engine.analysis.varying import short_name, varying
 from engine.formatting.times import in_words
@@ -83,7 +83,7 @@ def _best(report: Report) -> str:
             f'<span class="note">by fold: {folds}</span></div>'
         )
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in report.remarks)
-    found = honest_facts(report.honest)
+    found = corrected_facts(report.corrected_best)
     believed = _facts(found) if found else ""
     return f"<h2>Best</h2>\n{shown}{believed}{f'<ul>{remarks}</ul>' if remarks else ''}"
 

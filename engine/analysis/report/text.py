@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from engine.analysis.selection.wording import honest_facts
+from engine.analysis.selection.wording import corrected_facts
 from engine.analysis.varying import short_name, varying
 from engine.formatting.safe_text import clean
 from engine.formatting.tables import facts, table, with_room
@@ -25,7 +25,7 @@ _MOST_VALUES = 8  # listed by name; of more only the ends are
 
 def to_text(report: Report, width: int) -> str:
     """All parts of a report but parallel coordinates, schedules and curves, which need a picture."""
-    parts = [_head(report), facts(honest_facts(report.honest)), _remarks(report, width)]
+    parts = [_head(report), facts(corrected_facts(report.corrected_best)), _remarks(report, width)]
     if len(report.complete):
         parts += [
             importance_text(report.importances, width),

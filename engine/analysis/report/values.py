@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.analysis.results import metric_values
-from engine.analysis.selection.wording import honest_values
+from engine.analysis.selection.wording import corrected_values
 from engine.analysis.trends.importance import METHOD
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def as_values(report: Report) -> dict[str, Any]:
         "means": report.complete.means,
         "remarks": report.remarks,
         "damages": report.state.damages,
-        "honest": honest_values(report.honest),
+        "honest": corrected_values(report.corrected_best),
         "top": [_top(one, report) for one in report.top],
         "importance": {
             "method": METHOD,

@@ -10,7 +10,7 @@ CHOICES: tuple[Choice, ...] = get_args(Choice)
 
 
 @dataclass(frozen=True)
-class HonestBest:
+class CorrectedBest:
     """The best combination's score of the search's first `metric`, and what may be believed of it.
 
     `interval`: of 95 % of the scores on resampled rows; `corrected`: what such a choice among `candidates` scores on

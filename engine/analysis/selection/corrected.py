@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from engine.analysis.selection.candidates import candidates
-from engine.analysis.selection.choices import HonestBest
+from engine.analysis.selection.choices import CorrectedBest
 from engine.analysis.selection.resampling import DRAWS, resample
 from engine.analysis.selection.ties import CONFIDENCE, may_be_best
 from engine.plan.cost import expected_seconds
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from engine.spec.spec import SearchSpec
 
 
-def honest_best(session: Session, state: SearchState) -> HonestBest:
+def corrected_best(session: Session, state: SearchState) -> CorrectedBest:
     """What may be believed of a search's best score, so far.
 
     Raises as `engine.analysis.selection.candidates.candidates`.
@@ -47,7 +47,7 @@ def honest_best(session: Session, state: SearchState) -> HonestBest:
     complete = in_full & ~found.in_part
     others = [one for one in _cheapest_first(tied, costs) if one != place]
     near = resampled.estimates >= resampled.estimates[place] - error
-    return HonestBest(
+    return CorrectedBest(
         metric=metric,
         combination=best.index,
         score=score,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from engine.analysis.selection.choices import HonestBest
+from engine.analysis.selection.choices import CorrectedBest
 from engine.errors import NoBestError, NotAvailableError
 
 if TYPE_CHECKING:
@@ -14,53 +14,53 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 
-Found = HonestBest | NoBestError | NotAvailableError
+Found = CorrectedBest | NoBestError | NotAvailableError
 
 
-def find_honest(session: Session, state: SearchState) -> Found:
+def find_corrected(session: Session, state: SearchState) -> Found:
     """What may be believed of the best score, so far, or why there is nothing to say."""
-    from engine.analysis.selection.corrected import honest_best
+    from engine.analysis.selection.corrected import corrected_best
 
     try:
-        return honest_best(session, state)
+        return corrected_best(session, state)
     except (NoBestError, NotAvailableError) as error:
         return error
 
 
-def honest_facts(honest: Found) -> list[tuple[str, str]]:
+def corrected_facts(found: Found) -> list[tuple[str, str]]:
     """Names and values for a list of facts; none before a combination is complete."""
-    if isinstance(honest, NoBestError):
+    if isinstance(found, NoBestError):
         return []
-    if isinstance(honest, NotAvailableError):
-        return [("corrected", str(honest).partition(";")[0])]
-    missing = honest.without_predictions
+    if isinstance(found, NotAvailableError):
+        return [("corrected", str(found).partition(";")[0])]
+    missing = found.without_predictions
     return [
-        (honest.metric, f"{honest.score:.4f}, 95 % interval {_interval(honest.interval)} over rows"),
+        (found.metric, f"{found.score:.4f}, 95 % interval {_interval(found.interval)} over rows"),
         (
             "corrected",
-            f"{honest.corrected:.4f}, 95 % interval {_interval(honest.corrected_interval)} "
-            f"(BBC-CV, best of {honest.candidates})",
+            f"{found.corrected:.4f}, 95 % interval {_interval(found.corrected_interval)} "
+            f"(BBC-CV, best of {found.candidates})",
         ),
-        ("tied", _tied(honest)),
-        *([("in part", _in_part(honest))] if honest.dropped_in_part else []),
-        *([("not judged", _early(honest))] if honest.dropped_early else []),
-        *([("not judged", _chosen_before(honest.chosen_before))] if honest.chosen_before else []),
+        ("tied", _tied(found)),
+        *([("in part", _in_part(found))] if found.dropped_in_part else []),
+        *([("not judged", _early(found))] if found.dropped_early else []),
+        *([("not judged", _chosen_before(found.chosen_before))] if found.chosen_before else []),
         *([("left out", f"{missing} complete combinations, which have no predictions")] if missing else []),
     ]
 
 
-def honest_values(honest: Found) -> dict[str, Any]:
-    """The fields of `HonestBest`, or why there are none as `unavailable`."""
-    return asdict(honest) if isinstance(honest, HonestBest) else {"unavailable": str(honest)}
+def corrected_values(found: Found) -> dict[str, Any]:
+    """The fields of `CorrectedBest`, or why there are none as `unavailable`."""
+    return asdict(found) if isinstance(found, CorrectedBest) else {"unavailable": str(found)}
 
 
-def _in_part(honest: HonestBest) -> str:
-    return f"{honest.dropped_in_part} of the {honest.candidates} were dropped; they are compared on the folds they have"
+def _in_part(found: CorrectedBest) -> str:
+    return f"{found.dropped_in_part} of the {found.candidates} were dropped; they are compared on the folds they have"
 
 
-def _early(honest: HonestBest) -> str:
+def _early(found: CorrectedBest) -> str:
     return (
-        f"{honest.dropped_early} of the {honest.candidates}, dropped after fewer epochs: each may be as good in the "
+        f"{found.dropped_early} of the {found.candidates}, dropped after fewer epochs: each may be as good in the "
         "end; the corrected score counts them by how they compared with the best then"
     )
 
@@ -77,14 +77,14 @@ def _interval(ends: tuple[float, float]) -> str:
     return f"{ends[0]:.4f} to {ends[1]:.4f}"
 
 
-def _tied(honest: HonestBest) -> str:
-    compared = honest.candidates - honest.dropped_early - 1
+def _tied(found: CorrectedBest) -> str:
+    compared = found.candidates - found.dropped_early - 1
     if not compared:
         return "not known: there is no other to compare the best with"
-    others = honest.tied[1:]
+    others = found.tied[1:]
     if not others:
         return f"none of {compared} others may be as good as the best (paired bootstrap, max-t)"
     named = ", ".join(f"#{index}" for index in others[:_NAMED])
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    cheapest = "cheapest complete one" if honest.dropped_in_part else "cheapest"
-    return f"{named}{more} (paired bootstrap, max-t); {cheapest}: #{honest.cheapest_tied}"
+    cheapest = "cheapest complete one" if found.dropped_in_part else "cheapest"
+    return f"{named}{more} (paired bootstrap, max-t); {cheapest}: #{found.cheapest_tied}"
