@@ -30,7 +30,9 @@ from engine.cli.options import (
     Sessions,
     Workers,
 )
+from engine.cli.printing import say
 from engine.errors import UsageError
+from engine.formatting.characters import is_plain
 from engine.system.standard_streams import is_dumb_terminal
 
 _NO_TERMINAL = (
@@ -192,7 +194,10 @@ def _open(
     theme: Theme | None = None,
     is_demo: bool = False,
 ) -> int:
-    """Draw the app on the terminal until it is left; the exit code."""
+    """Draw the app on the terminal until it is left; the exit code. Opens on a session, on a demo, or at home.
+
+    Raises FoldwatchError if the session cannot be opened.
+    """
     _check_terminal()
     # Textual reads all of these at its import. Screens limit their own repaints to a few a second; what is left to
     # draw at once are answers to keys, which at 20 frames a second waited up to 50 ms for the next one.
@@ -201,17 +206,30 @@ def _open(
     if low_bandwidth:
         # Names of colours are most of what goes over the line, and those of 256 are half as long.
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "256")
-    from tui.terminal.start import run_app
+    from engine.session.places import sessions_folder
+    from engine.session.session import open_session
+    from tui.parts.garbage import uncollected
+    from tui.terminal.farewell import farewell
 
-    return run_app(
-        identifier,
+    session = open_session(identifier, sessions_folder(sessions)) if identifier else None
+    with uncollected():
+        from tui.app import FoldwatchApp, import_first_screen
+
+        import_first_screen(is_home=session is None and not is_demo)
+    app = FoldwatchApp(
+        session=session,
         sessions=sessions,
         data_folder=data_folder,
         read_only=read_only,
         low_bandwidth=low_bandwidth,
-        is_demo=is_demo,
+        demo=is_demo,
         theme=theme and theme.value,
+        is_plain=is_plain(sys.stderr),  # where it draws
     )
+    app.run()
+    for line in farewell(app.visited.values()):
+        say(line)
+    return app.return_code or 0
 
 
 def _newest(sessions: Path | None) -> str:

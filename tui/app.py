@@ -29,10 +29,22 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.screen import Screen
 
-    from tui.navigation import WatchedSession
+    from tui.live.screen import LiveScreen
+    from tui.navigation import WatchedSearch, WatchedSession
+    from tui.results.brushes import Brushes
     from tui.results.row_order import Arrangement
+    from tui.results.table import ResultsTable
+    from tui.spec_text.form import Form
 
 _COLLECT_SECONDS = 0.5  # after a view was closed: what is below it is drawn by then
+
+
+def import_first_screen(*, is_home: bool) -> None:
+    """Import what is drawn first, home or a search, before the app runs."""
+    if is_home:
+        import tui.home.screen
+    else:
+        import tui.live.screen  # noqa: F401
 
 
 class FoldwatchApp(OrderedKeysApp):
@@ -119,30 +131,69 @@ class FoldwatchApp(OrderedKeysApp):
 
     def open_live(self, session: WatchedSession | str) -> None:
         """Watch a session, by name or as an object. Raises FoldwatchError if it cannot be opened."""
+        self.push_screen(self._live_screen(session), self._collect_soon)
+
+    def switch_to_live(self, name: str) -> None:
+        """Watch a session in place of the screen on top. Raises FoldwatchError if it cannot be opened."""
+        self.switch_screen(self._live_screen(name))
+
+    def _live_screen(self, session: WatchedSession | str) -> LiveScreen:
         from tui.live.screen import LiveScreen
 
-        watched = open_session(session, self.sessions) if isinstance(session, str) else session
-        self.push_screen(
-            LiveScreen(
-                watched,
-                read_only=self.read_only,
-                low_bandwidth=self.low_bandwidth,
-                now=self.now,
-                arrangements=self._arrangements,
-            ),
-            self._collect_soon,
+        return LiveScreen(
+            open_session(session, self.sessions) if isinstance(session, str) else session,
+            read_only=self.read_only,
+            low_bandwidth=self.low_bandwidth,
+            now=self.now,
+            arrangements=self._arrangements,
         )
 
     def _collect_soon(self, _: object) -> None:
         self.set_timer(_COLLECT_SECONDS, collect_closed)
 
+    def open_starting(self, arguments: list[str], name: str) -> None:
+        """Run an engine command that makes the session `name`, and watch that once it is there."""
+        from tui.home.starting import StartingScreen
+
+        self.push_screen(StartingScreen(arguments, name))
+
     def start_demo(self) -> None:
         """Run the built-in sample search and watch it."""
         from engine.session.places import new_identifier
-        from tui.home.starting import StartingScreen
 
         # The engine picks its demo's name by the same rule.
-        self.push_screen(StartingScreen(["demo", "--headless"], new_identifier(self.sessions, "demo")))
+        self.open_starting(["demo", "--headless"], new_identifier(self.sessions, "demo"))
+
+    def open_new_search(self, form: Form | None, left: Callable[[Form | None], None]) -> None:
+        """The form of a new search. `left` gets what it held when it was left without starting, else None."""
+        from tui.new_search.screen import NewSearchScreen
+
+        self.push_screen(NewSearchScreen(form), left)
+
+    def open_zoom(
+        self, session: WatchedSession, failed: Callable[[str], None], left: Callable[[Form | None], None]
+    ) -> None:
+        """Show what a zoom proposes in the form of a new search, and above it what was done to the search before."""
+        from tui.new_search.zoom_proposal import propose_zoom
+        from tui.parts.dialogs import TextScreen
+
+        asking = self.screen
+
+        def show(form: Form, text: str) -> None:
+            if asking.is_current:  # somebody may have gone elsewhere meanwhile
+                self.open_new_search(form, left)
+                title = f"zoom into {session.id}: proposed, nothing runs yet"
+                self.push_screen(TextScreen(title, text, "escape goes on to the form"))
+
+        propose_zoom(asking, session, show, failed)
+
+    def open_trends(
+        self, search: WatchedSearch, table: ResultsTable, brushes: Brushes, select: Callable[[str], None]
+    ) -> None:
+        """What the whole grid says; `select` puts a filter on `table`, which is the live view's own."""
+        from tui.trends.screen import TrendsScreen
+
+        self.push_screen(TrendsScreen(search, table, brushes, select))
 
     def action_keys(self) -> None:
         """Keys by purpose; a screen may have its own in `KEYS`."""

@@ -35,10 +35,10 @@ from engine.spec.catalogue import HYPERPARAMETERS, OPTIMIZERS, SCHEDULES
 from engine.spec.combinations import combinations_of
 from engine.spec.spec import SearchSpec
 from engine.spec.strategy_options import STRATEGIES
-from tui.new_search.form import GENERAL, HYPERPARAMETER_NAMES, Form, field_of_space
 from tui.new_search.form_study import study
-from tui.new_search.value_syntax import nudged, numbers_in
 from tui.results.row_filter import FilterError, compile_filter
+from tui.spec_text.form import GENERAL, HYPERPARAMETER_NAMES, Form, field_of_space
+from tui.spec_text.value_syntax import nudged, numbers_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

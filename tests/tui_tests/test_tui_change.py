@@ -11,8 +11,8 @@ from engine.session import events, requests
 from tests.tui_tests.pilots import said, until, watching
 from tests.tui_tests.scripted_search import ScriptedSession, half_way_session
 from tui.live.change import ChangeScreen
-from tui.new_search.completion import change_completed
 from tui.results.table import ResultsTable
+from tui.spec_text.completion import change_completed
 
 
 async def opened(pilot: Any) -> ChangeScreen:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from engine.spec.spec import SearchSpec
-from tui.new_search.completion import completed
-from tui.new_search.form import DEFAULTS, GENERAL, Form, field_of_place, form_of, read
+from tui.spec_text.completion import completed
+from tui.spec_text.form import DEFAULTS, GENERAL, Form, field_of_place, form_of, read
 
 SPECS: list[dict[str, Any]] = [
     {"dataset": "reuters", "space": {}},

@@ -17,8 +17,8 @@ from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
 from tui.home.note_editor import NoteScreen
 from tui.home.screen import HomeScreen
-from tui.new_search.form import Form
 from tui.new_search.screen import NewSearchScreen
+from tui.spec_text.form import Form
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,11 +9,11 @@ from engine.spec.combinations import combinations_of
 from engine.spec.rate_curve import planned_rates
 from engine.spec.space import grid_size
 from tui.new_search.class_sizes import bars, class_sizes
-from tui.new_search.form import Form, read
 from tui.new_search.form_study import study
 from tui.new_search.schedule_curves import lab_of, sampled_rates
 from tui.new_search.spec_summary import MOST_PLANNED, Meaning, meaning_of
 from tui.new_search.summary_pane import time_in_words
+from tui.spec_text.form import Form, read
 
 
 def meaning(form: Form) -> Meaning:

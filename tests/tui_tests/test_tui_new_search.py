@@ -18,13 +18,13 @@ from tests.tui_tests.small_sessions import make_session
 from tui.app import FoldwatchApp
 from tui.home.starting import StartingScreen
 from tui.live.screen import LiveScreen
-from tui.new_search.form import Form
 from tui.new_search.form_fields import Choices, FieldInput
 from tui.new_search.schedule_lab import ScheduleLab
 from tui.new_search.screen import NewSearchScreen
 from tui.new_search.summary_pane import MeaningPane
 from tui.parts.dialogs import ChoiceScreen, PathScreen, TextScreen
 from tui.parts.keys_screen import KeysScreen
+from tui.spec_text.form import Form
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -530,7 +530,7 @@ def test_the_screen_imports_nothing_heavy() -> None:
     code = (
         "import sys; import tui.app, tui.home.screen, tui.new_search.screen, tui.home.compare;"
         "from tui.new_search.form_study import study;"
-        "from tui.new_search.form import Form; study(Form().with_text('strategy', 'random 30'), 0, None);"
+        "from tui.spec_text.form import Form; study(Form().with_text('strategy', 'random 30'), 0, None);"
         "print([name for name in ('keras', 'tensorflow', 'sklearn', 'scipy', 'pandas') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

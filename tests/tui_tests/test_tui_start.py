@@ -96,7 +96,7 @@ def imported(code: str) -> set[str]:
 
 
 def test_the_app_imports_nothing_heavy() -> None:
-    screens = "tui.__main__ tui.terminal.start tui.app"
+    screens = "tui.__main__ tui.app"
     screens += " tui.live.screen tui.live.detail tui.trends.screen tui.parts.keys_screen tui.home.starting"
     modules = imported("\n".join(f"import {module}" for module in screens.split()))
     assert "textual.app" in modules

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tui.new_search.value_syntax import MOST_CHARACTERS, ValueSyntaxError, nudged, numbers_in, text_of, values_of
+from tui.spec_text.value_syntax import MOST_CHARACTERS, ValueSyntaxError, nudged, numbers_in, text_of, values_of
 
 BOTH_WAYS: list[tuple[str, str, Any]] = [
     ("name", "", []),

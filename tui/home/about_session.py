@@ -12,7 +12,7 @@ from engine.session.session import open_session
 from engine.spec.spelling import in_short
 from tui.home.notes import read_note
 from tui.home.session_columns import state_of, took, when
-from tui.new_search.form import HYPERPARAMETER_NAMES, form_of
+from tui.spec_text.form import HYPERPARAMETER_NAMES, form_of
 
 if TYPE_CHECKING:
     from engine.session.listing import SessionSummary

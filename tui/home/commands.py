@@ -13,7 +13,6 @@ from engine.session.requests import Resume
 from engine.session.session import open_session
 from tui.home.notes import read_note, write_note
 from tui.home.sessions_table import SessionsTable
-from tui.new_search.zoom_proposal import open_zoom
 from tui.parts.control_panel import ControlPanel
 from tui.parts.dialogs import Choice, ChoiceScreen, TextScreen
 from tui.processes.engine_command import EngineCommand, shown_command
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
 
     from engine.session.listing import SessionSummary
-    from tui.new_search.form import Form
+    from tui.spec_text.form import Form
 
 
 class HomeActions:
@@ -106,7 +105,7 @@ class HomeActions:
         summary = self._readable("duplicate")
         if summary is None:
             return
-        from tui.new_search.form import form_of
+        from tui.spec_text.form import form_of
 
         try:
             record = open_session(summary.id, summary.folder.parent).record
@@ -127,13 +126,10 @@ class HomeActions:
             self._panel.say(str(error), problem=True)
             return
         self._panel.say("zoom …", self._shown(["zoom", summary.id]))
-        screen: Any = self
-        open_zoom(screen, session, lambda why: self._panel.say(why, problem=True), self._keep_draft)
+        self.app.open_zoom(session, lambda why: self._panel.say(why, problem=True), self._keep_draft)
 
     def _edit(self, form: Form | None) -> None:
-        from tui.new_search.screen import NewSearchScreen
-
-        self.app.push_screen(NewSearchScreen(form), self._keep_draft)
+        self.app.open_new_search(form, self._keep_draft)
 
     def _keep_draft(self, draft: Form | None) -> None:
         self._draft = draft

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.binding import Binding
@@ -15,6 +15,7 @@ from tui.home.comparison import Comparison, compare
 from tui.home.comparison_view import SharedPane, SidesPane
 from tui.home.note_editor import NoteScreen
 from tui.home.notes import write_note
+from tui.navigation import navigation_of
 from tui.parts.control_panel import ControlPanel
 from tui.parts.keys import Key
 from tui.processes.background import Latest, in_background
@@ -97,8 +98,7 @@ class CompareScreen(Screen[None]):
         self._panel.show_keys([*keys, ("esc", "back", "screen.back"), ("?", "keys", "app.keys")])
         self.query_one(SharedPane).focus()
         self.action_read()
-        app: Any = self.app
-        self.set_interval(REFRESH_SECONDS * (LOW_BANDWIDTH if app.low_bandwidth else 1), self._refresh)
+        self.set_interval(REFRESH_SECONDS * (LOW_BANDWIDTH if navigation_of(self).low_bandwidth else 1), self._refresh)
 
     def _refresh(self) -> None:
         if self.comparison is not None and self.comparison.is_running:
@@ -143,8 +143,7 @@ class CompareScreen(Screen[None]):
 
     def action_note(self, side: int) -> None:
         """Write a note on one of them."""
-        app: Any = self.app
-        if app.read_only:
+        if navigation_of(self).read_only:
             self._panel.say("this view is read-only: a note is refused", problem=True)
             return
         if self.comparison is None:
@@ -166,9 +165,8 @@ class CompareScreen(Screen[None]):
 
     def action_open(self, side: int) -> None:
         """Watch one of them."""
-        app: Any = self.app
         try:
-            app.open_live(self._summaries[side].id)
+            navigation_of(self).open_live(self._summaries[side].id)
         except FoldwatchError as error:
             self._panel.say(str(error), problem=True)
 

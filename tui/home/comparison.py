@@ -13,8 +13,8 @@ from engine.session.session import open_session
 from engine.spec.spelling import in_short, show_value
 from engine.spec.strategy_options import strategy_in_words
 from tui.home.notes import read_note
-from tui.new_search.form import form_of
 from tui.results.model import in_few_words, short_titles
+from tui.spec_text.form import form_of
 
 if TYPE_CHECKING:
     from engine.session.combination import CombinationState

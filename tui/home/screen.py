@@ -20,6 +20,7 @@ from tui.home.about_session import About, about
 from tui.home.commands import HomeActions
 from tui.home.sessions_reader import SessionsReader
 from tui.home.sessions_table import SessionsTable
+from tui.navigation import navigation_of
 from tui.parts.control_panel import ControlPanel
 from tui.parts.keys import Key
 from tui.parts.safe_text import clean, safe_content
@@ -127,7 +128,7 @@ class HomeScreen(HomeActions, Screen[None]):
 
     def on_mount(self) -> None:
         """Read at once, then about once a second while the screen is on top."""
-        app: Any = self.app
+        app = navigation_of(self)
         self._panel = self.query_one(ControlPanel)
         self._table = self.query_one(SessionsTable)
         self._reader = SessionsReader(app.sessions)
@@ -176,7 +177,7 @@ class HomeScreen(HomeActions, Screen[None]):
 
     def _remember_running(self, summaries: list[SessionSummary]) -> None:
         """For when the app is left: what runs, and what has ended of that since."""
-        app: Any = self.app
+        app = navigation_of(self)
         for one in summaries:
             if one.alive or one.folder in app.visited:
                 app.visited[one.folder] = Whereabouts(
@@ -217,7 +218,7 @@ class HomeScreen(HomeActions, Screen[None]):
     # Drawing
 
     def _draw_frame(self) -> None:
-        table, app = self._table, self.app
+        table = self._table
         running = sum(
             summary.alive and summary.status in ("running", "paused", "stopping") for summary in table.summaries
         )
@@ -227,7 +228,7 @@ class HomeScreen(HomeActions, Screen[None]):
         title.append(count if self._has_read else "reading …", style="bold")
         if running:
             title.append(f" · {running} running", style="bold")
-        if getattr(app, "read_only", False):
+        if navigation_of(self).read_only:
             title.append(" · read-only", style="bold")
         title.append(f"   {clean(str(self._reader.folder))}", style="dim")
         self.query_one("#home-title", Static).update(title)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.widgets import Static
 
-from engine.session.session import open_session
-from tui.live.screen import LiveScreen
+from tui.navigation import navigation_of
 from tui.parts import numbers
 from tui.parts.safe_text import clean
 from tui.processes.engine_command import EngineCommand, shown_command
@@ -39,22 +38,21 @@ class StartingScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Start the engine and look for what it makes."""
-        app: Any = self.app
+        app = navigation_of(self)
         whole = [*self._arguments, "--sessions", str(app.sessions)]
         if app.data_folder is not None and self._arguments[0] != "demo":
             whole += ["--data-dir", str(app.data_folder)]
-        self._command = EngineCommand(whole, "", no_color=bool(app.no_color))
+        self._command = EngineCommand(whole, "", no_color=self.app.no_color)
         self._command.start()
         self._timer = self.set_interval(_POLL_SECONDS, self._look)
         self._look()
 
     def _look(self) -> None:
-        app: Any = self.app
+        app = navigation_of(self)
         self._polls += 1
         if (app.sessions / self._session_name / "search.json").exists():
             self._timer.stop()
-            session = open_session(self._session_name, app.sessions)
-            app.switch_screen(LiveScreen(session, read_only=app.read_only, low_bandwidth=app.low_bandwidth))
+            app.switch_to_live(self._session_name)
         elif self._command.has_ended:
             self._timer.stop()
             self._show(self._command.outcome() or "the engine ended without a session", problem=True)

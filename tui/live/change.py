@@ -15,10 +15,10 @@ from textual.widgets import Input, Static
 from engine.errors import FoldwatchError
 from engine.search.change_words import EXAMPLES, Change, read_change
 from engine.search.changes import in_full, step_of
-from tui.new_search.completion import change_completed
 from tui.parts.pane import style_of
 from tui.parts.safe_text import safe_content, safe_text
 from tui.parts.still_input import StillInput
+from tui.spec_text.completion import change_completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,6 +16,7 @@ from engine.session.requests import Pause, Resume, Retry, Save, Skip, Stop
 from engine.system.regular_files import is_folder, is_there
 from engine.training.model_path import check_folder, check_model_place
 from tui.live.change import ChangeScreen, meaning
+from tui.navigation import navigation_of
 from tui.parts.control_panel import ControlPanel
 from tui.parts.dialogs import Choice, ChoiceScreen, PathScreen, whole_path
 from tui.processes.engine_command import EngineCommand, shown_command
@@ -317,13 +318,13 @@ class LiveActions:
 
     def action_zoom(self) -> None:
         """The form of a finer search around what was good."""
-        from tui.new_search.zoom_proposal import open_zoom
-
         if not self._may("a new search"):
             return
         self._panel.say("zoom …", self._shown(["zoom", self.session.id]))
         screen: Any = self
-        open_zoom(screen, self.session, lambda why: self._panel.say(why, problem=True), lambda draft: None)
+        navigation_of(screen).open_zoom(
+            self.session, lambda why: self._panel.say(why, problem=True), lambda draft: None
+        )
 
     def action_copy(self) -> None:
         """The command in the control panel, or how to attach to this session."""

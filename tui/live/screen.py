@@ -22,7 +22,7 @@ from tui.live.header import SearchHeader
 from tui.live.log import LogPane
 from tui.live.model import LiveModel
 from tui.live.workers import WorkersPane
-from tui.navigation import WatchedSession
+from tui.navigation import WatchedSession, navigation_of
 from tui.parts import numbers
 from tui.parts.control_panel import ControlPanel
 from tui.parts.overlay import Watching
@@ -158,7 +158,7 @@ class LiveScreen(LiveActions, Screen[None]):
         """Stop following; the search does not notice. Sort, pins and filter are kept for the next time."""
         self.follow.stop()
         self._arrangements[self.session.folder] = self._table.order.chosen
-        app: Any = self.app
+        app = navigation_of(self)
         app.entitle("")
         app.visited[self.session.folder] = self.live.whereabouts()
 
@@ -276,8 +276,9 @@ class LiveScreen(LiveActions, Screen[None]):
         self._framed_at = time.monotonic()
         facts = self.live.header(table.model, self._now(), marks)
         self.query_one(SearchHeader).show(facts)
-        app: Any = self.app
-        app.entitle(f"{facts.share:.0%} {facts.state} · {facts.name}" if self.live.has_opened else facts.name)
+        navigation_of(self).entitle(
+            f"{facts.share:.0%} {facts.state} · {facts.name}" if self.live.has_opened else facts.name
+        )
         self._panel.show_keys(self.keys_now())
         order, model = table.order, table.model
         arrow = "▾" if order.descending else "▴"
@@ -490,9 +491,7 @@ class LiveScreen(LiveActions, Screen[None]):
 
     def action_trends(self) -> None:
         """What the whole grid says so far."""
-        from tui.trends.screen import TrendsScreen
-
-        self.app.push_screen(TrendsScreen(self.live, self._table, self._brushes, self._select))
+        navigation_of(self).open_trends(self.live, self._table, self._brushes, self._select)
 
     def _select(self, filter_text: str) -> None:
         """What was brushed in the trends is the table's filter."""

@@ -11,10 +11,10 @@ from engine.errors import FoldwatchError
 from engine.session.places import new_identifier
 from engine.spec.spec import SearchSpec
 from engine.system.regular_files import is_folder, is_there
-from tui.new_search.form import Form, form_of, read
 from tui.new_search.spec_files import keep_spec, run_arguments, specs_folder, write_spec
 from tui.parts.dialogs import Choice, ChoiceScreen, PathScreen, whole_path
 from tui.processes.engine_command import shown_command
+from tui.spec_text.form import Form, form_of, read
 from tui.terminal.clipboard import copy
 
 if TYPE_CHECKING:
@@ -82,10 +82,8 @@ class NewSearchActions:
         except FoldwatchError as error:
             self._panel.say(str(error), problem=True)
             return
-        from tui.home.starting import StartingScreen
-
         self._started_name = name
-        self.app.push_screen(StartingScreen(run_arguments(path, name, reading.workers, reading.devices), name))
+        self.app.open_starting(run_arguments(path, name, reading.workers, reading.devices), name)
 
     def _valid_spec(self, what: str) -> SearchSpec | None:
         """The spec of the form as it stands now; if there is none, the first field to mend has the cursor."""

@@ -14,11 +14,11 @@ from textual.suggester import Suggester
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from tui.new_search.completion import completed
-from tui.new_search.value_syntax import nudged, numbers_in
 from tui.parts.line import Line
 from tui.parts.safe_text import clean, safe_text
 from tui.parts.still_input import StillInput
+from tui.spec_text.completion import completed
+from tui.spec_text.value_syntax import nudged, numbers_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

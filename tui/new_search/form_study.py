@@ -11,9 +11,9 @@ from engine.errors import FoldwatchError, UsageError
 from engine.spec.space import Axis
 from engine.system.machine import allowed_cpus, check_devices, gpus
 from tui.new_search.class_sizes import DataView, class_sizes
-from tui.new_search.form import Form, Reading, field_of_space, read
 from tui.new_search.schedule_curves import Lab, lab_of
 from tui.new_search.spec_summary import Meaning, meaning_of
+from tui.spec_text.form import Form, Reading, field_of_space, read
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ from rich.text import Text
 from textual.binding import Binding
 from textual.message import Message
 
-from tui.new_search.value_syntax import NumberPlace, nudged, numbers_in
 from tui.parts.boxed_pane import BoxedPane, rich_colour
 from tui.parts.safe_text import clean
 from tui.plots.chart import Line, draw
+from tui.spec_text.value_syntax import NumberPlace, nudged, numbers_in
 
 if TYPE_CHECKING:
     from textual.binding import BindingType

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -13,9 +13,9 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.navigation import navigation_of
 from tui.new_search.commands import NewSearchActions
 from tui.new_search.data_pane import DataPane
-from tui.new_search.form import Form, field_of_space, read
 from tui.new_search.form_fields import Field
 from tui.new_search.form_study import Study, study
 from tui.new_search.schedule_lab import ScheduleLab
@@ -27,6 +27,7 @@ from tui.parts.keys import Key
 from tui.parts.line import Line
 from tui.parts.safe_text import clean
 from tui.processes.background import Latest
+from tui.spec_text.form import Form, field_of_space, read
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -223,8 +224,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
 
     def _work_out(self) -> None:
         """In a thread: typing goes on meanwhile."""
-        form, batch_number, app = self.form, self.batch_number, self.app
-        folder = getattr(app, "data_folder", None)
+        form, batch_number, folder = self.form, self.batch_number, navigation_of(self).data_folder
 
         def work() -> None:
             self.post_message(self.Studied(study(form, batch_number, folder)))
@@ -384,5 +384,4 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         self._work_out()
 
     def _has_session(self, name: str) -> bool:
-        app: Any = self.app
-        return bool((app.sessions / name / "search.json").exists())
+        return (navigation_of(self).sessions / name / "search.json").exists()

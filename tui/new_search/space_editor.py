@@ -8,9 +8,9 @@ from textual.containers import VerticalScroll
 
 from engine.data.facts import DATASETS
 from engine.spec.spec import TRAINERS
-from tui.new_search.form import DEFAULTS, GENERAL, HYPERPARAMETER_NAMES, Form, field_of_space
 from tui.new_search.form_fields import Field
 from tui.parts.line import Line
+from tui.spec_text.form import DEFAULTS, GENERAL, HYPERPARAMETER_NAMES, Form, field_of_space
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

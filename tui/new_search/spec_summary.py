@@ -14,7 +14,7 @@ from engine.spec.combinations import grid
 from engine.spec.schedules import depends_on_epochs
 from engine.spec.space import Distribution, grid_size
 from engine.system.machine import default_workers
-from tui.new_search.form import Reading, field_of_place, message_of
+from tui.spec_text.form import Reading, field_of_place, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
     from engine.analysis.trends.complete import CompleteCombinations
-    from tui.live.model import LiveModel
+    from tui.navigation import WatchedSearch
     from tui.parts.keys import Key
     from tui.results.brushes import Brushes
     from tui.results.table import ResultsTable
@@ -103,7 +103,9 @@ class TrendsScreen(Watching):
 
         why: str
 
-    def __init__(self, live: LiveModel, table: ResultsTable, brushes: Brushes, select: Callable[[str], None]) -> None:
+    def __init__(
+        self, live: WatchedSearch, table: ResultsTable, brushes: Brushes, select: Callable[[str], None]
+    ) -> None:
         super().__init__()
         self._live = live
         self._table = table

@@ -15,8 +15,8 @@ from engine.spec.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS
 from engine.spec.spec import SearchSpec
 from engine.spec.strategy_options import strategy_in_words
 from engine.system.machine import MOST_WORKERS, parse_devices
-from tui.new_search.value_syntax import MOST_CHARACTERS, ValueSyntaxError, text_of, values_of
 from tui.parts.safe_text import clean
+from tui.spec_text.value_syntax import MOST_CHARACTERS, ValueSyntaxError, text_of, values_of
 
 # Fields of the whole search, in the order of the form, and what they are when nothing is typed.
 GENERAL: dict[str, str] = {
