@@ -79,8 +79,8 @@ def test_a_search_hands_every_key_to_its_spec() -> None:
     }
     assert set(values) == set(SearchSpec.__struct_fields__)
     assert Search(**values).spec == SearchSpec.from_values(values)
-    staged = {"stage": [{"subsample": 0.5, "keep": 1}, {"subsample": 1.0}], "space": {"epochs": [1, 2]}}
-    assert Search(dataset="sample", **staged).spec.stage == staged["stage"]
+    stages: list[dict[str, Any]] = [{"subsample": 0.5, "keep": 1}, {"subsample": 1.0}]
+    assert Search(dataset="sample", stage=stages, space={"epochs": [1, 2]}).spec.stage == stages
 
 
 def test_a_search_of_nothing_says_what_is_missing() -> None:
