@@ -25,7 +25,7 @@ from tui.__main__ import main
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 SPEC = 'dataset = "sample"\nsubsample = 200\n[space]\nepochs = [1, 2]\nhidden_units = [8, 16]\n'
 READERS = (
     ["report", "half"],

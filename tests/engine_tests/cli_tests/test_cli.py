@@ -316,7 +316,7 @@ def test_save_refuses_what_it_cannot_save(searched: str, capsys: pytest.CaptureF
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
 def test_output_that_cannot_be_written_is_said_in_a_line(searched: str, surroundings: Path) -> None:
     command = [sys.executable, "-m", "engine", "show", searched, "--sessions", str(surroundings)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=environment)
     said = "foldwatch: standard output cannot be written: No space left on device\n"

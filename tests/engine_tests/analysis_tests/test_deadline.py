@@ -19,7 +19,7 @@ from engine.session.requests import SetDeadline
 from engine.session.session import open_session
 from engine.spec.combinations import combinations_of
 from engine.spec.spec import SearchSpec
-from tests.engine_tests.test_remaining import NOON, begin, end, planned_cost, started
+from tests.engine_tests.analysis_tests.test_remaining import NOON, begin, end, planned_cost, started
 from tests.fakes import FAKE_WORKER, FAULT_VARIABLE, Clock, Fault, fake_search, told
 
 AFTERNOON = datetime(2026, 3, 4, 15, 30)

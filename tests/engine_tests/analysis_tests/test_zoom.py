@@ -19,7 +19,7 @@ from engine.spec.catalogue import HYPERPARAMETERS, LEARNING_RATE, OPTIMIZERS, Wo
 from engine.spec.combinations import combinations_of
 from engine.spec.space import Distribution
 from engine.spec.spec import SearchSpec
-from tests.engine_tests.test_trends import searched
+from tests.engine_tests.analysis_tests.test_trends import searched
 from tests.fakes import FAKE_WORKER, fake_search
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from tests.fakes import SMALL
 if TYPE_CHECKING:
     from engine.data import Dataset
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def spec_of(**changes: Any) -> SearchSpec:
@@ -72,7 +72,7 @@ import sys
 from pathlib import Path
 from engine.data import open_cached
 from engine.plan.folds import folds_of
-from tests.engine_tests.test_folds import spec_of
+from tests.engine_tests.plan_tests.test_folds import spec_of
 folds_of(spec_of(), open_cached(Path({str(dataset.folder)!r})))
 print("sklearn" in sys.modules)
 """

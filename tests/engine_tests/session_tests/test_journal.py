@@ -27,7 +27,7 @@ from tests.marks import first_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OWNER = Owner(host="here", boot="b", pid=1, process_started=2.0)
 
 
@@ -292,7 +292,7 @@ import sys
 from pathlib import Path
 from engine.errors import SessionHeldError
 from engine.session.journal_writer import JournalWriter
-from tests.engine_tests.test_journal import OWNER, _event, refuse_links
+from tests.engine_tests.session_tests.test_journal import OWNER, _event, refuse_links
 folder, links, number = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 os.getpid = lambda: 1  # as in containers
 if links == "without links":
