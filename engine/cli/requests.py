@@ -48,7 +48,11 @@ def skip(identifier: Identifier, combination: Combinations, sessions: Sessions =
 
 
 def retry(identifier: Identifier, combination: Combinations, sessions: Sessions = None) -> None:
-    """Run failed, skipped or dropped fits of combinations after all."""
+    """Run failed, skipped or dropped fits of combinations after all.
+
+    With the time limit that its engine has: for another one, stop it, and then: foldwatch resume ID --retry N
+    --time-limit SECONDS.
+    """
     found = open_session(identifier, sessions_folder(sessions))
     check_retries(found, combination)
     if not found.liveness().alive:

@@ -408,7 +408,8 @@ class RunningSearch:
         work = self._work.pop(died.worker, None)
         how = self._supervisor.record_death(died, work.training.number if work else None)
         if work is not None and died.reason == _TOO_LONG:
-            self._give_up(work, f"took longer than time_limit = {self._time_limit:g} s", "")
+            more = "resume with --retry and --time-limit gives it more"
+            self._give_up(work, f"took longer than time_limit = {self._time_limit:g} s; {more}", "")
         elif work is not None:
             # The system kills with SIGKILL when memory runs out.
             self._try_again(work, f"its worker died: {how}", alone=died.signal == "SIGKILL")

@@ -147,6 +147,7 @@ class Recorder:
             best_score=best.mean(state.scoring[0])[0] if best else None,
             best_combination=best.index if best else None,
             seconds=state.elapsed(now),
+            seconds_recorded=state.elapsed(),
             ended=ended,
         )
         # A list of sessions reads the record itself where the heartbeat is stale: no reason to end a search.

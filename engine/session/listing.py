@@ -90,7 +90,7 @@ def summarise(place: Path) -> SessionSummary:
                 "combinations": beat.combinations,
                 "best_score": beat.best_score,
                 "best_combination": beat.best_combination,
-                "seconds": beat.seconds,
+                "seconds": beat.seconds if now.alive or beat.seconds_recorded is None else beat.seconds_recorded,
             }
         else:
             counts = _counts(session.state(), alive=now.alive)

@@ -40,7 +40,8 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     `journal_bytes`, `checksum`: length and CRC-32 of its segment when it said so; a reader that finds others reads the
     record, as it does for a heartbeat of version 0.1, which has no checksum. `damages`: places of the record that were
     damaged when it began, and of which nothing is run again.
-    `ended`: it was the last one; the process may live on.
+    `ended`: it was the last one; the process may live on. `seconds`: what the search took by then;
+    `seconds_recorded`: by the last event that is recorded, as a reader of the record of an engine that is gone finds.
     """
 
     owner: Owner
@@ -58,6 +59,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
     checksum: Checksum | None = None
     damages: Count = 0
+    seconds_recorded: Duration | None = None
 
 
 @dataclass(frozen=True)

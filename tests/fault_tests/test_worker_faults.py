@@ -182,7 +182,9 @@ def test_a_training_beyond_its_time_is_ended_and_fails(
     assert search.outcome == "completed"
     failed = _of(happened, FitFailed)
     assert {event.combination for event in failed} == {1}
-    assert {event.error for event in failed} == {"took longer than time_limit = 0.3 s"}
+    assert {event.error for event in failed} == {
+        "took longer than time_limit = 0.3 s; resume with --retry and --time-limit gives it more"
+    }
     assert search.state.combinations[0].status == "complete"
 
 

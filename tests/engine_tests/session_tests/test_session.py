@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from engine.errors import CannotCreateError, InputOutputError, SessionHeldError, SessionUnreadableError, UsageError
+from engine.search.recorder import Recorder
 from engine.session import events, requests
 from engine.session.draft import SessionDraft
 from engine.session.journal_writer import JournalWriter
@@ -325,6 +326,17 @@ def test_a_summary_believes_the_heartbeat_only_where_it_fits_the_record(tmp_path
         path.write_bytes(rubbish)
         assert summarise(session.folder).best_score == 0.625
     writer.close()
+
+
+def test_of_a_dead_engine_list_and_record_say_the_same_time(tmp_path: Path) -> None:
+    session = _created(tmp_path)
+    _worked(session).close()
+    recorder = Recorder(session, session.state(), lambda _: None, lambda _: None, lambda: 1e9)
+    recorder.beat()
+    assert summarise(session.folder).seconds > 1e8  # as long as it lives
+    recorder.beat(ended=True)
+    recorder.journal.close()
+    assert summarise(session.folder).seconds == session.state().elapsed() == 11.0
 
 
 def test_a_record_that_stopped_in_the_middle_of_work_is_a_crash(tmp_path: Path) -> None:
