@@ -721,7 +721,7 @@ async def test_zoom_opens_the_form_of_a_finer_search() -> None:
     script = Script()
     session = ScriptedSession(list(script.everything()), script.curves, alive=False)
     async with watching(session) as (pilot, screen):
-        assert ("Z", "zoom", "screen.zoom") in screen.keys_now()
+        assert ("Z", "zoom", "screen.command('zoom')") in screen.commands.keys_now(None)
         await pilot.press("Z")
         await until(pilot, lambda: isinstance(pilot.app.screen, TextScreen))
         assert "epochs 5, 10, 20 ->" in shown(pilot.app)

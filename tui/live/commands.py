@@ -3,97 +3,88 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.binding import Binding
 
 from engine.analysis.forecast.deadline import Deadline, request_of
 from engine.errors import FoldwatchError, UsageError
-from engine.search.change_words import Change, read_change
+from engine.search.change_words import read_change
 from engine.search.changes import check_retry
 from engine.session.combination import CombinationStatus
 from engine.session.requests import Pause, Resume, Retry, Save, Skip, Stop
 from engine.system.regular_files import is_folder, is_there
 from engine.training.model_path import check_folder, check_model_place
-from tui.live.change import ChangeScreen, meaning
+from tui.live.change import ChangeScreen
 from tui.navigation import navigation_of
-from tui.parts.control_panel import ControlPanel
 from tui.parts.dialogs import Choice, ChoiceScreen, PathScreen, whole_path
-from tui.processes.engine_command import EngineCommand, shown_command
 from tui.results.model import LAST
 from tui.terminal.clipboard import copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from textual.app import App
     from textual.binding import BindingType
-    from textual.widget import Widget
 
+    from engine.search.change_words import Change
     from engine.session.requests import Request
-    from tui.live.follow import Follow
+    from tui.live.asking import Asking
     from tui.live.model import LiveModel
-    from tui.navigation import WatchedSession
+    from tui.parts.control_panel import ControlPanel
     from tui.results.table import ResultsTable
 
 
-class LiveActions:
-    """Mixed into the live view, which offers what is declared here."""
+BINDINGS: list[BindingType] = [
+    Binding("s", "command('start')", "Start or resume", show=False),
+    Binding("p", "command('pause')", "Pause", show=False),
+    Binding("x", "command('stop')", "Stop", show=False),
+    Binding("D", "command('deadline')", "End by a deadline", show=False),
+    Binding("b", "command('save_best')", "Save the best model", show=False),
+    Binding("B", "command('save_selected')", "Save the selected model", show=False),
+    Binding("K", "command('skip')", "Skip the combination", show=False),
+    Binding("c,colon", "command('change')", "Change the running search", show=False),
+    Binding("1", "command('put_first')", "The selected combination first", show=False),
+    Binding("U", "command('undo_change')", "Undo the last change", show=False),
+    Binding("r", "command('retry')", "Retry failed ones", show=False),
+    Binding("e", "command('export')", "Export results", show=False),
+    Binding("Z", "command('zoom')", "Zoom: a finer search around what was good", show=False),
+    Binding("y", "command('copy')", "Copy the command", show=False),
+]
 
-    if TYPE_CHECKING:
-        app: App[Any]
-        session: WatchedSession
-        follow: Follow
-        live: LiveModel
-        read_only: bool
-        _table: ResultsTable
-        _panel: ControlPanel
-        focused: Widget | None
 
-        def _draw_frame(self) -> None: ...
+class SearchCommands:
+    """What keys of the live view ask of its search, and of the combination under the table's cursor."""
 
-    ACTION_BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s", "start", "Start or resume", show=False),
-        Binding("p", "pause", "Pause", show=False),
-        Binding("x", "stop", "Stop", show=False),
-        Binding("D", "deadline", "End by a deadline", show=False),
-        Binding("b", "save_best", "Save the best model", show=False),
-        Binding("B", "save_selected", "Save the selected model", show=False),
-        Binding("K", "skip", "Skip the combination", show=False),
-        Binding("c,colon", "change", "Change the running search", show=False),
-        Binding("1", "put_first", "The selected combination first", show=False),
-        Binding("U", "undo_change", "Undo the last change", show=False),
-        Binding("r", "retry", "Retry failed ones", show=False),
-        Binding("e", "export", "Export results", show=False),
-        Binding("Z", "zoom", "Zoom: a finer search around what was good", show=False),
-        Binding("y", "copy", "Copy the command", show=False),
-    ]
+    def __init__(self, asking: Asking, live: LiveModel, table: ResultsTable, panel: ControlPanel) -> None:
+        self._asking = asking
+        self._live = live
+        self._table = table
+        self._panel = panel
 
-    def keys_now(self) -> list[tuple[str, str, str]]:
-        """Keys that mean something where the search stands: (key, word, action)."""
-        live = self.live
+    def keys_now(self, focused: str | None) -> list[tuple[str, str, str]]:
+        """Keys that mean something where the search stands, `focused` having the focus: (key, word, action)."""
+        live = self._live
         standing = live.standing
-        focused = self.focused.id if self.focused is not None else None
         if focused == "filter":
             # Plain keys are letters there.
             return [("↵", "keep the filter", "focused.submit"), ("esc", "clear it", "screen.back")]
         keys: list[tuple[str, str, str]] = []
-        if not self.read_only:
+        if not self._asking.read_only:
             if standing in ("paused", "pausing"):
-                keys.append(("s", "resume", "screen.start"))
+                keys.append(("s", "resume", "screen.command('start')"))
             elif not live.is_alive and standing in ("stopped", "interrupted", "crashed", "damaged", "failed", "new"):
-                keys.append(("s", "start", "screen.start"))
+                keys.append(("s", "start", "screen.command('start')"))
             elif live.is_alive and standing == "running":
-                keys.append(("p", "pause", "screen.pause"))
+                keys.append(("p", "pause", "screen.command('pause')"))
             if live.is_alive:
-                keys.append(("x", "stop", "screen.stop"))
-            keys += [("b", "save best", "screen.save_best")]
+                keys.append(("x", "stop", "screen.command('stop')"))
+            keys += [("b", "save best", "screen.command('save_best')")]
             if not live.is_alive and live.state.combinations:
-                keys.append(("Z", "zoom", "screen.zoom"))
+                keys.append(("Z", "zoom", "screen.command('zoom')"))
             if live.is_alive:
-                keys += [("K", "skip", "screen.skip"), ("c", "change", "screen.change")]
+                keys += [("K", "skip", "screen.command('skip')"), ("c", "change", "screen.command('change')")]
             if live.state.fits_failed:
-                keys.append(("r", "retry", "screen.retry"))
+                keys.append(("r", "retry", "screen.command('retry')"))
         return [
             *keys,
             ("f", "filter", "screen.filter"),
@@ -103,59 +94,59 @@ class LiveActions:
             ("q", "quit", "app.quit"),
             ("o", "maximise", "screen.maximise"),
             ("z", "freeze", "screen.freeze"),
-            ("e", "export", "screen.export"),
-            ("y", "copy command", "screen.copy"),
+            ("e", "export", "screen.command('export')"),
+            ("y", "copy command", "screen.command('copy')"),
             ("?", "keys", "app.keys"),
         ]
 
-    def action_start(self) -> None:
+    def start(self) -> None:
         """Go on after a pause, or start an engine for a session that has none."""
-        if not self._may("resume"):
+        if not self._asking.may("resume"):
             return
-        standing = self.live.standing
-        if self.live.is_alive:
+        standing = self._live.standing
+        if self._live.is_alive:
             if standing not in ("paused", "pausing"):
                 self._panel.say("the search is running already", problem=True)
                 return
-            self._ask([Resume()], "resume", "resuming was asked for")
-        elif standing == "completed" and self.live.state.is_complete:
+            self._asking.ask([Resume()], "resume", "resuming was asked for")
+        elif standing == "completed" and self._live.state.is_complete:
             self._panel.say("the search is complete; nothing is left to run", problem=True)
         else:
-            self._run(["resume", self.session.id, "--detach"], "an engine works on the search")
+            self._asking.run(["resume", self._live.session.id, "--detach"], "an engine works on the search")
 
-    def action_pause(self) -> None:
+    def pause(self) -> None:
         """Halt at the next epoch's end."""
-        if not self._may("pause", alive=True):
+        if not self._asking.may("pause", alive=True):
             return
-        self.live.asked = "pausing"
-        self._ask([Pause()], "pause", "a pause was asked for: trainings halt at their next epoch's end")
+        self._live.asked = "pausing"
+        self._asking.ask([Pause()], "pause", "a pause was asked for: trainings halt at their next epoch's end")
 
-    def action_stop(self) -> None:
+    def stop(self) -> None:
         """Ask how, then stop."""
-        if not self._may("stop", alive=True):
+        if not self._asking.may("stop", alive=True):
             return
-        running = len(self.live.state.trainings)
+        running = len(self._live.state.trainings)
         at_once = Choice("a", "stop at once", "running trainings keep a checkpoint, from which a resume goes on")
         choices = [Choice("f", "finish running fits", f"{running} trainings end first; then the engine does"), at_once]
-        if self.live.standing in ("paused", "stopping"):
+        if self._live.standing in ("paused", "stopping"):
             choices = [at_once]  # what is paused would not end, and who stops already waits for its end
 
         def chosen(key: str | None) -> None:
             if key is not None:
                 at_once = key == "a"
-                self.live.asked = "stopping"
+                self._live.asked = "stopping"
                 how = "stopping at once was asked for" if at_once else "stopping was asked for; running fits finish"
-                self._ask([Stop(at_once=at_once)], "stop", how, *(["--at-once"] if at_once else []))
+                self._asking.ask([Stop(at_once=at_once)], "stop", how, *(["--at-once"] if at_once else []))
 
-        self.app.push_screen(ChoiceScreen(f"Stop {self.session.id}?", choices), chosen)
+        self._panel.app.push_screen(ChoiceScreen(f"Stop {self._live.session.id}?", choices), chosen)
 
-    def action_deadline(self) -> None:
+    def deadline(self) -> None:
         """Ask by when to end."""
-        if not self._may("end", alive=True):
+        if not self._asking.may("end", alive=True):
             return
 
         def command(when: str) -> str:
-            return self._shown(["deadline", self.session.id, when])
+            return self._asking.shown(["deadline", self._live.session.id, when])
 
         def refused(when: str) -> str:
             try:
@@ -167,12 +158,12 @@ class LiveActions:
         def chosen(when: str | None) -> None:
             if when:
                 request = request_of(Deadline.read(when))
-                self._ask([request], "deadline", f"a deadline was asked for: {when}", when)
+                self._asking.ask([request], "deadline", f"a deadline was asked for: {when}", when)
 
-        title = f"End {self.session.id} by: 20m, 2h, 18:00, an ISO date and time, or none"
-        self.app.push_screen(PathScreen(title, "20m", command, refused), chosen)
+        title = f"End {self._live.session.id} by: 20m, 2h, 18:00, an ISO date and time, or none"
+        self._panel.app.push_screen(PathScreen(title, "20m", command, refused), chosen)
 
-    def action_save_best(self) -> None:
+    def save_best(self) -> None:
         """Refit the best combination on all training rows and save it."""
         best = self._table.model.best
         if best is None:
@@ -180,7 +171,7 @@ class LiveActions:
             return
         self._save(best, is_best=True)
 
-    def action_save_selected(self) -> None:
+    def save_selected(self) -> None:
         """The same for the combination under the cursor."""
         selected = self._table.cursor
         if selected is None:
@@ -191,41 +182,41 @@ class LiveActions:
         self._save(selected, is_best=False)
 
     def _save(self, combination: int, *, is_best: bool) -> None:
-        if not self._may("save"):
+        if not self._asking.may("save"):
             return
         name = "best.keras" if is_best else f"combination-{combination}.keras"
         which = [] if is_best else ["--combination", str(combination)]
 
         def command(path: str) -> list[str]:
-            return ["save", self.session.id, *which, "--to", path]
+            return ["save", self._live.session.id, *which, "--to", path]
 
         def chosen(path: str | None) -> None:
             if not path:
                 return
             whole = str(whole_path(path))
-            if self.live.is_alive:
+            if self._live.is_alive:
                 request = Save(path=whole, combination=None if is_best else combination)
-                self._ask([request], "save", f"saving #{combination} was asked for", *which, "--to", whole)
+                self._asking.ask([request], "save", f"saving #{combination} was asked for", *which, "--to", whole)
             else:
-                self._run(command(whole), f"#{combination} is saved to {whole}")
+                self._asking.run(command(whole), f"#{combination} is saved to {whole}")
 
         title = f"Save #{combination}{', the best' if is_best else ''}: refit on all training rows, test set scored"
-        suggested = str(self.session.folder / name)
+        suggested = str(self._live.session.folder / name)
         asking = PathScreen(
-            title, suggested, lambda path: self._shown(command(path)), _refusal(check_model_place), _is_there
+            title, suggested, lambda path: self._asking.shown(command(path)), _refusal(check_model_place), _is_there
         )
-        self.app.push_screen(asking, chosen)
+        self._panel.app.push_screen(asking, chosen)
 
-    def action_skip(self) -> None:
+    def skip(self) -> None:
         """Do not run what is still missing of the selected combination."""
         selected = self._table.cursor
-        if selected is None or not self._may("skip", alive=True):
+        if selected is None or not self._asking.may("skip", alive=True):
             return
         if self._table.model.statuses[selected].is_finished:
             status = self._table.model.statuses[selected]
             self._panel.say(f"#{selected} is {status}; there is nothing to skip", problem=True)
             return
-        self._ask(
+        self._asking.ask(
             [Skip(combination=selected)],
             "skip",
             f"skipping #{selected} was asked for; r takes it back",
@@ -233,41 +224,30 @@ class LiveActions:
             str(selected),
         )
 
-    def action_change(self) -> None:
+    def change(self) -> None:
         """Ask what to add, drop, put first, copy or take back."""
-        if not self._may("change", alive=True):
+        if not self._asking.may("change", alive=True):
             return
 
         def chosen(change: Change | None) -> None:
             if change is not None:
-                self._ask_change(change)
+                self._asking.ask_change(change)
 
-        self.app.push_screen(ChangeScreen(self.live, self._table.cursor, self._command_of), chosen)
+        self._panel.app.push_screen(ChangeScreen(self._live, self._table.cursor, self._asking.command_of), chosen)
 
-    def action_put_first(self) -> None:
+    def put_first(self) -> None:
         """Run what is missing of the selected combination before all others."""
-        if self._table.cursor is not None and self._may("put first", alive=True):
-            self._ask_change(read_change("first", self._table.cursor))
+        if self._table.cursor is not None and self._asking.may("put first", alive=True):
+            self._asking.ask_change(read_change("first", self._table.cursor))
 
-    def action_undo_change(self) -> None:
+    def undo_change(self) -> None:
         """Take back the last change that was not taken back yet."""
-        if self._may("undo", alive=True):
-            self._ask_change(read_change("undo", None))
+        if self._asking.may("undo", alive=True):
+            self._asking.ask_change(read_change("undo", None))
 
-    def _ask_change(self, change: Change) -> None:
-        try:
-            asked = f"asked for: {meaning(change, self.live)}"
-        except FoldwatchError as error:
-            self._panel.say(str(error), problem=True)
-            return
-        self._ask([change.request], change.word, asked, *change.arguments)
-
-    def _command_of(self, change: Change) -> str:
-        return self._shown([change.word, self.session.id, *change.arguments])
-
-    def action_retry(self) -> None:
+    def retry(self) -> None:
         """Finish the selected combination, failed, skipped or dropped; if it is none of that, all that failed."""
-        if not self._may("retry"):
+        if not self._asking.may("retry"):
             return
         model, selected = self._table.model, self._table.cursor
         if selected is not None and model.statuses[selected] in LAST:
@@ -279,87 +259,57 @@ class LiveActions:
             return
         try:
             for row in rows:
-                check_retry(row, self.live.state)
+                check_retry(row, self._live.state)
         except UsageError as error:
             self._panel.say(str(error), problem=True)
             return
         which = f"#{rows[0]}" if len(rows) == 1 else f"{len(rows)} combinations"
-        if not self.live.is_alive:
+        if not self._live.is_alive:
             options = [part for row in rows for part in ("--retry", str(row))]
-            self._run(["resume", self.session.id, "--detach", *options], f"an engine works on {which}")
+            self._asking.run(["resume", self._live.session.id, "--detach", *options], f"an engine works on {which}")
             return
         requests: list[Request] = [Retry(combination=row) for row in rows]
         options = [part for row in rows for part in ("--combination", str(row))]
-        self._ask(requests, "retry", f"retrying {which} was asked for", *options)
+        self._asking.ask(requests, "retry", f"retrying {which} was asked for", *options)
 
-    def action_export(self) -> None:
+    def export(self) -> None:
         """Results as CSV or JSON, by a helper process."""
 
         def command(path: str) -> list[str]:
             kind = "json" if path.endswith(".json") else "csv"
-            return ["export", self.session.id, "--format", kind, "--to", path]
+            return ["export", self._live.session.id, "--format", kind, "--to", path]
 
         def chosen(path: str | None) -> None:
             if path:
                 whole = str(whole_path(path))
-                self._run(command(whole), f"results are in {whole}")
+                self._asking.run(command(whole), f"results are in {whole}")
 
-        suggested = str(Path.cwd() / f"{self.session.id}.csv")
-        self.app.push_screen(
+        suggested = str(Path.cwd() / f"{self._live.session.id}.csv")
+        self._panel.app.push_screen(
             PathScreen(
                 "Export all results; a name that ends in .json makes JSON",
                 suggested,
-                lambda path: self._shown(command(path)),
+                lambda path: self._asking.shown(command(path)),
                 _refusal(_check_export),
                 _is_there,
             ),
             chosen,
         )
 
-    def action_zoom(self) -> None:
+    def zoom(self) -> None:
         """The form of a finer search around what was good."""
-        if not self._may("a new search"):
+        if not self._asking.may("a new search"):
             return
-        self._panel.say("zoom …", self._shown(["zoom", self.session.id]))
-        screen: Any = self
-        navigation_of(screen).open_zoom(
-            self.session, lambda why: self._panel.say(why, problem=True), lambda draft: None
+        self._panel.say("zoom …", self._asking.shown(["zoom", self._live.session.id]))
+        navigation_of(self._panel).open_zoom(
+            self._live.session, lambda why: self._panel.say(why, problem=True), lambda draft: None
         )
 
-    def action_copy(self) -> None:
+    def copy(self) -> None:
         """The command in the control panel, or how to attach to this session."""
-        self._panel.say(copy(self.app, self._panel.command or self._shown(["attach", self.session.id])))
-
-    # What they share
-
-    def _may(self, what: str, *, alive: bool = False) -> bool:
-        """Whether it can be asked; if not, it says why."""
-        if self.read_only:
-            self._panel.say(f"this view is read-only: {what} is refused", problem=True)
-            return False
-        if alive and not self.live.is_alive:
-            self._panel.say(
-                f"no engine works on this session, so there is nothing to {what}; s starts one", problem=True
-            )
-            return False
-        return True
-
-    def _sessions(self) -> list[str]:
-        explicit = getattr(self.app, "explicit_sessions", None)
-        return [] if explicit is None else ["--sessions", str(explicit)]
-
-    def _shown(self, arguments: list[str]) -> str:
-        return shown_command([*arguments, *self._sessions()])
-
-    def _ask(self, requests: list[Request], word: str, said: str, *options: str) -> None:
-        self.follow.ask(requests, said)
-        self._panel.say(f"{word} …", self._shown([word, self.session.id, *options]))
-        self._draw_frame()
-
-    def _run(self, arguments: list[str], done: str) -> None:
-        whole = [*arguments, "--sessions", str(self.session.folder.parent)]
-        self.follow.run_command(EngineCommand(whole, done, no_color=bool(getattr(self.app, "no_color", False))))
-        self._panel.say(f"{arguments[0]} …", self._shown(arguments))
+        self._panel.say(
+            copy(self._panel.app, self._panel.command or self._asking.shown(["attach", self._live.session.id]))
+        )
 
 
 def _keys_of_pane(pane: str | None) -> list[tuple[str, str, str]]:

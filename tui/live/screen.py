@@ -16,7 +16,9 @@ from textual.widgets import Input, Static
 
 from engine.session.events import SaveFailed, SearchFinished, TestScored
 from engine.session.opening import owner_name
-from tui.live.commands import LiveActions
+from tui.live import commands
+from tui.live.asking import Asking
+from tui.live.commands import SearchCommands
 from tui.live.follow import Changed, Follow
 from tui.live.header import SearchHeader
 from tui.live.log import LogPane
@@ -64,7 +66,7 @@ PANES = {
 }
 
 
-class LiveScreen(LiveActions, Screen[None]):
+class LiveScreen(Screen[None]):
     """One session. `read_only` refuses whatever changes it; `low_bandwidth` repaints every few seconds.
 
     `arrangements`: how the table of each session's folder was left, to open and to leave this one so.
@@ -77,7 +79,7 @@ class LiveScreen(LiveActions, Screen[None]):
     ]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        *LiveActions.ACTION_BINDINGS,
+        *commands.BINDINGS,
         Binding("f,slash", "filter", "Filter rows", show=False),
         Binding("m", "mark", "Pin or unpin the row", show=False),
         Binding("z", "freeze", "Freeze the order, or let it go", show=False),
@@ -147,6 +149,8 @@ class LiveScreen(LiveActions, Screen[None]):
             self.query_one(f"#{name}").add_class("pane")
         self._panel = self.query_one(ControlPanel)
         self._table = self.query_one(ResultsTable)
+        asking = Asking(self.live, self.follow, self._panel, self._draw_frame, read_only=self.read_only)
+        self.commands = SearchCommands(asking, self.live, self._table, self._panel)
         self.query_one("#filter", Input).display = False
         self._show_pane("results")
         self._table.focus()
@@ -279,7 +283,7 @@ class LiveScreen(LiveActions, Screen[None]):
         navigation_of(self).entitle(
             f"{facts.share:.0%} {facts.state} · {facts.name}" if self.live.has_opened else facts.name
         )
-        self._panel.show_keys(self.keys_now())
+        self._show_keys()
         order, model = table.order, table.model
         arrow = "▾" if order.descending else "▴"
         count = (
@@ -384,7 +388,14 @@ class LiveScreen(LiveActions, Screen[None]):
         """A click into a pane is a choice too; other keys mean something in it."""
         if event.widget.id in PANES and event.widget.id != self._shown_pane:
             self._show_pane(event.widget.id)
-        self._panel.show_keys(self.keys_now())
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        self._panel.show_keys(self.commands.keys_now(self.focused.id if self.focused is not None else None))
+
+    def action_command(self, name: str) -> None:
+        """Something that is asked of the search."""
+        getattr(self.commands, name)()
 
     def action_maximise(self) -> None:
         """The pane alone between header and keys, and back."""
