@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
-from engine.spec.catalogue import HYPERPARAMETERS
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import epochs_of, settings_of
 from engine.spec.schedules import depends_on_epochs
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from engine.session.events import SearchStarted
     from engine.session.state import SearchState
 
-_EPOCHS: int = HYPERPARAMETERS["epochs"][1]
 FEW = 16  # combinations that stand for those to come
 _workloads: weakref.WeakKeyDictionary[SearchState, Workload] = weakref.WeakKeyDictionary()
 
@@ -112,7 +110,7 @@ class Workload:
     def parts_to_come(self, combinations: int) -> Parts:
         """The cost of so many combinations that are not known yet, each as much as the first few on average."""
         few = self._combinations[:FEW] if combinations else []
-        each = [self.parts(index, _epochs(one)) for index, one in enumerate(few)]
+        each = [self.parts(index, epochs_of(one.params)) for index, one in enumerate(few)]
         return average(each, combinations * self._splits)
 
     def saved_without(self, dropped: Collection[int]) -> Parts:
@@ -176,7 +174,7 @@ class Workload:
         if group is None:
             combination = self._combinations[index]
             group = self._group(combination.same_as) if combination.same_as is not None else self._alike(combination)
-            group.members.append((_epochs(combination), index))
+            group.members.append((epochs_of(combination.params), index))
             self._group_of[index] = group
         return group
 
@@ -204,11 +202,6 @@ def average(each: Sequence[Parts], trainings: int) -> Parts:
         for name, seconds in one.items():
             parts[name] = parts.get(name, 0.0) + seconds * trainings / len(each)
     return parts
-
-
-def _epochs(combination: CombinationState) -> int:
-    epochs = combination.params.get("epochs", _EPOCHS)
-    return epochs if isinstance(epochs, int) else _EPOCHS
 
 
 def _add(total: Parts, cost: Cost, epochs: int, sign: int) -> None:

@@ -110,6 +110,13 @@ ACTIVATIONS = (
     "exponential", "linear", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "hard_shrink", "soft_shrink",
     "tanh_shrink", "celu", "mish", "log_sigmoid", "squareplus", "sparse_plus", "sparse_sigmoid",
 )  # fmt: skip
+_ACTIVATION_ALIASES = {"swish": "silu", "hard_swish": "hard_silu"}
+
+
+def same_activation(name: str) -> str:
+    """The one name of several that Keras has for an activation."""
+    return _ACTIVATION_ALIASES.get(name, name)
+
 
 Arguments = dict[str, tuple[Kind, Any]]  # name -> what it accepts, Keras' default
 

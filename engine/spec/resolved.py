@@ -7,7 +7,15 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from engine.spec.catalogue import DEFAULT_OPTIMIZER, HYPERPARAMETERS, OPTIMIZERS, SCHEDULES, Arguments, Number
+from engine.spec.catalogue import (
+    DEFAULT_OPTIMIZER,
+    HYPERPARAMETERS,
+    OPTIMIZERS,
+    SCHEDULES,
+    Arguments,
+    Number,
+    same_activation,
+)
 from engine.spec.schedules import depends_on_epochs, in_steps, learning_rates, steps_per_epoch
 
 if TYPE_CHECKING:
@@ -81,12 +89,11 @@ def settings_of(params: Mapping[str, Any]) -> Settings:
     optimizer = params.get("optimizer", DEFAULT_OPTIMIZER)
     learning_rate = params.get("learning_rate", OPTIMIZERS[optimizer].learning_rate)
     schedule = learning_rate if isinstance(learning_rate, str) else None
-    activation = given["activation"]
     return Settings(
         epochs=given["epochs"],
         batch_size=given["batch_size"],
         hidden_units=hidden_units,
-        activation={"swish": "silu", "hard_swish": "hard_silu"}.get(activation, activation),
+        activation=same_activation(given["activation"]),
         dropout=float(given["dropout"]),
         l2=float(given["l2"]),
         optimizer=optimizer,
@@ -95,6 +102,12 @@ def settings_of(params: Mapping[str, Any]) -> Settings:
         schedule=schedule,
         schedule_arguments=_arguments(params, "learning_rate__", SCHEDULES[schedule].optional if schedule else {}),
     )
+
+
+def epochs_of(params: Mapping[str, Any]) -> int:
+    """The epochs of flat parameters as a record has them, the default where they name none, valid or not."""
+    epochs = params.get("epochs")
+    return epochs if isinstance(epochs, int) else int(_DEFAULTS["epochs"])
 
 
 def without_idle_parts(settings: Settings) -> Settings:

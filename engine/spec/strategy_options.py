@@ -113,7 +113,7 @@ def strategy_name(value: object) -> str:
 
 
 def strategy_in_words(value: object) -> str:
-    """`halving 60, factor=3`: a strategy as a form shows it."""
+    """`halving 60, factor=3`: a strategy as forms, reports and comparisons show it."""
     if not isinstance(value, dict):
         return str(value)
     name = strategy_name(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.spec.catalogue import CLIPS, OPTIMIZERS
+from engine.spec.catalogue import CLIPS, OPTIMIZERS, same_activation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,18 +28,13 @@ ACTIVATIONS = (
     "gelu",
     "mish",
 )
-# Rows of a batch are numbered by 16 bits.
-MOST_ROWS_IN_A_BATCH = 2**16
-
-SAME_ACTIVATION = {"swish": "silu"}
-
-MOST_ROWS_IN_A_BATCH = 65_536  # positions within a batch are 16 bits wide
+MOST_ROWS_IN_A_BATCH = 65_536  # rows of a batch are numbered by 16 bits
 _OPTIMIZERS = frozenset({"sgd", "rmsprop", "adam", "adamw", "nadam", "adagrad"})
 
 
 def activation_code(name: str) -> int:
     """The number that the kernel knows a covered activation by."""
-    return ACTIVATIONS.index(SAME_ACTIVATION.get(name, name))
+    return ACTIVATIONS.index(same_activation(name))
 
 
 def full_arguments(optimizer: str, arguments: Mapping[str, float | bool | None]) -> dict[str, float | bool | None]:
@@ -57,7 +52,7 @@ def kernel_refusal(
     """
     if batch_size > MOST_ROWS_IN_A_BATCH:
         return f"batch_size above {MOST_ROWS_IN_A_BATCH}"
-    if SAME_ACTIVATION.get(activation, activation) not in ACTIVATIONS:
+    if same_activation(activation) not in ACTIVATIONS:
         return f"activation {activation}"
     if optimizer not in _OPTIMIZERS:
         return f"optimizer {optimizer}"

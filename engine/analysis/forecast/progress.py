@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.session.state import SearchStatus
-from engine.spec.catalogue import HYPERPARAMETERS
+from engine.spec.resolved import epochs_of
 from engine.spec.stages import rows_in
 
 if TYPE_CHECKING:
     from engine.session.state import SearchState
     from engine.spec.spec import SearchSpec
-
-_EPOCHS: int = HYPERPARAMETERS["epochs"][1]
 
 
 def share_done(state: SearchState, spec: SearchSpec) -> float:
@@ -28,7 +26,7 @@ def share_done(state: SearchState, spec: SearchSpec) -> float:
     rows = [rows_in(spec.dataset, stage.subsample) for stage in spec.stages]
     done, wanted, whole = 0, 0, 0
     for combination in state.combinations:
-        epochs, weight = _epochs(combination.params), rows[combination.stage]
+        epochs, weight = epochs_of(combination.params), rows[combination.stage]
         whole += epochs
         for fold, fit in enumerate(combination.fits):
             behind = epochs if fit.is_finished else combination.epochs_behind(fold)
@@ -57,8 +55,3 @@ def _to_come(state: SearchState, spec: SearchSpec) -> list[tuple[int, int]]:
         count = min(count, spec.stages[number - 1].keep or count)
         found.append((number, count))
     return found
-
-
-def _epochs(params: dict[str, Any]) -> int:
-    epochs = params.get("epochs", _EPOCHS)
-    return epochs if isinstance(epochs, int) else _EPOCHS

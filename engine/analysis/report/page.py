@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from engine.analysis.report import drawings
 from engine.analysis.report.drawings import Series, escape
-from engine.analysis.report.text import strategy_in_words, values_in_words
+from engine.analysis.report.text import values_in_words
 from engine.analysis.selection.wording import corrected_facts
 from engine.analysis.trends.importance import METHOD
 from engine.analysis.varying import short_name, varying
 from engine.formatting.times import in_words
 from engine.session.combination import mean_in_words
 from engine.spec.spelling import in_short, show_value
+from engine.spec.strategy_options import strategy_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

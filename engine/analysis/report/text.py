@@ -11,6 +11,7 @@ from engine.formatting.safe_text import clean
 from engine.formatting.tables import facts, table, with_room
 from engine.session.combination import mean_in_words
 from engine.spec.spelling import in_short, show_value
+from engine.spec.strategy_options import strategy_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,13 +42,6 @@ def values_in_words(values: Sequence[object]) -> str:
     if len(values) <= _MOST_VALUES:
         return ", ".join(show_value(value) for value in values)
     return f"{len(values)} values from {show_value(values[0])} to {show_value(values[-1])}"
-
-
-def strategy_in_words(strategy: object) -> str:
-    """`grid`, `random 30`."""
-    if isinstance(strategy, dict):
-        return ", ".join(f"{name} {show_value(value)}" for name, value in strategy.items())
-    return str(strategy)
 
 
 def _head(report: Report) -> str:

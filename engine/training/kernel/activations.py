@@ -5,29 +5,28 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from engine.training.coverage import ACTIVATIONS
+from engine.training.coverage import activation_code
 from engine.training.kernel.compiling import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-(
-    _LINEAR,
-    _RELU,
-    _LEAKY_RELU,
-    _RELU6,
-    _HARD_SIGMOID,
-    _SIGMOID,
-    _TANH,
-    _SOFTPLUS,
-    _SOFTSIGN,
-    _ELU,
-    _SELU,
-    _EXPONENTIAL,
-    _SILU,
-    _GELU,
-    _MISH,
-) = range(len(ACTIVATIONS))
+# Compiled functions know these numbers by heart: the cache is named by what decides them.
+_LINEAR = activation_code("linear")
+_RELU = activation_code("relu")
+_LEAKY_RELU = activation_code("leaky_relu")
+_RELU6 = activation_code("relu6")
+_HARD_SIGMOID = activation_code("hard_sigmoid")
+_SIGMOID = activation_code("sigmoid")
+_TANH = activation_code("tanh")
+_SOFTPLUS = activation_code("softplus")
+_SOFTSIGN = activation_code("softsign")
+_ELU = activation_code("elu")
+_SELU = activation_code("selu")
+_EXPONENTIAL = activation_code("exponential")
+_SILU = activation_code("silu")
+_GELU = activation_code("gelu")
+_MISH = activation_code("mish")
 
 _SELU_SCALE = 1.0507009873554805
 _SELU_SCALE_ALPHA = 1.7580993408473768

@@ -26,6 +26,7 @@ import platformdirs
 
 from engine.system import scratch
 from engine.system.regular_files import is_my_folder
+from engine.training.coverage import ACTIVATIONS
 from engine.training.kernel.linking import self_contained
 
 if TYPE_CHECKING:
@@ -112,9 +113,10 @@ def specialised(template: _Function, name: str, **parts: Callable[..., Any]) -> 
 def cache_folder() -> Path:
     """Where compiled code lies: in `$FOLDWATCH_CACHE`, else in the user's cache folder, else in a passing one.
 
-    Its name holds a hash of the kernel's sources, the versions that matter and the CPU, because numba's cache does
-    not see an edited helper in another file. The passing folder is the search's, or this process's own; it is used
-    where the others cannot be written, or where somebody else could have written what would be run.
+    Its name holds a hash of the kernel's sources, the codes of activations, the versions that matter and the CPU,
+    because numba's cache does not see an edited helper in another file. The passing folder is the search's, or this
+    process's own; it is used where the others cannot be written, or where somebody else could have written what would
+    be run.
     """
     named = os.environ.get("FOLDWATCH_CACHE")
     for parent in (named, platformdirs.user_cache_dir("foldwatch")):
@@ -138,7 +140,8 @@ def _fingerprint() -> str:
     cpu = llvmlite.binding.get_host_cpu_name() + llvmlite.binding.get_host_cpu_features().flatten()
     versions = (numba.__version__, llvmlite.__version__, llvmlite.binding.llvm_version_info, np.__version__)
     settings = [(name, repr(getattr(_settings, name, None))) for name in _SETTINGS_THAT_MATTER]
-    digest.update(repr((versions, sys.version, cpu, settings)).encode())
+    # Of what lies outside this folder, compiled functions know the codes of activations alone.
+    digest.update(repr((versions, sys.version, cpu, settings, ACTIVATIONS)).encode())
     return digest.hexdigest()[:16]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -79,6 +80,25 @@ def test_the_name_of_the_cache_changes_with_any_source(tmp_path: Path, monkeypat
     (tmp_path / "rules.py").write_text("# edited")
     monkeypatch.setattr(compiling, "__file__", str(tmp_path / "compiling.py"))
     assert compiling._fingerprint() != before
+
+
+def test_the_name_of_the_cache_changes_with_the_codes_of_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.training.kernel import compiling
+
+    before = compiling._fingerprint()
+    monkeypatch.setattr(compiling, "ACTIVATIONS", compiling.ACTIVATIONS[::-1])
+    assert compiling._fingerprint() != before
+
+
+def test_the_kernel_takes_no_other_constant_from_outside_than_the_cache_is_named_by() -> None:
+    taken = set()
+    for path in (ROOT / "engine" / "training" / "kernel").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            module = str(node.module) if isinstance(node, ast.ImportFrom) else ""
+            if module.startswith("engine.") and not module.startswith("engine.training.kernel"):
+                assert isinstance(node, ast.ImportFrom)
+                taken |= {one.name for one in node.names if one.name.isupper()}
+    assert taken == {"ACTIVATIONS"}
 
 
 def test_a_lock_is_held_once_and_by_everybody_where_it_cannot_be_had(
