@@ -83,10 +83,11 @@ def test_the_name_of_the_cache_changes_with_any_source(tmp_path: Path, monkeypat
 
 
 def test_the_name_of_the_cache_changes_with_the_codes_of_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine.training.coverage import ACTIVATIONS
     from engine.training.kernel import compiling
 
     before = compiling._fingerprint()
-    monkeypatch.setattr(compiling, "ACTIVATIONS", compiling.ACTIVATIONS[::-1])
+    monkeypatch.setattr(compiling, "ACTIVATIONS", ACTIVATIONS[::-1])
     assert compiling._fingerprint() != before
 
 
