@@ -67,7 +67,9 @@ extremes = st.one_of(
     st.sampled_from(
         [None, True, False, 0, -1, 1, 2, 2**31, 2**53, 2**63, -(2**63), 10**400, 0.5, -0.0, 1e-300, 1e308, -1e308]
     ),
-    st.sampled_from(["", "a", "\x1b[31m", "\u202e", "../../x", "/dev/zero", "x" * 200_000, "\ud800", "accuracy", "grid"]),
+    st.sampled_from(
+        ["", "a", "\x1b[31m", "\u202e", "../../x", "/dev/zero", "x" * 200_000, "\ud800", "accuracy", "grid"]
+    ),
     st.sampled_from([[], {}, [[]], [None], [0] * 3_000, {"a": {}}, {"": None}, ["accuracy"] * 2]),
     st.builds(lambda depth: json.loads("[" * depth + "]" * depth), st.sampled_from([5, 40, 900])),
     st.integers(),
