@@ -54,6 +54,8 @@ class Halving:
             for bracket in brackets
             for index in bracket.members
         }
+        # (bracket, rung) -> one that the rung waited for when it was last asked, to be asked for before all others.
+        self._waited_for: dict[tuple[int, int], CombinationState] = {}
 
     def first(self, combination: int) -> tuple[int | None, int | None]:
         """The epochs of its bracket's first rung, on all folds."""
@@ -66,12 +68,17 @@ class Halving:
     def ask(self, state: SearchState) -> Decision | None:
         """The first rung that is whole and not decided yet."""
         for number, bracket in enumerate(self.brackets):
-            members = [state.combinations[index] for index in bracket.members]
             for place, rung in enumerate(bracket.rungs):
+                one = self._waited_for.get((number, place))
+                if one is not None and one is state.combinations[one.index] and _is_awaited(one, rung):
+                    break
+                members = (state.combinations[index] for index in bracket.members)
                 here = [one for one in members if one.epochs_allowed == rung.epochs and _is_in(one, rung)]
                 if all(one.is_complete for one in here):
                     continue
-                if not all(has_reached(one, rung.epochs) for one in here):
+                awaited = next((one for one in here if not has_reached(one, rung.epochs)), None)
+                if awaited is not None:
+                    self._waited_for[number, place] = awaited
                     break  # the rungs after it wait for this one
                 following = bracket.rungs[place + 1].epochs if place + 1 < len(bracket.rungs) else None
                 which = f"bracket {number}, " if len(self.brackets) > 1 else ""
@@ -125,6 +132,12 @@ class Halving:
 def _is_in(combination: CombinationState, rung: Rung) -> bool:
     """A complete one was allowed to go on by a decision that a damaged record lost: it is compared all the same."""
     return not combination.status.is_finished or (combination.is_complete and rung.epochs in combination.rungs)
+
+
+def _is_awaited(combination: CombinationState, rung: Rung) -> bool:
+    """Whether the rung cannot be decided because of this one."""
+    is_in = combination.epochs_allowed == rung.epochs and _is_in(combination, rung)
+    return is_in and not has_reached(combination, rung.epochs)
 
 
 def halving_bracket(members: range, epochs: int, factor: float, least: int) -> Bracket:
