@@ -16,9 +16,10 @@ import pytest
 
 from engine.cli.console import Console, progress_line
 from engine.cli.main import main
-from engine.session.events import SearchFinished, SearchStarted, from_json
+from engine.session.events import Event, SearchFinished, SearchPaused, SearchStarted, from_json
 from engine.session.liveness import Liveness
 from engine.session.session import open_session
+from engine.session.state import SearchState
 from engine.spec.spec import SearchSpec
 from tests.fake_command import FakeSearch
 from tests.fakes import Fault, fake_search, told
@@ -384,6 +385,47 @@ def test_notify_runs_a_command_with_the_outcome(spec: Path, capsys: pytest.Captu
     assert Path("told").read_text() == "a completed\n"
     _, err = _told(capsys, "run", str(spec), "--name", "b", "--set", "space={epochs=1}", "--notify", "/nowhere/tell")
     assert "--notify" in err
+
+
+def test_what_notify_prints_is_no_part_of_the_data(spec: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    command = "echo somebody was told"
+    assert main(["run", str(spec), "--set", "space={epochs=1}", "--json", "--notify", command]) == 0
+    out, err = capfd.readouterr()
+    assert "somebody was told" in err
+    assert all(line.startswith("{") for line in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--workers", "1"],
+        ["--devices", "cpu"],
+        ["--notify", "true"],
+        ["--time-limit", "9"],
+        ["--accept-versions"],
+        ["--json"],
+    ],
+    ids=" ".join,
+)
+def test_a_paused_engine_goes_on_as_it_was_started(
+    option: list[str],
+    searched: str,
+    surroundings: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    paused = SearchPaused(time=0.0)
+    state = open_session(searched, surroundings).state
+    monkeypatch.setattr("engine.session.session.liveness", lambda *_, **__: Liveness(alive=True, owner="somebody"))
+    monkeypatch.setattr("engine.session.session.Session.state", lambda self: _with(state(), paused))
+    _, err = _told(capsys, "resume", searched, *option, code=2)
+    assert option[0] in err
+    assert not list((surroundings / searched / "control").iterdir())
+
+
+def _with(state: SearchState, event: Event) -> SearchState:
+    state.apply(event)
+    return state
 
 
 def test_the_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -587,3 +588,61 @@ def test_a_session_whose_folder_is_moved_is_still_read(surroundings: Path, tmp_p
     shutil.copytree(surroundings / "here", tmp_path / "elsewhere" / "there")
     moved = Search.of_session("there", sessions=tmp_path / "elsewhere")
     assert same_results(moved.cv_results_, search.cv_results_)
+
+
+def test_each_request_to_save_gets_its_own_answer(
+    surroundings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of one combination: to a place where nothing can be written, and to one that is no model's name."""
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    (tmp_path / "marks").mkdir()
+    fault = Fault("gate", units=16, times=1, marks=str(tmp_path / "marks"), path=str(gate))
+    for name, value in told(fault).items():
+        monkeypatch.setenv(name, value)
+    search = fake_search(surroundings, {"epochs": 1, "hidden_units": [8, 16]}, name="a", fresh=True)
+    subscriber = search.subscribe()
+    search.start()
+    while search.state.best is None:
+        assert subscriber.get(timeout=60) is not None
+    wanted = {"one": str(tmp_path / "missing" / "best.keras"), "two": str(tmp_path / "best.txt")}
+    for request, path in wanted.items():
+        search._ask(requests.Save(path=path, combination=0, request=request))
+    answers: dict[str, tuple[str, int]] = {}
+    while len(answers) < 2:
+        event = subscriber.get(timeout=60)
+        assert event is not None
+        if isinstance(event, events.SaveFailed):
+            answers[event.request] = event.path, event.exit_code
+    search.interrupt()
+    search.wait()
+    assert {request: path for request, (path, _) in answers.items()} == wanted
+    # A folder that is not there cannot be written (73); another ending is the user's mistake (2).
+    assert {request: code for request, (_, code) in answers.items()} == {"one": 73, "two": 2}
+
+
+def test_a_search_that_cannot_be_assembled_leaves_no_file_open(
+    surroundings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        message = "it cannot be made"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("engine.search.loop.Controller", broken)
+    before = set(_open_files())
+    with pytest.raises(RuntimeError, match="it cannot be made"):
+        fake_search(surroundings, {"epochs": 1}, name="a").start()
+    after = set(_open_files())
+    assert not [path for path in after - before if str(surroundings) in path]
+
+
+def _open_files() -> list[str]:
+    """What the descriptors of this process lead to."""
+    folder = Path("/proc/self/fd")
+    if not folder.is_dir():
+        pytest.skip("this system does not say which files are open")
+    found = []
+    for place in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # of looking at the folder itself
+            found.append(str(place.readlink()))
+    return found
