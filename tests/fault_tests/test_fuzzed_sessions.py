@@ -129,7 +129,8 @@ def _json(value: Any) -> bytes:
 
 
 def _lines(folder: Path) -> list[bytes]:
-    return lines_of(folder) if (folder / "journal.1.jsonl").is_file() else []
+    path = folder / "journal.1.jsonl"
+    return lines_of(folder) if path.is_file() and path.stat().st_size <= 1 << 20 else []
 
 
 def _other_order(order: list[int]) -> Break:
