@@ -294,6 +294,7 @@ DAMAGED: dict[str, tuple[Break, str]] = {
     "no scoring": (_change("SearchStarted", scoring=[]), "length >= 1 - at `$.scoring`"),
     "a time beyond all calendars": (_change("SearchStarted", time=1e308), "at `$.time`"),
     "a number that is none": (_change("FitScored", seconds=1e308), "at `$.seconds`"),
+    "a score beyond all sums": (_change("FitScored", scores={"accuracy": 1e308}), "at `$.scores[...]`"),
     "a negative combination": (_change("FitScored", combination=-1), "at `$.combination`"),
     "a fold beyond the splits": (_change("FitScored", fold=7), "FitScored does not fit the search: split 7 of 2"),
     "a training of no fits": (_change("TrainingStarted", fits=[]), "at `$.fits`"),
@@ -354,6 +355,7 @@ HARMLESS: dict[str, Break] = {
     "a log of gigabytes": _replace("worker.0.log", _of_bytes(10 << 30)),
     "scores first": _in_order(4, 5, 0, 1, 2, 3, 6, 7, 8, 9),
     "the end first": _in_order(9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+    "a score that no fold defines": _change("FitScored", scores={"accuracy": None}),
     "everything twice": _append(*made()[2:]),
     "a worker that trains twice and dies": _append(
         made()[2], made()[3], made()[3], events.WorkerDied(time=NOON, worker=0, pid=7), made()[3]

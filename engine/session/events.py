@@ -27,6 +27,7 @@ from engine.session.record_limits import (
     Place,
     ProcessNumber,
     Rate,
+    Score,
     Scores,
     Segment,
     Size,
@@ -243,7 +244,7 @@ class EpochEnded(Event, frozen=True):
     epoch: Epochs
     loss: Finite | None
     validation_loss: Finite | None
-    validation_score: Finite | None
+    validation_score: Score | None
     learning_rate: Rate
     diverged: bool = False
 
@@ -270,7 +271,7 @@ class FitScored(Event, frozen=True):
     predictions: PredictionsPlace | None = None
     taken_from: Name = ""
     stopped_at: Epochs | None = None
-    stopped_score: Finite | None = None
+    stopped_score: Score | None = None
     score_seconds: Duration | None = None
 
 
@@ -377,7 +378,7 @@ class TestScored(Event, frozen=True):
     __test__ = False  # not a test class, whatever pytest thinks of the name
 
     combination: Number
-    scores: Annotated[dict[Name, Finite], Meta(max_length=1_000)]
+    scores: Annotated[dict[Name, Score], Meta(max_length=1_000)]
     rows: Count
     request: Name = ""
 

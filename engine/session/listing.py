@@ -121,7 +121,7 @@ def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
         "fits_total": state.fits_total,
         "fits_failed": state.fits_failed,
         "combinations": len(state.combinations),
-        "best_score": best.mean(state.scoring[0])[0] if best else None,
+        "best_score": state.best_score,
         "best_combination": best.index if best else None,
         "seconds": state.elapsed(time.time() if alive else None),
     }

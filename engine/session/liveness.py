@@ -16,9 +16,9 @@ from engine.session.record_limits import (
     Checksum,
     Count,
     Duration,
-    Finite,
     Moment,
     Number,
+    Score,
     Segment,
     Size,
     check_depth,
@@ -53,7 +53,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     fits_total: Count
     fits_failed: Count
     combinations: Count
-    best_score: Finite | None
+    best_score: Score | None
     best_combination: Number | None
     seconds: Duration
     ended: bool = False

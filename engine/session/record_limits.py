@@ -28,6 +28,7 @@ MOST_SPLITS = 1_000_000
 Moment = Annotated[float, Meta(ge=0, le=253_402_300_799)]  # seconds since 1970, to the year 9999
 Duration = Annotated[float, Meta(ge=0, le=1e15)]  # seconds, or expected ones
 Finite = Annotated[float, Meta(ge=-1.7e308, le=1.7e308)]
+Score = Annotated[float, Meta(ge=-1e100, le=1e100)]  # such that squares of their differences can be summed
 Rate = Annotated[float, Meta(ge=-1e38, le=1e38)]
 Count = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Size = Annotated[int, Meta(ge=0, le=1 << 53)]  # bytes of a file, or a place in one
@@ -42,7 +43,7 @@ Name = Annotated[str, Meta(max_length=1_000)]
 Text = Annotated[str, Meta(max_length=100_000)]
 LongText = Annotated[str, Meta(max_length=4 << 20)]  # as long as a worker's line may be
 Place = Annotated[str, Meta(max_length=4_096)]  # a path
-Scores = Annotated[dict[Name, Finite | None], Meta(max_length=1_000)]
+Scores = Annotated[dict[Name, Score | None], Meta(max_length=1_000)]
 _Whole = Annotated[int, Meta(ge=-(1 << 53), le=1 << 53)]
 _Single = bool | _Whole | Finite | Name | None
 Parameters = Annotated[

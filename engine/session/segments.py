@@ -32,6 +32,7 @@ from engine.session.record_limits import (
     Number,
     ProcessNumber,
     Rate,
+    Score,
     Segment,
     Size,
     check_depth,
@@ -77,7 +78,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     training: Number
     loss: list[Finite | None]
     validation_loss: list[Finite | None]
-    validation_score: list[Finite | None]
+    validation_score: list[Score | None]
     learning_rate: list[Rate]
 
     def up_to(self, epochs: int) -> Curve:

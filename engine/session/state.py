@@ -234,6 +234,12 @@ class SearchState:
         """The complete combination of the latest stage with the highest mean of the first metric; first of several."""
         return self._best
 
+    @property
+    def best_score(self) -> float | None:
+        """Its mean of the first metric; None where there is no best, or a fold does not define its score."""
+        mean = self._best.mean(self.scoring[0])[0] if self._best is not None else math.nan
+        return None if math.isnan(mean) else mean
+
     def test_looks(self, combination: int) -> int:
         """How often the test set was looked at for this combination."""
         return self._test_looks.get(combination, 0)

@@ -12,7 +12,7 @@ from engine.errors import SessionUnreadableError
 from engine.session import events
 from engine.session.listing import list_sessions
 from engine.session.session import open_session
-from tests.broken_sessions import DAMAGED, HARMLESS, UNREADABLE, made, sound_session
+from tests.broken_sessions import DAMAGED, HARMLESS, UNREADABLE, lines_of, made, sound_session, write_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,10 +94,20 @@ def test_what_is_beside_the_record_or_out_of_order_breaks_nothing(
 ) -> None:
     HARMLESS[kind](sessions / "bad")
     assert {one.id: one.problem for one in list_sessions(sessions)} == {"bad": "", "good": ""}
+    assert len(json.loads(_run(["list", "--json"], capsys)[1])) == 2
     for command in READING:
         code, _, err = _run([command[0], "bad", *command[1:]], capsys)
         assert code in (0, 2, 65), (command, err)
         assert err.count("\n") <= 2
+
+
+def test_the_best_has_no_score_where_a_fold_defines_none(sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = lines_of(sessions / "bad")
+    write_lines(sessions / "bad", [line for line in lines if b'"combination":1,"fold"' not in line])
+    HARMLESS["a score that no fold defines"](sessions / "bad")
+    assert open_session("bad", sessions).state().best is not None
+    listed = {one["id"]: one for one in json.loads(_run(["list", "--json"], capsys)[1])}
+    assert listed["bad"]["best_score"] is None
 
 
 def test_scores_that_come_first_count_once_their_combinations_are_known(sessions: Path) -> None:
