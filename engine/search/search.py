@@ -398,7 +398,8 @@ class Search:
                 record = make_record(
                     prepared, name, workers=self._workers, devices=self._devices, data_dir=self._data_dir
                 )
-                self.session = draft.finish(record, prepared.folds)
+                stem = "" if self._name else self.spec.dataset
+                self.session = draft.finish(record, prepared.folds, stem=stem)
             except BaseException:
                 pool.close()
                 raise

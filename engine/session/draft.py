@@ -10,8 +10,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import structs
+
 from engine.errors import CannotCreateError, UsageError
-from engine.session.places import DELETED, NEW, check_identifier, make_private_folder, taken
+from engine.session.places import DELETED, NEW, check_identifier, make_private_folder, new_identifier, taken
 from engine.session.record import SearchRecord
 from engine.session.session import Session
 from engine.system import permissions
@@ -44,27 +46,41 @@ class SessionDraft:
         except OSError as error:
             raise self._cannot_create(error) from error
 
-    def finish(self, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
+    def finish(self, record: SearchRecord, folds: NDArray[np.int16], *, stem: str = "") -> Session:
         """Make it a session, whole.
 
+        `stem`: where nobody named the session, what its name begins with; the next free one is taken then.
         `folds` (repeats, rows) int16: for each repeat the fold in which a row is validated, -1 where a row is not
         part of the search. Raises as the constructor does.
         """
         import numpy as np
 
         try:
-            write_whole(self.folder / "search.json", as_json(record))
             content = io.BytesIO()
             np.save(content, folds, allow_pickle=False)
             write_whole(self.folder / "folds.npy", content.getvalue())
-            # Somebody may have taken the name meanwhile: a folder replaces no other that holds something.
+            while True:
+                write_whole(self.folder / "search.json", as_json(record))
+                if self._took_its_name():
+                    return Session(self._target, record, open_mine)
+                if not stem:
+                    raise UsageError(taken(self._target))
+                self._target = self._target.with_name(new_identifier(self._target.parent, stem))
+                record = structs.replace(record, id=self._target.name)
+        except OSError as error:
+            raise self._cannot_create(error) from error
+
+    def _took_its_name(self) -> bool:
+        """Whether the name was free: somebody may have taken it meanwhile. Raises OSError."""
+        try:
+            # A folder replaces no other that holds something.
             self.folder.rename(self._target)
-            sync_folder(self._target.parent)
         except OSError as error:
             if error.errno in _NOT_FREE:
-                raise UsageError(taken(self._target)) from None
-            raise self._cannot_create(error) from error
-        return Session(self._target, record, open_mine)
+                return False
+            raise
+        sync_folder(self._target.parent)
+        return True
 
     def discard(self) -> None:
         """Leave nothing behind, nor the folders that were made to hold it, unless somebody uses them by now."""

@@ -408,3 +408,14 @@ def test_the_record_is_a_file_that_people_can_read(tmp_path: Path) -> None:
     assert json.loads(text)["spec"] == {"dataset": "sample", "strategy": "grid"}
     assert text.count("\n") > 10
     assert not [name for name in os.environ if len(os.environ[name]) > 20 and os.environ[name] in text]
+
+
+def test_where_nobody_named_a_session_the_next_free_name_is_taken(tmp_path: Path) -> None:
+    drafts = [SessionDraft(tmp_path, new_identifier(tmp_path, "sample")) for _ in range(3)]
+    made = [draft.finish(_record("sample-01"), FOLDS, stem="sample") for draft in drafts]
+    assert [one.id for one in made] == ["sample-01", "sample-02", "sample-03"]
+    assert [open_session(one.id, tmp_path).record.id for one in made] == [one.id for one in made]
+    named = SessionDraft(tmp_path, "mine")
+    SessionDraft(tmp_path, "mine").finish(_record("mine"), FOLDS)
+    with pytest.raises(UsageError, match="'mine' exists"):
+        named.finish(_record("mine"), FOLDS)
