@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tui.results.table import ResultsTable
     from tui.spec_text.form import Form
 
-_COLLECT_SECONDS = 0.5  # after a view was closed: what is below it is drawn by then
+_COLLECT_SECONDS = (0.5, 4.0)  # after a view was closed: what is below it is drawn by then
 
 
 def import_first_screen(*, is_home: bool) -> None:
@@ -149,7 +149,9 @@ class FoldwatchApp(OrderedKeysApp):
         )
 
     def _collect_soon(self, _: object) -> None:
-        self.set_timer(_COLLECT_SECONDS, collect_closed)
+        # What still read for the view when it closed lets go of it a moment later.
+        for seconds in _COLLECT_SECONDS:
+            self.set_timer(seconds, collect_closed)
 
     def open_starting(self, arguments: list[str], name: str) -> None:
         """Run an engine command that makes the session `name`, and watch that once it is there."""
