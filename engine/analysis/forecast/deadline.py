@@ -177,7 +177,9 @@ class DeadlineWatch:
 
 
 def _worry(found: Forecast, left: float) -> int:
-    """0: it will be in time; 1: it may be late; 2: it will be late."""
+    """0: it will be in time; 1: it may be late; 2: it will be late. Where nothing is left to train nothing can be."""
+    if found.most == 0:
+        return 0
     if found.is_learned and found.least > left:
         return 2
     return 1 if found.most > left else 0
@@ -209,7 +211,7 @@ def forecast_of_plan(
     each = [cost.parts(settings_of(one.params).epochs) for cost, one in zip(costs, few, strict=True)]
     found = planned_forecast(plan, workers, average(each, to_come * plan.splits), to_come * plan.splits)
     left = math.inf if deadline is None else deadline.seconds if deadline.at is None else deadline.at - now
-    if found.most <= left:
+    if _worry(found, left) == 0:
         return found, None
     # What could be left out is found in a state, which is far larger than a plan.
     state = SearchState()

@@ -45,7 +45,8 @@ def proposals(state: SearchState, found: Forecast, left: float) -> list[str]:
         needed = found.most - left
     savings = sorted(savings_of(state, found), key=lambda one: _order(one, needed))
     said = [_in_words(one, state) for one in savings[:_PROPOSED]]
-    share = math.floor(100 * max(0.0, left) / found.most / 5) * 5
+    # Where no time is left there may be nothing left to train either.
+    share = math.floor(100 * left / found.most / 5) * 5 if left > 0 else 0
     if 5 <= share < 100:
         said.append(f"a new search of {share} % of these rows (subsample) would end in time")
     return said

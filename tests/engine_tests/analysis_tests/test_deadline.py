@@ -120,6 +120,37 @@ def test_a_delay_is_foreseen_once_with_what_would_help() -> None:
     assert watch.look() == []
 
 
+def test_nothing_is_foreseen_where_nothing_is_left_to_train() -> None:
+    state, now = started([{"epochs": 5}]), NOON
+    for fold in range(3):
+        training = begin(state, 0, fold, now)
+        now += 1
+        if fold < 2:
+            end(state, 0, fold, now)
+    # The last fit's epochs are over, its score is on its way.
+    for epoch in range(1, 6):
+        state.apply(
+            events.EpochEnded(
+                time=now,
+                training=training,
+                epoch=epoch,
+                loss=0.1,
+                validation_loss=0.1,
+                validation_score=0.9,
+                learning_rate=0.01,
+            )
+        )
+    watch = DeadlineWatch(state, Clock(now), Clock(0.0))
+    watch.set(Deadline(at=1.0))
+    assert watch.is_over
+    assert watch.look() == []
+    spec = SearchSpec.from_values({"dataset": "reuters", "space": {"epochs": 5}})
+    plan = make_plan(spec, combinations_of(spec))
+    late = forecast_of_plan(spec, plan, 2, Deadline(at=1.0))[1]
+    assert late is not None
+    assert not any("subsample" in proposal for proposal in late.proposals)
+
+
 def test_only_what_ends_in_time_may_start() -> None:
     one = planned_cost({"epochs": 40, "l2": 0.1, "hidden_units": 32})
     watch = _watched(0.9 * one)
