@@ -35,7 +35,7 @@ from engine.spec.catalogue import (
     Word,
 )
 from engine.spec.combinations import combinations_of
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.space import Axis, Distribution, grid_size
 from engine.spec.spec import SearchSpec
 from engine.spec.spelling import show_value
@@ -341,8 +341,12 @@ def _scored(plan: Plan, spec: SearchSpec, state: SearchState, stage: int) -> lis
     """Combinations of a plan whose every fit is scored in a search that has its folds in this stage."""
     rows = expected_fold_rows(spec)
     known = {
-        (effective(settings_of(one.params), rows), one.trainer)
+        (effective(resolved_params_of(one.params), rows), one.trainer)
         for one in state.combinations
         if one.stage == stage and one.is_complete
     }
-    return [one.index for one in plan.combinations if (effective(settings_of(one.params), rows), one.trainer) in known]
+    return [
+        one.index
+        for one in plan.combinations
+        if (effective(resolved_params_of(one.params), rows), one.trainer) in known
+    ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from engine.spec.schedules import steps_per_epoch
 
 if TYPE_CHECKING:
-    from engine.spec.resolved import Settings
+    from engine.spec.resolved import ResolvedParams
 
 # Seconds for a weight and a step: the optimizer's pass, which the first layer's weights dominate.
 _PASS = {
@@ -62,24 +62,24 @@ class Cost:
         return sum(self.once.values()) + epochs * sum(self.each.values())
 
 
-def cost_of(settings: Settings, trainer: str, rows: int, num_words: int) -> Cost:
-    """The cost of a training on so many rows; the epochs of the settings do not matter."""
-    steps = steps_per_epoch(rows, settings.batch_size)
-    widths = (num_words, *settings.hidden_units, _CLASSES)
+def cost_of(resolved: ResolvedParams, trainer: str, rows: int, num_words: int) -> Cost:
+    """The cost of a training on so many rows; the number of epochs does not matter."""
+    steps = steps_per_epoch(rows, resolved.batch_size)
+    widths = (num_words, *resolved.hidden_units, _CLASSES)
     weights = sum(a * b for a, b in itertools.pairwise(widths))
-    optimizer = settings.optimizer + (" momentum" if dict(settings.optimizer_arguments).get("momentum") else "")
+    optimizer = resolved.optimizer + (" momentum" if dict(resolved.optimizer_arguments).get("momentum") else "")
     optimizer_pass = _PASS.get(optimizer, _OTHER_PASS) * weights * steps
     if trainer == "kernel":
         behind = weights - num_words * widths[1]
-        neurons = rows * sum(settings.hidden_units)
+        neurons = rows * sum(resolved.hidden_units)
         row = _KERNEL_ROW + _KERNEL_ROW_UNIT * widths[1] + _KERNEL_ROW_WEIGHT * behind
         each = {
             f"kernel {optimizer}": optimizer_pass,
-            f"kernel {settings.activation}": _ACTIVATION.get(settings.activation, _OTHER_ACTIVATION) * neurons,
+            f"kernel {resolved.activation}": _ACTIVATION.get(resolved.activation, _OTHER_ACTIVATION) * neurons,
             "kernel rows": row * rows + _KERNEL_STEP * steps,
             "kernel epoch": _KERNEL_EPOCH,
         }
-        if settings.dropout:
+        if resolved.dropout:
             each["kernel dropout"] = _DROPOUT * neurons
         return Cost({"kernel start": _KERNEL_START}, each)
     return Cost(
@@ -93,6 +93,6 @@ def cost_of(settings: Settings, trainer: str, rows: int, num_words: int) -> Cost
     )
 
 
-def expected_seconds(settings: Settings, trainer: str, rows: int, num_words: int) -> float:
+def expected_seconds(resolved: ResolvedParams, trainer: str, rows: int, num_words: int) -> float:
     """A rough guess of a training's time on one core."""
-    return cost_of(settings, trainer, rows, num_words).seconds(settings.epochs)
+    return cost_of(resolved, trainer, rows, num_words).seconds(resolved.epochs)

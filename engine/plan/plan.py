@@ -16,7 +16,7 @@ from engine.plan.cost import Parts, cost_of
 from engine.plan.trainer_choice import trainer_of
 from engine.session.events import PlannedCombination, ServedFit
 from engine.spec.catalogue import HYPERPARAMETERS
-from engine.spec.resolved import Pairs, Settings, settings_of, without_idle_parts
+from engine.spec.resolved import Pairs, ResolvedParams, resolved_params_of, without_idle_parts
 from engine.spec.schedules import in_steps, rate_of, steps_per_epoch
 from engine.spec.space_of_one import combination_space
 from engine.spec.stages import rows_in
@@ -91,9 +91,9 @@ def make_plan(
     then takes all rows as one batch; and, unless they are recorded, where a schedule is 0 at every step.
     """
     rows = tuple(fold_rows) or expected_fold_rows(spec)
-    settings = [settings_of(params) for params in combinations]
+    resolved = [resolved_params_of(params) for params in combinations]
     fewest, most = min(rows), max(rows)
-    for params, one in zip(combinations, settings, strict=True):
+    for params, one in zip(combinations, resolved, strict=True):
         if "batch_size" in params and one.batch_size > fewest:
             raise SpecError("space.batch_size", one.batch_size, f"at most {fewest}, the training rows of a fold")
         if not recorded and (zeros := _steps_at_zero(one, most)):
@@ -102,10 +102,10 @@ def make_plan(
     # Thousands of combinations on thousands of splits: what many have in common is worked out once.
     rows_of = [tuple(set(rows[first : first + spec.splits])) for first in range(0, len(rows), spec.splits)]
     trainers: dict[tuple[Any, ...], tuple[str, str]] = {}
-    first_of: dict[tuple[int, str, Settings], int] = {}
+    first_of: dict[tuple[int, str, ResolvedParams], int] = {}
     planned: list[PlannedCombination] = []
     groups: dict[tuple[int, str, Any], list[int]] = defaultdict(list)
-    drafts = zip(combinations, settings, stages or [0] * len(combinations), strict=True)
+    drafts = zip(combinations, resolved, stages or [0] * len(combinations), strict=True)
     for index, (params, one, stage) in enumerate(drafts):
         same_effect = effective(one, rows_of[stage])
         decisive = one.batch_size, one.activation, bool(one.hidden_units), one.optimizer, one.optimizer_arguments
@@ -124,13 +124,13 @@ def make_plan(
                 stage=stage,
             )
         )
-    trainings, parts, squares = _trainings(spec, planned, settings, list(groups.values()), rows)
+    trainings, parts, squares = _trainings(spec, planned, resolved, list(groups.values()), rows)
     return Plan(
         combinations=tuple(planned),
         trainings=trainings,
         splits=spec.splits,
-        unshared_epochs=sum(one.epochs for one in settings) * spec.splits,
-        notes=_notes(spec, planned, settings, rows),
+        unshared_epochs=sum(one.epochs for one in resolved) * spec.splits,
+        notes=_notes(spec, planned, resolved, rows),
         parts=parts,
         squares=squares,
     )
@@ -175,24 +175,24 @@ def extended(
     )
 
 
-def effective(settings: Settings, rows: tuple[int, ...]) -> Settings:
-    """What the settings come to in folds of so many training `rows`: equal effects become equal settings.
+def effective(resolved: ResolvedParams, rows: tuple[int, ...]) -> ResolvedParams:
+    """What the parameters come to in folds of so many training `rows`: equal effects become equal parameters.
 
     Without parts that have no effect, a batch no larger than the rows, and a schedule in steps where the folds agree on
     them.
     """
-    settings = without_idle_parts(settings)
-    batch_size = min(settings.batch_size, max(rows))
-    if batch_size != settings.batch_size:
-        settings = replace(settings, batch_size=batch_size)
-    if settings.schedule is None:
-        return settings
+    resolved = without_idle_parts(resolved)
+    batch_size = min(resolved.batch_size, max(rows))
+    if batch_size != resolved.batch_size:
+        resolved = replace(resolved, batch_size=batch_size)
+    if resolved.schedule is None:
+        return resolved
     epoch_steps = tuple(sorted({steps_per_epoch(count, batch_size) for count in rows}))
-    resolved = _arguments_in_steps(settings.schedule, settings.schedule_arguments, epoch_steps, settings.epochs)
-    if resolved is None or resolved == settings.schedule_arguments:
-        return settings
+    arguments = _arguments_in_steps(resolved.schedule, resolved.schedule_arguments, epoch_steps, resolved.epochs)
+    if arguments is None or arguments == resolved.schedule_arguments:
+        return resolved
     # In steps, more of it can turn out to have no effect.
-    return without_idle_parts(replace(settings, schedule_arguments=resolved))
+    return without_idle_parts(replace(resolved, schedule_arguments=arguments))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -208,32 +208,32 @@ def _arguments_in_steps(schedule: str, pairs: Pairs, epoch_steps: tuple[int, ...
     return resolved.pop() if len(resolved) == 1 else None
 
 
-def _steps_at_zero(settings: Settings, rows: int) -> int:
+def _steps_at_zero(resolved: ResolvedParams, rows: int) -> int:
     """The steps of a training on `rows` rows where its schedule is 0 at all of them, and nothing is learnt; else 0."""
-    given = dict(settings.schedule_arguments)
-    if settings.schedule is None or given.get("values", [given.get("initial_learning_rate")])[0]:
+    given = dict(resolved.schedule_arguments)
+    if resolved.schedule is None or given.get("values", [given.get("initial_learning_rate")])[0]:
         return 0
-    epoch_steps = steps_per_epoch(rows, settings.batch_size)
-    steps = epoch_steps * settings.epochs
-    arguments = in_steps(settings.schedule, given, epoch_steps, settings.epochs)
-    rate = rate_of(settings.schedule, arguments)
+    epoch_steps = steps_per_epoch(rows, resolved.batch_size)
+    steps = epoch_steps * resolved.epochs
+    arguments = in_steps(resolved.schedule, given, epoch_steps, resolved.epochs)
+    rate = rate_of(resolved.schedule, arguments)
     # A schedule that begins with 0 rises with its second step, or with the first after a boundary.
     later = [1, *(boundary + 1 for boundary in arguments.get("boundaries", ()))]
     return steps if all(rate(step) == 0 for step in (0, *later) if step < steps) else 0
 
 
-_ALL_BUT_EPOCHS = attrgetter(*(one.name for one in fields(Settings) if one.name != "epochs"))
+_ALL_BUT_EPOCHS = attrgetter(*(one.name for one in fields(ResolvedParams) if one.name != "epochs"))
 
 
-def _shared(settings: Settings) -> object:
+def _shared(resolved: ResolvedParams) -> object:
     """What combinations that share one training have in common: all but `epochs`, unless the schedule knows those."""
-    return _ALL_BUT_EPOCHS(settings) if settings.shares_epochs else settings
+    return _ALL_BUT_EPOCHS(resolved) if resolved.shares_epochs else resolved
 
 
 def _trainings(
     spec: SearchSpec,
     planned: Sequence[PlannedCombination],
-    settings: Sequence[Settings],
+    resolved: Sequence[ResolvedParams],
     groups: Sequence[Sequence[int]],
     rows: tuple[int, ...],
 ) -> tuple[tuple[Training, ...], Parts, float]:
@@ -245,8 +245,8 @@ def _trainings(
     squares = 0.0
     drafts: list[tuple[float, int, int]] = []
     for number, group in enumerate(groups):
-        longest = max(group, key=lambda index: settings[index].epochs)
-        one, first = settings[longest], planned[longest].stage * spec.splits
+        longest = max(group, key=lambda index: resolved[index].epochs)
+        one, first = resolved[longest], planned[longest].stage * spec.splits
         for count, folds in _folds_by_rows(rows[first : first + spec.splits]):
             cost = cost_of(one, planned[longest].trainer, count, spec.num_words)
             seconds = cost.seconds(one.epochs)
@@ -259,7 +259,7 @@ def _trainings(
     trainings = []
     for number, (seconds, which, fold) in enumerate(drafts):
         if which not in served:
-            ascending = sorted((settings[index].epochs, index) for index in groups[which])
+            ascending = sorted((resolved[index].epochs, index) for index in groups[which])
             served[which] = tuple(ServedFit(index, epochs) for epochs, index in ascending)
         longest = served[which][-1].combination
         trainings.append(
@@ -269,7 +269,7 @@ def _trainings(
                 split=planned[longest].stage * spec.splits + fold,
                 params=planned[longest].params,
                 trainer=planned[longest].trainer,
-                epochs=settings[longest].epochs,
+                epochs=resolved[longest].epochs,
                 fits=served[which],
                 cost=seconds,
             )
@@ -287,7 +287,7 @@ def _folds_by_rows(rows: tuple[int, ...]) -> list[tuple[int, list[int]]]:
 
 
 def _notes(
-    spec: SearchSpec, planned: Sequence[PlannedCombination], settings: Sequence[Settings], rows: tuple[int, ...]
+    spec: SearchSpec, planned: Sequence[PlannedCombination], resolved: Sequence[ResolvedParams], rows: tuple[int, ...]
 ) -> tuple[str, ...]:
     """What a reader of the plan should know: duplicates, trainings that cannot be shared, what the kernel leaves."""
     notes = []
@@ -300,14 +300,14 @@ def _notes(
     duplicates = sum(combination.same_as is not None for combination in planned)
     if duplicates:
         notes.append(f"{duplicates} combinations have the same effect as an earlier one and run with it")
-    whole = sum(one.batch_size > min(rows) for one in settings)
+    whole = sum(one.batch_size > min(rows) for one in resolved)
     if whole:
         default = HYPERPARAMETERS["batch_size"][1]
         notes.append(
             f"{whole} combinations name no batch_size, and the default, {default}, is more than the {min(rows)} "
             "training rows of a fold: each of their epochs is one batch"
         )
-    stretched = [one for one in settings if not one.shares_epochs and not without_idle_parts(one).shares_epochs]
+    stretched = [one for one in resolved if not one.shares_epochs and not without_idle_parts(one).shares_epochs]
     if len({one.epochs for one in stretched}) > 1:
         notes.append(
             f"{len(stretched)} combinations stretch their schedule over the training: each number of epochs is "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
-from engine.spec.resolved import epochs_of, settings_of
+from engine.spec.resolved import epochs_of, resolved_params_of
 from engine.spec.schedules import depends_on_epochs
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Workload:
 
     def _cost(self, combination: CombinationState) -> Cost:
         try:
-            return cost_of(settings_of(combination.params), combination.trainer, self._rows, self._num_words)
+            return cost_of(resolved_params_of(combination.params), combination.trainer, self._rows, self._num_words)
         except (KeyError, TypeError, ValueError, ArithmeticError):
             # A record may hold what no spec would accept; then all such trainings are taken to be alike.
             return Cost({}, {"unknown": 1.0})

@@ -7,7 +7,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.revisions import changed_rules
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class CheckpointFiles:
 
     def _key(self, rows: int | str, trainer: str, params: dict[str, Any]) -> str:
         """With the rules that have changed and touch it: what older ones left is not gone on with."""
-        rules = changed_rules(settings_of(params), trainer)
+        rules = changed_rules(resolved_params_of(params), trainer)
         return json.dumps([self._origin, rows, trainer, params, *rules], sort_keys=True)
 
     def path(self, key: str) -> Path:

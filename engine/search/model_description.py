@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Any
 
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.spec import SearchSpec
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def refit_epochs(combination: CombinationState, spec: SearchSpec) -> int:
 
     The median over the folds of the epochs after which their trainings ended, rounded, halves up.
     """
-    epochs = settings_of(combination.params).epochs
+    epochs = resolved_params_of(combination.params).epochs
     if spec.stopping is None or not spec.stopping.stop:
         return epochs
     return int(statistics.median(stopped_at or epochs for stopped_at in combination.stopped_at) + 0.5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.revisions import changed_rules
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ def older_rules(combination: CombinationState, fold: int) -> tuple[str, ...]:
     since = combination.older_revisions.get(fold)
     if since is None:
         return ()
-    return changed_rules(settings_of(combination.params), combination.trainer, since)
+    return changed_rules(resolved_params_of(combination.params), combination.trainer, since)
 
 
 def scored_by_older_rules(combinations: Sequence[CombinationState]) -> list[str]:

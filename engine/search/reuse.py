@@ -19,7 +19,7 @@ from engine.session.listing import list_names
 from engine.session.predictions import read_block
 from engine.session.session import open_session
 from engine.spec.early_stopping import EarlyStopping
-from engine.spec.resolved import Settings, settings_of
+from engine.spec.resolved import ResolvedParams, resolved_params_of
 from engine.spec.spec import SearchSpec
 from engine.system import machine
 from engine.system.regular_files import open_mine
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from engine.session.segments import Curve
     from engine.session.session import Session
 
-# Rows of the fold, effective settings, trainer, the rule that may have ended it before its last epoch, and the rules of
-# training that touch it and were others when it was scored.
-FitKey = tuple[str, Settings, str, EarlyStopping | None, tuple[str, ...]]
+# Rows of the fold, effective parameters, trainer, the rule that may have ended it before its last epoch, and the rules
+# of training that touch it and were others when it was scored.
+FitKey = tuple[str, ResolvedParams, str, EarlyStopping | None, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ def _keys(
     rows = fold_rows(spec, folds)
     digests = [_fold_digest(repeat, fold) for repeat in folds for fold in range(spec.folds)]
     for combination in combinations:
-        settings = settings_of(combination.params)
+        resolved = resolved_params_of(combination.params)
         for fold in range(spec.splits):
             split = combination.stage * spec.splits + fold
-            known = effective(settings, (rows[split],))
+            known = effective(resolved, (rows[split],))
             yield (combination.index, fold), (digests[split], known, combination.trainer, spec.stopping, ())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,10 +25,10 @@ class PlannedRates:
 
 def planned_rates(params: Mapping[str, Any], steps_per_epoch: int) -> PlannedRates:
     """The schedule of flat parameters over its whole training. Raises KeyError or ValueError for unknown ones."""
-    settings = settings_of(params)
-    rates = settings.rates(steps_per_epoch * settings.batch_size)
+    resolved = resolved_params_of(params)
+    rates = resolved.rates(steps_per_epoch * resolved.batch_size)
     stride = max(1, len(rates) // _POINTS)
     steps = [*range(0, len(rates), stride)]
     if steps and steps[-1] != len(rates) - 1:
         steps.append(len(rates) - 1)
-    return PlannedRates(steps, [rates[step] for step in steps], steps_per_epoch, settings.epochs)
+    return PlannedRates(steps, [rates[step] for step in steps], steps_per_epoch, resolved.epochs)

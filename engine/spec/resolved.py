@@ -27,11 +27,11 @@ _DEFAULTS = {name: default for name, (_, default) in HYPERPARAMETERS.items()}
 
 
 @dataclass(frozen=True)
-class Settings:
+class ResolvedParams:
     """A combination with every default filled in and one spelling for equal effects.
 
     `schedule` is the name of a Keras schedule or None; `schedule_arguments` are as written, in epochs or steps;
-    `learning_rate` is the constant rate where there is no schedule. Arguments are sorted pairs, so that settings
+    `learning_rate` is the constant rate where there is no schedule. Arguments are sorted pairs, so that resolved
     can be compared and hashed.
     """
 
@@ -81,7 +81,7 @@ def _arguments(params: Mapping[str, Any], prefix: str, known: Arguments) -> tupl
     return tuple(sorted(pairs))
 
 
-def settings_of(params: Mapping[str, Any]) -> Settings:
+def resolved_params_of(params: Mapping[str, Any]) -> ResolvedParams:
     """The meaning of flat parameters that a spec has validated."""
     given = {**_DEFAULTS, **params}
     units = given["hidden_units"]
@@ -89,7 +89,7 @@ def settings_of(params: Mapping[str, Any]) -> Settings:
     optimizer = params.get("optimizer", DEFAULT_OPTIMIZER)
     learning_rate = params.get("learning_rate", OPTIMIZERS[optimizer].learning_rate)
     schedule = learning_rate if isinstance(learning_rate, str) else None
-    return Settings(
+    return ResolvedParams(
         epochs=given["epochs"],
         batch_size=given["batch_size"],
         hidden_units=hidden_units,
@@ -110,25 +110,25 @@ def epochs_of(params: Mapping[str, Any]) -> int:
     return epochs if isinstance(epochs, int) else int(_DEFAULTS["epochs"])
 
 
-def without_idle_parts(settings: Settings) -> Settings:
-    """The settings without what has no effect beside the rest, so that equal effects become equal settings.
+def without_idle_parts(resolved: ResolvedParams) -> ResolvedParams:
+    """The parameters without what has no effect beside the rest, so that equal effects become equal.
 
     Only what leaves every bit of a training as it is, in both trainers, whatever the number of rows and epochs: a
     schedule that happens to be constant within one training still differs from others in a longer one.
     """
-    optimizer, arguments = _without_idle_optimizer_parts(settings.optimizer, settings.optimizer_arguments)
+    optimizer, arguments = _without_idle_optimizer_parts(resolved.optimizer, resolved.optimizer_arguments)
     changes: dict[str, Any] = {"optimizer": optimizer, "optimizer_arguments": arguments}
-    if not settings.hidden_units:
+    if not resolved.hidden_units:
         # The activation, dropout and penalty are those of hidden layers.
         changes |= _NO_HIDDEN_LAYERS
-    if settings.schedule is not None:
-        rate, schedule_arguments = _without_idle_schedule_parts(settings.schedule, settings.schedule_arguments)
+    if resolved.schedule is not None:
+        rate, schedule_arguments = _without_idle_schedule_parts(resolved.schedule, resolved.schedule_arguments)
         changes["schedule_arguments"] = schedule_arguments
         if rate is not None:
             changes |= {"learning_rate": rate, "schedule": None}
-    # Most combinations of a large grid have no idle part, and making settings is what takes time.
-    different = {name: value for name, value in changes.items() if value != getattr(settings, name)}
-    return replace(settings, **different) if different else settings
+    # Most combinations of a large grid have no idle part, and making new ones is what takes time.
+    different = {name: value for name, value in changes.items() if value != getattr(resolved, name)}
+    return replace(resolved, **different) if different else resolved
 
 
 _NO_HIDDEN_LAYERS: dict[str, Any] = {

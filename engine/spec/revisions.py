@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine.spec.resolved import Settings
+    from engine.spec.resolved import ResolvedParams
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What changed with a revision, in words, and whether it touches settings that a trainer trains."""
+    """What changed with a revision, in words, and whether it touches parameters that a trainer trains."""
 
     name: str
     revision: int
-    touches: Callable[[Settings, str], bool]
+    touches: Callable[[ResolvedParams, str], bool]
 
 
 RULES = (
     # A value of boundary_epochs used to change one step too late.
-    Rule("boundary_epochs", 1, lambda settings, _: "boundary_epochs" in dict(settings.schedule_arguments)),
+    Rule("boundary_epochs", 1, lambda resolved, _: "boundary_epochs" in dict(resolved.schedule_arguments)),
     # The keras trainer used to draw dropout masks of its own; now it draws the kernel's.
     Rule(
         "dropout",
         1,
-        lambda settings, trainer: trainer == "keras" and settings.dropout > 0 and bool(settings.hidden_units),
+        lambda resolved, trainer: trainer == "keras" and resolved.dropout > 0 and bool(resolved.hidden_units),
     ),
 )
 # Partitions of repeats changed as well. These are rows, which are recorded and compared as they are.
 REVISION = max(rule.revision for rule in RULES)
 
 
-def changed_rules(settings: Settings, trainer: str, since: int = 0) -> tuple[str, ...]:
-    """The names of rules that have changed since a revision and touch these settings."""
-    return tuple(rule.name for rule in RULES if rule.revision > since and rule.touches(settings, trainer))
+def changed_rules(resolved: ResolvedParams, trainer: str, since: int = 0) -> tuple[str, ...]:
+    """The names of rules that have changed since a revision and touch these parameters."""
+    return tuple(rule.name for rule in RULES if rule.revision > since and rule.touches(resolved, trainer))

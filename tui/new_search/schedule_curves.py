@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.spec.catalogue import HYPERPARAMETERS
 from engine.spec.rate_curve import PlannedRates
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.schedules import depends_on_epochs, in_steps, rate_of, steps_per_epoch
 from engine.spec.space import Distribution
 from engine.spec.spelling import show_value
@@ -70,18 +70,18 @@ def lab_of(spec: SearchSpec, batch_number: int = 0) -> Lab:
 
 def sampled_rates(params: Mapping[str, Any], epoch_steps: int) -> PlannedRates:
     """The rates at some steps of the whole training: typing redraws them, however long the training is."""
-    settings = settings_of(params)
-    last = epoch_steps * settings.epochs - 1
+    resolved = resolved_params_of(params)
+    last = epoch_steps * resolved.epochs - 1
     stride = max(1, last // _POINTS)
     steps = [*range(0, last, stride), last]
-    if settings.schedule is None:
-        assert settings.learning_rate is not None
-        rates = [settings.learning_rate] * len(steps)
+    if resolved.schedule is None:
+        assert resolved.learning_rate is not None
+        rates = [resolved.learning_rate] * len(steps)
     else:
-        arguments = in_steps(settings.schedule, dict(settings.schedule_arguments), epoch_steps, settings.epochs)
-        rate = rate_of(settings.schedule, arguments)
+        arguments = in_steps(resolved.schedule, dict(resolved.schedule_arguments), epoch_steps, resolved.epochs)
+        rate = rate_of(resolved.schedule, arguments)
         rates = [rate(step) for step in steps]
-    return PlannedRates(steps, rates, epoch_steps, settings.epochs)
+    return PlannedRates(steps, rates, epoch_steps, resolved.epochs)
 
 
 def remark_on(params: Mapping[str, Any], rates: PlannedRates) -> tuple[str, bool]:

@@ -27,7 +27,7 @@ from engine.session.events import DeadlineSet, DelayForeseen
 from engine.session.requests import SetDeadline
 from engine.session.state import SearchState
 from engine.spec.bounds import LONGEST_SPAN
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,8 +207,8 @@ def forecast_of_plan(
     now = time.time()
     few = plan.combinations[:FEW]
     rows = expected_fold_rows(spec)[-1]  # of the last stage, which combinations are added to
-    costs = [cost_of(settings_of(one.params), one.trainer, rows, spec.num_words) for one in few]
-    each = [cost.parts(settings_of(one.params).epochs) for cost, one in zip(costs, few, strict=True)]
+    costs = [cost_of(resolved_params_of(one.params), one.trainer, rows, spec.num_words) for one in few]
+    each = [cost.parts(resolved_params_of(one.params).epochs) for cost, one in zip(costs, few, strict=True)]
     found = planned_forecast(plan, workers, average(each, to_come * plan.splits), to_come * plan.splits)
     left = math.inf if deadline is None else deadline.seconds if deadline.at is None else deadline.at - now
     if _worry(found, left) == 0:

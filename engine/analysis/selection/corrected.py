@@ -13,7 +13,7 @@ from engine.analysis.selection.resampling import DRAWS, resample
 from engine.analysis.selection.ties import CONFIDENCE, may_be_best
 from engine.plan.cost import expected_seconds
 from engine.session.combination import CombinationStatus
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ def _cost(spec: SearchSpec, state: SearchState, index: int) -> float:
     """Expected seconds of one of its fits: unlike measured ones, the same on every machine."""
     combination = state.combinations[index]
     rows = spec.rows - -(-spec.rows // spec.folds)
-    return expected_seconds(settings_of(combination.params), combination.trainer, rows, spec.num_words)
+    return expected_seconds(resolved_params_of(combination.params), combination.trainer, rows, spec.num_words)
 
 
 def _cheapest_first(which: NDArray[np.bool_], costs: Sequence[float]) -> list[int]:

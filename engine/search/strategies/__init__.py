@@ -11,7 +11,7 @@ from engine.search.strategies.interface import Candidate, Decision, Strategy
 from engine.search.strategies.paired import PairedTest
 from engine.search.strategies.racing import BetweenEpochs, BetweenFolds, Racing
 from engine.search.strategies.staged import Staged
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.space import grid_size
 from engine.spec.stages import rows_in
 
@@ -37,7 +37,7 @@ def strategy_of(
     if choice.name == "racing":
         error, between_folds = choice.options["error"], choice.options["between"] == "folds"
         return Racing(
-            BetweenFolds(spec.splits) if between_folds else BetweenEpochs(settings_of(params).epochs),
+            BetweenFolds(spec.splits) if between_folds else BetweenEpochs(resolved_params_of(params).epochs),
             PairedTest(spec.scoring[0], level=error),
             combinations=count,
             error=error,
@@ -47,7 +47,7 @@ def strategy_of(
         return Bayes(spec, _most(spec))
     if choice.name not in ("halving", "hyperband"):
         return Everything(choice.name)
-    epochs = settings_of(params).epochs
+    epochs = resolved_params_of(params).epochs
     factor, least = choice.options["factor"], min(epochs, choice.options["least"] or 1)
     if choice.name == "hyperband":
         return Halving(choice.name, hyperband_brackets(count, epochs, factor, least), epochs)

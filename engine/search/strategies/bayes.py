@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 from engine.errors import SpecError
 from engine.search.strategies.interface import Candidate, Decision
 from engine.spec.combinations import draw
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.strategy_options import packages_of
 
 if TYPE_CHECKING:
     from engine.search.strategies.optuna_study import Questions
     from engine.session.state import SearchState
     from engine.spec.combinations import Params
-    from engine.spec.resolved import Settings
+    from engine.spec.resolved import ResolvedParams
     from engine.spec.spec import SearchSpec
 
 _TRIES = 10  # questions for a combination that is not like an earlier one, before one is drawn
@@ -43,8 +43,8 @@ class Bayes:
         self._spec, self._total = spec, total
         self._lag: int = spec.choice.options["lag"]
         self.questions: Questions | None = None
-        self._tried: set[Settings] = set()
-        self._read = 0  # combinations whose settings are among them
+        self._tried: set[ResolvedParams] = set()
+        self._read = 0  # combinations whose parameters are among them
 
     def first(self, combination: int) -> tuple[int | None, int | None]:
         """All epochs, all folds."""
@@ -78,15 +78,15 @@ class Bayes:
         if self.questions is None:
             self.questions = Questions(self._spec.spaces, self._spec.choice.options["sampler"])
         count = len(state.combinations)
-        self._tried.update(settings_of(one.params) for one in state.combinations[self._read :])
+        self._tried.update(resolved_params_of(one.params) for one in state.combinations[self._read :])
         self._read = count
         told = told_of(state, finished)
         for attempt in range(_TRIES):
             params = self.questions.ask(told, (self._spec.seed, count, attempt))
-            if settings_of(params) not in self._tried:
+            if resolved_params_of(params) not in self._tried:
                 return params
         drawn = draw(self._spec.spaces, count + _SPARE, self._spec.seed)
-        return next((params for params in drawn if settings_of(params) not in self._tried), None)
+        return next((params for params in drawn if resolved_params_of(params) not in self._tried), None)
 
     def notes(self, combinations: int) -> list[str]:
         """How many are drawn, how many are chosen, and how many can run at a time."""

@@ -14,7 +14,7 @@ from engine.plan.workload import Workload, workload_of
 from engine.session import events
 from engine.session.events import PlannedCombination, ServedFit
 from engine.session.state import MOST_ENDED, SearchState
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 
 NOON = 1_000_000.0
 SPLITS = 3
@@ -87,7 +87,7 @@ def end(state: SearchState, combination: int, fold: int, time: float, **changes:
 
 
 def planned_cost(params: dict[str, Any]) -> float:
-    return cost_of(settings_of(params), "kernel", 2000, 1000).seconds(params["epochs"])
+    return cost_of(resolved_params_of(params), "kernel", 2000, 1000).seconds(params["epochs"])
 
 
 def test_nothing_is_said_before_anything_was_seen() -> None:
@@ -122,7 +122,7 @@ def test_what_makes_trainings_slow_is_learned_apart() -> None:
     for combination in (0, 1, 2):
         for fold in range(SPLITS):
             begin(state, combination, fold, now)
-            parts = cost_of(settings_of(params[combination]), "kernel", 2000, 1000).parts(10)
+            parts = cost_of(resolved_params_of(params[combination]), "kernel", 2000, 1000).parts(10)
             now += sum(parts.values()) + 9 * parts.get("kernel adam", 0.0)
             end(state, combination, fold, now)
     found = forecast(state, now)

@@ -14,7 +14,7 @@ from engine.plan.plan import make_plan
 from engine.plan.trainer_choice import trainer_of
 from engine.spec.catalogue import CLIPS, OPTIMIZERS, SCHEDULES, Kind, Number
 from engine.spec.combinations import combinations_of
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.schedules import rate_of
 from engine.spec.spec import SearchSpec
 from engine.training.requests import training_request
@@ -109,7 +109,7 @@ def test_every_argument_of_an_optimizer_is_accepted_exactly_where_keras_can_use_
                     value,
                 )
                 continue
-            leaves_numbers = _starts(name, dict(settings_of(combinations[0]).optimizer_arguments))
+            leaves_numbers = _starts(name, dict(resolved_params_of(combinations[0]).optimizer_arguments))
             assert leaves_numbers is not None, (argument, value)
             # What is absurdly large or small may well diverge.
             assert leaves_numbers or 0 < abs(value or 0) < 1e-8 or abs(value or 0) > 100, (argument, value)
@@ -139,7 +139,7 @@ def test_random_arguments_that_are_accepted_start(name: str) -> None:
         combinations = _accepted({"optimizer": table})
         if combinations is not None:
             tried += 1
-            assert _starts(name, dict(settings_of(combinations[0]).optimizer_arguments)) is not None, table
+            assert _starts(name, dict(resolved_params_of(combinations[0]).optimizer_arguments)) is not None, table
     assert tried > 4
 
 
@@ -162,7 +162,7 @@ def test_what_a_plan_gives_to_the_kernel_is_trained_by_it(name: str, make_rows: 
         for value in CANDIDATES:
             table = {"name": name, argument: "none" if value is None else value}
             combinations = _accepted({**SMALL_NETWORK, "optimizer": table}) if kind.accepts(value) else None
-            if combinations and trainer_of(settings_of(combinations[0]), "auto")[0] == "kernel":
+            if combinations and trainer_of(resolved_params_of(combinations[0]), "auto")[0] == "kernel":
                 _trained(KernelTrainer(), combinations[0], rows)
 
 
@@ -243,8 +243,8 @@ def test_every_argument_of_a_schedule_is_accepted_exactly_where_keras_can_use_it
                 is_of_no_use = any(_is_of_no_use(argument, default, number) for number in numbers)
                 assert rates is None or is_of_no_use or numbers != sorted(numbers), (argument, value)
                 continue
-            settings = settings_of(combinations[0])
-            ours = [rate_of(schedule, dict(settings.schedule_arguments))(step) for step in STEPS]
+            resolved = resolved_params_of(combinations[0])
+            ours = [rate_of(schedule, dict(resolved.schedule_arguments))(step) for step in STEPS]
             if rates is not None:
                 assert ours == pytest.approx(rates, rel=1e-3, abs=1e-9), (argument, value)
             # What leaves float32 on its way is no number in Keras, and the largest one here.

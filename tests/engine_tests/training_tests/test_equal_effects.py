@@ -9,7 +9,7 @@ import pytest
 
 from engine.plan.plan import effective
 from engine.plan.trainer_choice import trainer_of
-from engine.spec.resolved import settings_of
+from engine.spec.resolved import resolved_params_of
 from engine.training.interface import Epoch, Trainer
 from engine.training.requests import training_request
 
@@ -107,7 +107,7 @@ UNEQUAL: dict[str, tuple[Params, Params]] = {
 
 
 def _effect(params: Params) -> Any:
-    return effective(settings_of({"epochs": 2, "batch_size": BATCH, "hidden_units": 5, **params}), (ROWS,))
+    return effective(resolved_params_of({"epochs": 2, "batch_size": BATCH, "hidden_units": 5, **params}), (ROWS,))
 
 
 def _bits(trainer: Trainer, params: Params, rows: Rows) -> list[bytes]:
@@ -128,7 +128,7 @@ def test_equal_effects_give_equal_bits_in_the_kernel(name: str, make_rows: Calla
 
     one, other = EQUAL[name]
     assert _effect(one) == _effect(other)
-    trainers = [trainer_of(settings_of(params), "auto")[0] for params in EQUAL[name]]
+    trainers = [trainer_of(resolved_params_of(params), "auto")[0] for params in EQUAL[name]]
     assert trainers[0] == trainers[1]
     if trainers[0] == "kernel":
         rows = make_rows(ROWS, 3)
