@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.spec.resolved import resolved_params_of
 from engine.spec.revisions import changed_rules
+from engine.workers import messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,11 @@ class CheckpointFiles:
 
     def path(self, key: str) -> Path:
         """The file of the training with this key, whether it is there or not."""
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.checkpoint"
+        return self._folder / f"{_digest(key)[:32]}.checkpoint"
+
+    def stored(self, key: str) -> messages.Stored:
+        """The file of the training with this key, as an order names it to a worker."""
+        return messages.Stored(digest=_digest(key), path=str(self.path(key)))
 
     def discard(self, key: str) -> None:
         """Remove what nobody goes on with."""
@@ -49,3 +54,7 @@ class CheckpointFiles:
     def discard_all(self) -> None:
         """Remove all of them: the search is over."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -198,10 +198,10 @@ class Controller:
         return messages.Train(
             training=training.number,
             trainer=training.trainer,
-            fold=training.split,
+            split=training.split,
             params=training.params,
             stops=work.stops,
-            checkpoint=str(self._checkpoints.path(key)),
+            checkpoint=self._checkpoints.stored(key),
             key=key,
             keeps_last=work.stops[-1] < training.epochs,
         )
@@ -217,7 +217,7 @@ class Controller:
             epochs=refit_epochs(combination, self._prepared.spec),
             path=refit.path,
             record=model_record(self._session, self._state, refit.combination),
-            checkpoint=str(self._checkpoints.path(key)),
+            checkpoint=self._checkpoints.stored(key),
             key=key,
         )
 

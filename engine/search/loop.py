@@ -34,8 +34,7 @@ from engine.spec.revisions import REVISION
 from engine.system.permissions import create_file
 from engine.system.whole_files import remove_leftovers
 from engine.workers import messages
-from engine.workers.pool import Died, Said
-from engine.workers.process_pool import Pool
+from engine.workers.pool import MessageReceived, Pool, WorkerDeath
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -198,12 +197,12 @@ class RunningSearch:
             self._supervisor.truncate_logs()
         self._stop_what_takes_too_long()
 
-    def _listen(self, seconds: float, handle_death: Callable[[Died], None]) -> None:
-        for happened in self._supervisor.wait(seconds):
-            if isinstance(happened, Died):
-                handle_death(happened)
+    def _listen(self, seconds: float, handle_death: Callable[[WorkerDeath], None]) -> None:
+        for report in self._supervisor.wait(seconds):
+            if isinstance(report, WorkerDeath):
+                handle_death(report)
             else:
-                self._handle_message(happened)
+                self._handle_message(report)
 
     def _leave(self) -> None:
         """Have every worker leave what it trains, with a checkpoint; what they score meanwhile counts."""
@@ -326,9 +325,9 @@ class RunningSearch:
 
     # What workers say
 
-    def _handle_message(self, said: Said) -> None:
+    def _handle_message(self, received: MessageReceived) -> None:
         """Take a message into account, unless it is about work that its worker holds no more."""
-        message, worker = said.message, said.worker
+        message, worker = received.message, received.worker
         work = self._work.get(worker)
         match message:
             case messages.Ready():
@@ -403,7 +402,7 @@ class RunningSearch:
 
     # Workers that die
 
-    def _handle_death(self, died: Died) -> None:
+    def _handle_death(self, died: WorkerDeath) -> None:
         """Record a worker's death, put what it held back once, and start another in its place."""
         work = self._work.pop(died.worker, None)
         how = self._supervisor.record_death(died, work.training.number if work else None)

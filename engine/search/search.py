@@ -30,7 +30,6 @@ from engine.spec.combinations import combinations_of
 from engine.spec.spec import SearchSpec, check_time_limit
 from engine.system import machine
 from engine.training.model_path import check_model_place
-from engine.workers.process_pool import WORKER_COMMAND, Pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from engine.plan.plan import Plan
     from engine.plan.prepared import Prepared
     from engine.search.loop import Outcome, RunningSearch
+    from engine.workers.pool import Pool
 
 
 class Search:
@@ -144,7 +144,7 @@ class Search:
             message = f"workers: {shown} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
             raise UsageError(message)
         self._devices = None if devices is None else machine.parse_devices(",".join(devices))
-        self._workers, self._progress, self._worker_command = workers, progress, worker_command or WORKER_COMMAND
+        self._workers, self._progress, self._worker_command = workers, progress, worker_command
         self._fresh, self._group_readable = fresh, group_readable
         self._take_over, self._accept_versions = take_over, accept_versions
         self._deadline = Deadline.read(deadline) if deadline is not None else None
@@ -406,7 +406,7 @@ class Search:
         except BaseException:
             draft.discard()
             raise
-        pool.logs = self.session.folder
+        pool.set_log_folder(self.session.folder)
         return prepared, pool, devices
 
     def _begin_again(self, *, only_save: bool) -> tuple[Prepared, Pool, list[str]]:
@@ -429,12 +429,12 @@ class Search:
 
     def _start_workers(self, plan: Plan, logs: Path, *, only_save: bool = False) -> tuple[Pool, list[str]]:
         """A pool with as many workers as were asked for, or as the machine allows; and the device of each."""
-        from engine.workers.start import devices, start_worker
+        from engine.workers.start import devices, open_pool, start_worker
 
         uses_keras = only_save or any(training.trainer == "keras" for training in plan.trainings)
         allowed = machine.default_workers(len(plan.trainings), uses_keras=uses_keras)
         chosen = devices(plan, 1 if only_save else self._workers or allowed, self._devices)
-        pool = Pool(logs, self._worker_command)
+        pool = open_pool(logs, self._worker_command)
         try:
             for number, device in enumerate(chosen):
                 start_worker(pool, number, device, plan, self.spec.scoring)

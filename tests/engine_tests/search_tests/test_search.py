@@ -36,7 +36,7 @@ from engine.session.events import (
 )
 from engine.session.session import open_session
 from engine.system import machine
-from engine.workers.process_pool import Pool
+from engine.workers.process_pool import ProcessPool
 from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, same_results, told
 
 if TYPE_CHECKING:
@@ -527,13 +527,13 @@ def test_a_search_that_cannot_begin_leaves_no_workers(surroundings: Path, monkey
 
     monkeypatch.setattr("engine.search.loop.Recorder", overtaken)
     started: list[int] = []
-    start = Pool.start
+    start = ProcessPool.start
 
-    def noted(self: Pool, number: int, environment: dict[str, str]) -> None:
+    def noted(self: ProcessPool, number: int, environment: dict[str, str]) -> None:
         start(self, number, environment)
-        started.append(self.pid(number))
+        started.append(self.facts(number).pid)
 
-    monkeypatch.setattr(Pool, "start", noted)
+    monkeypatch.setattr(ProcessPool, "start", noted)
     with pytest.raises(SessionHeldError):
         fake_search(surroundings, {"epochs": 1}).start()
     assert len(started) == 2
