@@ -131,7 +131,7 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         check_trainable(space, "parameters")
         request = training_request(
             plain,
-            training_rows=len(rows),
+            row_count=len(rows),
             width=rows.width,
             classes=classes,
             seed=training_seed(self.seed, rows),

@@ -62,7 +62,7 @@ def refit(
     rows = dataset.training
     request = training_request(
         params,
-        training_rows=len(rows),
+        row_count=len(rows),
         width=rows.width,
         classes=rows.classes,
         seed=training_seed(seed, rows),

@@ -83,12 +83,12 @@ class FoldTraining:
         self._order, self._orders, self._send = order, orders, send
         self._scoring, self._early_stopping = data.scoring, data.early_stopping
         self._split = data.split(order.split)
-        training = self._split.training
+        rows = self._split.training_rows
         self._request = training_request(
             order.params,
-            training_rows=len(training),
-            width=training.width,
-            classes=training.classes,
+            row_count=len(rows),
+            width=rows.width,
+            classes=rows.classes,
             seed=self._split.seed,
         )
         self._stops = list(order.stops)  # those that are still to come
@@ -105,7 +105,7 @@ class FoldTraining:
         """
         self._send_begun()
         split, start = self._split, self._kept.checkpoint if self._kept else None
-        for epoch in trainer().train(self._request, split.training, split.validation, start, self._file):
+        for epoch in trainer().train(self._request, split.training_rows, split.validation_rows, start, self._file):
             evaluation = self._evaluate(epoch)
             self._send_epoch(epoch, evaluation)
             self._send_scores(epoch, evaluation)
@@ -150,9 +150,9 @@ class FoldTraining:
         ends = diverged or (runs_out and self._early_stopping.stop)
         needs_all = ends or epoch.number == self._stops[0]
         metrics = [] if diverged else self._scoring if needs_all else self._scoring[:1]
-        validation = self._split.validation
+        rows = self._split.validation_rows
         scoring_began = time.perf_counter()
-        scored = scores(metrics, validation.labels, epoch.probabilities, validation.classes)
+        scored = scores(metrics, rows.labels, epoch.probabilities, rows.classes)
         seconds = time.perf_counter() - scoring_began
         if runs_out and not ends:
             self._patience.score = finite(scored.get(self._scoring[0]))
@@ -194,7 +194,7 @@ class FoldTraining:
                     diverged=evaluation.diverged,
                     stopped_at=self._patience.stopped_at if stopped else None,
                     stopped_score=self._patience.score if stopped else None,
-                    predictions=b"" if evaluation.diverged else _predictions(self._split.validation, epoch),
+                    predictions=b"" if evaluation.diverged else _predictions(self._split.validation_rows, epoch),
                 )
             )
         if is_stop:
@@ -213,7 +213,7 @@ class FoldTraining:
         return not self._stops or self._stops[0] > wanted_epochs
 
 
-def _predictions(validation: Rows, epoch: Epoch) -> bytes:
-    labels, probabilities = validation.labels, epoch.probabilities
+def _predictions(rows: Rows, epoch: Epoch) -> bytes:
+    labels, probabilities = rows.labels, epoch.probabilities
     of_own_class = probabilities[np.arange(len(labels)), labels]
     return Predictions.of(labels, predicted_classes(probabilities), of_own_class).pack()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Split:
     """The rows of one split, and the seed of every training on it."""
 
-    training: Rows
-    validation: Rows
+    training_rows: Rows
+    validation_rows: Rows
     seed: int
 
 
@@ -51,9 +51,10 @@ class SearchData:
         if number not in self._splits:
             repeat, fold = divmod(number, int(self._folds.max()) + 1)
             fold_of_row = np.asarray(self._folds[repeat])
-            training = self.dataset.training.take(np.flatnonzero((fold_of_row >= 0) & (fold_of_row != fold)))
-            validation = self.dataset.training.take(np.flatnonzero(fold_of_row == fold))
-            self._splits[number] = Split(training, validation, training_seed(self.seed, training))
+            rows = self.dataset.training
+            training_rows = rows.take(np.flatnonzero((fold_of_row >= 0) & (fold_of_row != fold)))
+            validation_rows = rows.take(np.flatnonzero(fold_of_row == fold))
+            self._splits[number] = Split(training_rows, validation_rows, training_seed(self.seed, training_rows))
         return self._splits[number]
 
 

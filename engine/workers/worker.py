@@ -74,7 +74,7 @@ class Worker:
         from engine.training.requests import training_request
 
         for name, params in order.trainings:
-            request = training_request(params, training_rows=2, width=2, classes=3, seed=0)
+            request = training_request(params, row_count=2, width=2, classes=3, seed=0)
             self._trainer(name).warm_up(request)
         scoring.warm_up(order.scoring)
 

@@ -220,8 +220,8 @@ class KerasTrainer:
     def train(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
@@ -232,7 +232,7 @@ class KerasTrainer:
         Raises `ValueError` if `request.learning_rates` does not hold one rate for every step and for another network's
         `start`, and `UsageError` for an optimizer that Keras does not accept.
         """
-        steps = -(-len(training) // request.batch_size)
+        steps = -(-len(training_rows) // request.batch_size)
         if len(request.learning_rates) != steps * request.epochs:
             message = f"{len(request.learning_rates)} learning rates for {request.epochs} epochs of {steps} steps each"
             raise ValueError(message)
@@ -245,9 +245,9 @@ class KerasTrainer:
             else:
                 built.restore(start)
             for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
-                order = batch_order(len(training), number, request.seed)
+                order = batch_order(len(training_rows), number, request.seed)
                 loss = built.train_epoch(
-                    training.take(order),
+                    training_rows.take(order),
                     rates[number - 1],
                     request.batch_size,
                     seed=request.seed,
@@ -255,7 +255,7 @@ class KerasTrainer:
                     done=start.step if start and number == start.epoch + 1 else 0,
                     keeper=keeper,
                 )
-                yield _epoch(built, number, loss, validation)
+                yield _epoch(built, number, loss, validation_rows)
         finally:
             self._keep(key, built)
 
@@ -290,12 +290,12 @@ def _what_is_traced(request: TrainingRequest) -> Hashable:
     return request.network, request.optimizer, tuple(sorted(request.optimizer_arguments.items()))
 
 
-def _epoch(built: BuiltNetwork, number: int, loss: float, validation: Rows | None) -> Epoch:
-    if validation is None:
+def _epoch(built: BuiltNetwork, number: int, loss: float, validation_rows: Rows | None) -> Epoch:
+    if validation_rows is None:
         probabilities = np.empty((0, built.network.classes), np.float32)
         validation_loss = None
     else:
-        probabilities, validation_loss = built.evaluate(validation)
+        probabilities, validation_loss = built.evaluate(validation_rows)
     rate = float(built.optimizer.learning_rate.numpy())
     checkpoint = functools.partial(built.checkpoint, number)
     return Epoch(number, loss, validation_loss, probabilities, rate, built.weights, checkpoint)

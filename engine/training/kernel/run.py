@@ -50,8 +50,8 @@ class KernelRun:
     def __init__(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         real: type[np.floating[Any]] = np.float32,
         start: Checkpoint | None = None,
     ) -> None:
@@ -60,13 +60,13 @@ class KernelRun:
         self.request = request
         self.real = real
         self.rule = rule_for(request)
-        self.data = frozen(training)
-        self.validation = None if validation is None else frozen(validation)
+        self.data = frozen(training_rows)
+        self.validation = None if validation_rows is None else frozen(validation_rows)
         self.activation = activation_code(network.activation)
         # L2(w) = l2 w² has the gradient 2 l2 w; Keras rounds l2 to float32.
         self.penalty: Any = real(2 * real(np.float32(network.l2)) if network.hidden_units else 0)
         self.numbers = self.rule.numbers(arguments, request.learning_rates.astype(real), real)
-        self.steps_per_epoch = -(-len(training) // request.batch_size)
+        self.steps_per_epoch = -(-len(training_rows) // request.batch_size)
         self.clipping: tuple[int, Any] = next(
             ((kind, real(bound)) for kind, name in _CLIPS.items() if (bound := arguments[name])), (0, real(0))
         )
@@ -74,9 +74,9 @@ class KernelRun:
         slots = self.rule.slots
         initial_slot = float(arguments.get("initial_accumulator_value") or 0.0)
         self.weights = Weights(network, request.seed, slots, initial_slot, real)
-        self._rows = training
+        self._rows = training_rows
 
-        self.capacity = max(min(request.batch_size, len(training)), _PREDICTED_AT_ONCE)
+        self.capacity = max(min(request.batch_size, len(training_rows)), _PREDICTED_AT_ONCE)
         units = self.capacity * sum(units for _, units in network.layer_shapes)
         self.work = (np.zeros(units, real), np.zeros(units, real), np.zeros(units, real))
         hidden = self.capacity * sum(network.hidden_units) if network.dropout > 0 else 0

@@ -37,8 +37,8 @@ class KernelTrainer:
     def train(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
@@ -56,7 +56,7 @@ class KernelTrainer:
 
             message = f"the kernel trainer does not cover {reason}"
             raise TrainingRefusedError(message)
-        yield from KernelRun(request, training, validation, start=start).epochs(keeper)
+        yield from KernelRun(request, training_rows, validation_rows, start=start).epochs(keeper)
 
     def exact_probabilities(
         self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows

@@ -139,7 +139,7 @@ def test_where_float32_says_too_little_float64_decides(
 
     rows = make_rows(200, 8)
     params = {"epochs": 1, "batch_size": 8, "hidden_units": [64, 64], "optimizer": "sgd", "learning_rate": 0.01}
-    request = training_request(params, training_rows=200, width=rows.width, classes=8, seed=1)
+    request = training_request(params, row_count=200, width=rows.width, classes=8, seed=1)
     weights = [30 * array for array in initial_weights(request.network, 1)]
     exact = KernelTrainer().exact_probabilities(request, weights, rows)
     assert np.abs(exact - predict_exactly(request.network, weights, rows)).max() < TOLERANCE / 10
