@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class KernelTrainer:
-    """A `Trainer` that runs compiled code; asking it for a refusal imports nothing heavy."""
+    """A `Trainer` that runs compiled code; `refusal` imports nothing heavy."""
 
     name = "kernel"
 
@@ -29,7 +29,7 @@ class KernelTrainer:
         )
 
     def warm_up(self, request: TrainingRequest) -> None:
-        """Import the compiler and load, or compile, what the request will call; its rows do not matter."""
+        """Import the compiler, and load or compile what the request will call, whatever its rows are."""
         from engine.training.kernel.run import compile_for
 
         compile_for(request)
@@ -44,7 +44,7 @@ class KernelTrainer:
     ) -> Iterator[Epoch]:
         """Yield after every epoch, the first after `start`, until `request.epochs` are done or the caller closes.
 
-        `keeper` is asked after every step.
+        `keeper.is_due` is called after every step.
 
         Raises `TrainingRefusedError` for a request that `refusal` names, `ValueError` for another network's `start`.
         """
