@@ -18,8 +18,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
     """Something on disk that an order is about: `digest` names it anywhere, `path` says where it lies on this machine.
 
-    Whoever carries an order to another machine finds out by the digest what lies there already, and puts that
-    machine's path in the place of this one.
+    A pool that carries an order to another machine sees by the digest whether that machine has it already, and replaces
+    the path by the one there.
     """
 
     digest: str
@@ -53,10 +53,10 @@ class Prepare(Message, frozen=True):
 class Train(Message, frozen=True):
     """Train on the split of that number and score after each of `stops` epochs (ascending; the last ends it).
 
-    `params`: the whole training's; it may reach beyond the last stop. `checkpoint`: the file to continue from, if one
-    with this `key` is there from before the first stop, and to leave checkpoints in: every so often, when the worker is
-    to leave, and, if `keeps_last`, at the last stop. `key` names all that decides the training but how long it is; the
-    checkpoint's digest is the key's.
+    `params`: the whole training's, which may go on after the last stop. `key` spells out everything that decides the
+    training except how long it is. `checkpoint`: the file of the checkpoint with that key, named by the key's SHA-256.
+    The training continues from it if it is there and was left before the first stop, and leaves checkpoints in it: from
+    time to time, when the worker is to leave, and at the last stop if `keeps_last`.
     """
 
     training: int
@@ -95,17 +95,17 @@ class GoOn(Message, frozen=True):
 
 
 class Abandon(Message, frozen=True):
-    """Leave the training at the next epoch's end, or at stops beyond `epochs`."""
+    """End the training after the next epoch, or after the last of its stops that `epochs` reaches."""
 
     training: int
     epochs: int = 0
 
 
 class Leave(Message, frozen=True):
-    """Leave the training as soon as it has a checkpoint, also within an epoch and while it is held; take no other."""
+    """Leave the training as soon as it has a checkpoint, within an epoch or held as well, and begin no other one."""
 
 
-# What is done in turn; everything else acts at once.
+# These are carried out in turn; every other order acts at once.
 Work = Warm | Prepare | Train | Refit
 ToWorker = Work | Hold | GoOn | Abandon | Leave
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from engine.workers.pool import Report
 
-WORKER_COMMAND = (sys.executable, "-P", "-m", "engine.workers.worker")
+_COMMAND = (sys.executable, "-P", "-m", "engine.workers.worker")
 _GRACE_SECONDS = 2.0
 _READ_BYTES = 1 << 16
 
@@ -64,13 +64,13 @@ class _Worker:
 class ProcessPool:
     """A `Pool` of processes on this machine. Not safe for use from several threads.
 
-    `command` starts a worker, which gets the number of the pipe for its messages as its last argument and reads its
-    orders from standard input. `logs`: the folder for what workers print. `scratch`: a folder that the workers may
-    make, see there.
+    `logs`: the folder for what workers print. `command` starts a worker (None: foldwatch's own command), which gets the
+    number of the pipe for its messages as its last argument and reads its orders from standard input. `scratch`: a
+    folder that the workers may make, see there.
     """
 
-    def __init__(self, logs: Path, command: Sequence[str] = WORKER_COMMAND) -> None:
-        self.logs, self._command = logs, tuple(command)
+    def __init__(self, logs: Path, command: Sequence[str] | None = None) -> None:
+        self.logs, self._command = logs, tuple(command or _COMMAND)
         self.scratch = scratch.new_name()
         self._workers: dict[int, _Worker] = {}
         self._selector = selectors.DefaultSelector()
@@ -141,7 +141,7 @@ class ProcessPool:
             if worker.process.poll() is not None:
                 self._read(worker, reports)
                 if worker.number in self._workers:
-                    self._handle_end(worker, reports)
+                    self._handle_death(worker, reports)
         return reports
 
     def _read(self, worker: _Worker, reports: list[Report]) -> None:
@@ -151,7 +151,7 @@ class ProcessPool:
             except BlockingIOError:
                 return
             if not chunk:
-                self._handle_end(worker, reports)
+                self._handle_death(worker, reports)
                 return
             worker.buffer += chunk
             *lines, rest = worker.buffer.split(b"\n")
@@ -169,10 +169,10 @@ class ProcessPool:
             if len(worker.buffer) > LONGEST_LINE:
                 worker.reason = f"it sent a line of more than {LONGEST_LINE >> 20} MiB"
             if worker.reason:
-                self._handle_end(worker, reports)
+                self._handle_death(worker, reports)
                 return
 
-    def _handle_end(self, worker: _Worker, reports: list[Report]) -> None:
+    def _handle_death(self, worker: _Worker, reports: list[Report]) -> None:
         """Close what belonged to a worker, make sure that it and its children are gone, and report its death."""
         if worker.reason:
             # Before its pipes close, at which it would begin to end by itself.

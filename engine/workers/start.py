@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import UsageError
 from engine.system.machine import check_devices, device_names
 from engine.workers import messages
-from engine.workers.process_pool import WORKER_COMMAND, ProcessPool
+from engine.workers.process_pool import ProcessPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ def open_pool(logs: Path, command: Sequence[str] | None = None) -> Pool:
 
     `logs`: the folder for what workers print. `command`: what starts a worker process; None: foldwatch's own.
     """
-    return ProcessPool(logs, command or WORKER_COMMAND)
+    return ProcessPool(logs, command)
 
 
 def devices(plan: Plan, workers: int, wanted: Sequence[str] | None = None) -> list[str]:

@@ -81,11 +81,11 @@ def test_a_search_on_a_second_pool_has_the_same_scores_and_survives_a_death(
     place.mkdir()
     marks.mkdir()
 
-    def open_pool(logs: Path, command: Sequence[str] | None = None) -> TwoNodes:
+    def two_nodes(logs: Path, command: Sequence[str] | None = None) -> TwoNodes:
         pools.append(TwoNodes(logs, place))
         return pools[-1]
 
-    monkeypatch.setattr(start, "open_pool", open_pool)
+    monkeypatch.setattr(start, "ProcessPool", two_nodes)
     for name, value in told(Fault("kill", epoch=2, units=16, times=1, marks=str(marks))).items():
         monkeypatch.setenv(name, value)
     there = fake_search(surroundings, SPACE, name="there", fresh=True)
