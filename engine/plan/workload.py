@@ -1,8 +1,7 @@
 """What of a search was trained, and what is still to be trained, in parts of its cost: kept from event to event.
 
-A reader of events does not know the plan, so trainings are told from the combinations: those that differ only in
-`epochs`, by a schedule that does not stretch over them, share one on each split, and so do those of equal effect. Of a
-strategy's later rounds nobody knows yet what they will allow: what counts is what may run now.
+A reader of events does not know the plan, so the trainings are worked out from the combinations, by the rules of the
+plan (`engine.plan.sharing`). Nobody knows yet what a strategy will allow in later rounds: what may run now is counted.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
+from engine.plan.sharing import effect_of, effect_of_training, epochs_due
 from engine.spec.resolved import epochs_of, resolved_params_of
-from engine.spec.schedules import depends_on_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -161,12 +160,9 @@ class Workload:
         longest = 0
         for epochs, index in members:
             one = self._combinations[index]
-            if one.dropped or one.fits[split] != "waiting":
-                continue
-            if one.folds_allowed is not None and split >= one.folds_allowed:
-                continue
-            wanted = epochs if one.epochs_allowed is None else min(epochs, one.epochs_allowed)
-            longest = max(longest, wanted - one.epochs_behind(split))
+            due = epochs_due(one, split, epochs)
+            if due:
+                longest = max(longest, due - one.epochs_behind(split))
         return longest
 
     def _group(self, index: int) -> _Group:
@@ -179,20 +175,21 @@ class Workload:
         return group
 
     def _alike(self, combination: CombinationState) -> _Group:
-        params = combination.params
-        shares = not depends_on_epochs(params)
-        key = combination.trainer, repr([item for item in params.items() if not (shares and item[0] == "epochs")])
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = _Group(self._cost(combination), [0] * self._splits)
-        return group
-
-    def _cost(self, combination: CombinationState) -> Cost:
         try:
-            return cost_of(resolved_params_of(combination.params), combination.trainer, self._rows, self._num_words)
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            # A record may hold what no spec would accept; then all such trainings are taken to be alike.
-            return Cost({}, {"unknown": 1.0})
+            resolved = resolved_params_of(combination.params)
+            effect = effect_of(resolved, combination.trainer, (self._rows,))
+            key: object = combination.stage, effect_of_training(effect)
+            if key not in self._groups:
+                cost = cost_of(resolved, combination.trainer, self._rows, self._num_words)
+                self._groups[key] = self._group_of_cost(cost)
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            # A record may hold what no spec would accept; each such training is its own, and costs as much as others.
+            key = repr(combination.params)
+            self._groups.setdefault(key, self._group_of_cost(Cost({}, {"unknown": 1.0})))
+        return self._groups[key]
+
+    def _group_of_cost(self, cost: Cost) -> _Group:
+        return _Group(cost, [0] * self._splits)
 
 
 def average(each: Sequence[Parts], trainings: int) -> Parts:

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from engine.plan.folds import fold_rows
 from engine.plan.plan import extended
+from engine.plan.sharing import is_open
 from engine.search import changes
 from engine.search.checkpoint_folder import CheckpointFiles
 from engine.search.model_description import model_record, refit_epochs
@@ -66,8 +67,7 @@ class Controller:
         for fit in training.fits:
             # What a damaged record lost is announced again when the search has begun.
             one = combinations[fit.combination] if fit.combination < len(combinations) else None
-            is_left = one is None or not (one.dropped or one.fits[training.fold].is_finished)
-            if is_left and (fit.combination, training.fold) not in self._known:
+            if (one is None or is_open(one, training.fold)) and (fit.combination, training.fold) not in self._known:
                 return True
         return False
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.analysis.forecast.deadline import Deadline, DeadlineWatch, request_of
 from engine.errors import FoldwatchError, InputOutputError, UsageError, cannot_work
+from engine.plan.sharing import is_served
 from engine.search import changes
 from engine.search.controller import Controller
 from engine.search.inbox import Inbox
@@ -379,12 +380,8 @@ class RunningSearch:
             self._emit(event)
 
     def _unserved(self, work: Work) -> list[events.ServedFit]:
-        fold, unserved = work.training.fold, []
-        for fit in work.fits:
-            combination = self.state.combinations[fit.combination]
-            if not combination.fits[fold].is_finished and combination.epochs_behind(fold) < fit.epochs:
-                unserved.append(fit)
-        return unserved
+        fold, combinations = work.training.fold, self.state.combinations
+        return [fit for fit in work.fits if not is_served(combinations[fit.combination], fold, fit.epochs)]
 
     def _give_up(self, work: Work, error: str, traceback: str) -> None:
         self._controller.is_undecided = True

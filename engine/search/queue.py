@@ -6,6 +6,7 @@ import itertools
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
+from engine.plan.sharing import epochs_due, is_open
 from engine.session.combination import FitStatus
 from engine.session.events import ServedFit
 
@@ -56,23 +57,16 @@ class TrainingQueue:
 
     def is_wanted(self, training: Training) -> bool:
         """Whether any fit of it may still be trained."""
-        combinations = (self._state.combinations[fit.combination] for fit in training.fits)
-        return any(not one.dropped and not one.fits[training.fold].is_finished for one in combinations)
+        combinations = self._state.combinations
+        return any(is_open(combinations[fit.combination], training.fold) for fit in training.fits)
 
     def missing(self, training: Training) -> list[ServedFit]:
         """The fits that a training has to serve now, ascending in their epochs: to a rung only, if no further yet."""
         missing = []
         for fit in training.fits:
-            combination = self._state.combinations[fit.combination]
-            if combination.fits[training.fold] is not FitStatus.WAITING or combination.dropped:
-                continue
-            if combination.folds_allowed is not None and training.fold >= combination.folds_allowed:
-                continue
-            epochs = combination.epochs_allowed
-            if epochs is None or epochs >= fit.epochs:
-                missing.append(fit)
-            elif epochs not in combination.rungs or combination.rungs[epochs][training.fold] is None:
-                missing.append(ServedFit(fit.combination, epochs))
+            epochs = epochs_due(self._state.combinations[fit.combination], training.fold, fit.epochs)
+            if epochs:
+                missing.append(fit if epochs == fit.epochs else ServedFit(fit.combination, epochs))
         return sorted(missing, key=lambda fit: fit.epochs)
 
     def take(

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError, SessionNotTrustedError
 from engine.plan.folds import fold_rows
-from engine.plan.plan import effective
+from engine.plan.sharing import Effect, effect_of
 from engine.search.older_scores import older_rules
 from engine.session.listing import list_names
 from engine.session.predictions import read_block
 from engine.session.session import open_session
 from engine.spec.early_stopping import EarlyStopping
-from engine.spec.resolved import ResolvedParams, resolved_params_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.spec import SearchSpec
 from engine.system import machine
 from engine.system.regular_files import open_mine
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from engine.session.segments import Curve
     from engine.session.session import Session
 
-# Rows of the fold, effective parameters, trainer, the rule that may have ended it before its last epoch, and the rules
-# of training that touch it and were others when it was scored.
-FitKey = tuple[str, ResolvedParams, str, EarlyStopping | None, tuple[str, ...]]
+# Rows of the fold, effect of the parameters, the rule that may have ended it before its last epoch, and the rules of
+# training that touch it and were others when it was scored.
+FitKey = tuple[str, Effect, EarlyStopping | None, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ def _keys(
         resolved = resolved_params_of(combination.params)
         for fold in range(spec.splits):
             split = combination.stage * spec.splits + fold
-            known = effective(resolved, (rows[split],))
-            yield (combination.index, fold), (digests[split], known, combination.trainer, spec.stopping, ())
+            effect = effect_of(resolved, combination.trainer, (rows[split],))
+            yield (combination.index, fold), (digests[split], effect, spec.stopping, ())
 
 
 def _fold_digest(repeat: NDArray[np.int16], fold: int) -> str:
@@ -150,10 +150,10 @@ def _versions_that_matter() -> dict[str, str]:
 
 def _same_fits(key: FitKey, stopped_at: int | None) -> list[FitKey]:
     """What a fit is the same as: itself, and one that never ends early if this one did not."""
-    rule = key[3]
+    digest, effect, rule, older = key
     if rule is None or (rule.stop and stopped_at is not None):
         return [key]
-    return [key, (*key[:3], None, key[4])]
+    return [key, (digest, effect, None, older)]
 
 
 def _scored(
@@ -169,7 +169,8 @@ def _scored(
         if not combination.fits[fold].is_finished:
             continue
         stopped_at, stopped_score = combination.stopped_at[fold], combination.stopped_scores[fold]
-        for same in _same_fits((*key[:4], older_rules(combination, fold)), stopped_at):
+        for same in _same_fits((*key[:3], older_rules(combination, fold)), stopped_at):
+            can_stop = same[2] is not None
             if same in wanted and seconds is not None:
                 yield (
                     same,
@@ -180,8 +181,8 @@ def _scored(
                         diverged=str(combination.fits[fold]) == "diverged",
                         curve=other.curve(place) if place else None,
                         predictions=combination.predictions[fold],
-                        stopped_at=stopped_at if same[3] else None,
-                        stopped_score=stopped_score if same[3] and metrics[0] == state.scoring[0] else None,
+                        stopped_at=stopped_at if can_stop else None,
+                        stopped_score=stopped_score if can_stop and metrics[0] == state.scoring[0] else None,
                         score_seconds=combination.score_seconds[fold],
                     ),
                 )
