@@ -54,6 +54,12 @@ class Recorder:
         """Whether what was emitted waits for room on the disk."""
         return self._full_since is not None
 
+    def check_in_place(self) -> None:
+        """Raises InputOutputError if the session's record was removed."""
+        if not self.journal.is_in_place:
+            message = f"{self._folder}: the session's record was removed; nothing more can be recorded there"
+            raise InputOutputError(message)
+
     def emit(self, event: events.Event) -> None:
         """Into the journal (epochs: among the curves), into the state, and to be published after the next sync."""
         if isinstance(event, events.EpochEnded):

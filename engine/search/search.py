@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from engine.analysis.zoom import Zoom
     from engine.plan.plan import Plan
     from engine.plan.prepared import Prepared
-    from engine.search.loop import Outcome, RunningSearch
+    from engine.search.ending import Outcome
+    from engine.search.loop import RunningSearch
 
 
 class Search:
