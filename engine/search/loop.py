@@ -112,6 +112,11 @@ class RunningSearch:
         for request in [*([request_of(deadline)] if deadline is not None else []), *requests]:
             self._requests.put(request)
 
+    @property
+    def segment(self) -> int:
+        """The segment of the session's journal that it writes."""
+        return self._record.journal.segment
+
     # From other threads
 
     def ask(self, request: AnyRequest) -> bool:

@@ -133,7 +133,10 @@ def test_a_lost_worker_changes_nothing(surroundings: Path, monkeypatch: pytest.M
 def taken(search: Search) -> int:
     """How many fits a search takes over; nothing that it finds there is unlike what it would have found itself."""
     happened = list(search.run())
-    fresh = Search(search.spec, sessions=search._sessions, fresh=True, workers=2, worker_command=FAKE_WORKER)
+    assert search.session is not None
+    fresh = Search(
+        search.spec, sessions=search.session.folder.parent, fresh=True, workers=2, worker_command=FAKE_WORKER
+    )
     list(fresh.run())
     assert same_results(search.cv_results_, fresh.cv_results_)
     assert stopped(search) == stopped(fresh)
