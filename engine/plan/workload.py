@@ -28,13 +28,13 @@ _workloads: weakref.WeakKeyDictionary[SearchState, Workload] = weakref.WeakKeyDi
 
 
 def workload_of(state: SearchState) -> Workload | None:
-    """What of the state's search is still to be trained; None before it began. The same object at every call."""
+    """What is still to be trained in a search; None before it began. Each state has one, which every call returns."""
     if state.started is None:
         return None
-    found = _workloads.get(state)
-    if found is None:
-        found = _workloads[state] = Workload(state, state.started)
-    return found
+    workload = _workloads.get(state)
+    if workload is None:
+        workload = _workloads[state] = Workload(state, state.started)
+    return workload
 
 
 @dataclass(eq=False, slots=True)
@@ -47,10 +47,10 @@ class _Group:
 
 
 class Workload:
-    """The trainings of a search whose state has begun; made by `workload_of`, and kept with the state.
+    """The trainings of a search whose state has begun; `workload_of` creates it and keeps it with the state.
 
     The reducer notes what was touched and what ended, which costs next to nothing; what follows from that is worked out
-    when somebody asks.
+    when somebody reads it.
     """
 
     def __init__(self, state: SearchState, started: SearchStarted) -> None:
@@ -67,11 +67,11 @@ class Workload:
         self._parts: Parts = defaultdict(float)
         self._squares = 0.0
 
-    # What is asked
+    # What others read
 
     @property
     def pace(self) -> Pace:
-        """What the trainings that ended say of those to come."""
+        """How fast trainings are, as learned from those that ended."""
         if self._engines != self._state.engines:  # another engine goes on, maybe on another machine
             self._engines, self._pace = self._state.engines, Pace()
         while self._state.ended:
@@ -82,23 +82,23 @@ class Workload:
     @property
     def parts_waiting(self) -> Parts:
         """Cost of all trainings that wait, added up part by part."""
-        self._read()
+        self._update()
         return self._parts
 
     @property
     def squares_waiting(self) -> float:
         """Sum of the squares of their costs."""
-        self._read()
+        self._update()
         return self._squares
 
     def __len__(self) -> int:
         """Number of trainings that wait."""
-        self._read()
+        self._update()
         return len(self._waiting)
 
     def waiting(self) -> Iterator[Parts]:
         """The cost of each training that waits."""
-        self._read()
+        self._update()
         for group, split in self._waiting:
             yield group.cost.parts(group.waiting[split])
 
@@ -114,7 +114,7 @@ class Workload:
 
     def saved_without(self, dropped: Collection[int]) -> Parts:
         """What would not have to be trained without these combinations; trainings that run are left to end."""
-        self._read()
+        self._update()
         saved: Parts = defaultdict(float)
         for group in {self._group(combination) for combination in dropped}:
             rest = [member for member in group.members if member[1] not in dropped]
@@ -125,7 +125,7 @@ class Workload:
 
     # How it is kept
 
-    def _read(self) -> None:
+    def _update(self) -> None:
         # Of a long record most combinations are complete when it is read: they need no group before something waits.
         groups = {self._group(index) for index in self._state.touched if index in self._group_of or self._waits(index)}
         self._state.touched.clear()
@@ -133,9 +133,9 @@ class Workload:
             for split in range(self._splits):
                 epochs = self._epochs_waiting(group.members, split)
                 if epochs != group.waiting[split]:
-                    self._take(group, split, -1)
+                    self._count(group, split, -1)
                     group.waiting[split] = epochs
-                    self._take(group, split, 1)
+                    self._count(group, split, 1)
         if not self._waiting:
             # Rounding leaves nothing behind.
             self._parts.clear()
@@ -144,7 +144,7 @@ class Workload:
     def _waits(self, index: int) -> bool:
         return "waiting" in self._combinations[index].fits
 
-    def _take(self, group: _Group, split: int, sign: int) -> None:
+    def _count(self, group: _Group, split: int, sign: int) -> None:
         epochs = group.waiting[split]
         if not epochs:
             return

@@ -1,4 +1,4 @@
-"""Records what happens in a search: into the journal, the state, and, once it lasts, to whoever is told."""
+"""Records what happens in a search: in the journal and in the state, and publishes it once it is on disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DISK_FULL_SECONDS = 600.0
 class Recorder:
     """The one writer of a session's newest segment; `clock` gives the time of events.
 
-    `publish` gets every event after the sync that made it last; `warn` is told what cannot be recorded.
+    `publish` gets every event after the sync that made it last; `warn` gets a line where something cannot be recorded.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Recorder:
             raise InputOutputError(message)
 
     def emit(self, event: events.Event) -> None:
-        """Into the journal (epochs: among the curves), into the state, and to be published after the next sync."""
+        """Record an event in the journal (epochs: among the curves) and the state; the next sync publishes it."""
         if isinstance(event, events.EpochEnded):
             self.journal.append_epoch(event)
         else:
@@ -119,20 +119,20 @@ class Recorder:
         )
 
     def close(self) -> None:
-        """Say that the engine has ended, and let go of the segment; nothing is synced."""
+        """Note in the heartbeat that the engine has ended, and close the segment; nothing is synced."""
         # This process may live on: whoever resumes the session must not take it for the engine.
         self.beat(ended=True)
         self.journal.close()
 
     def beat_if_due(self) -> bool:
-        """Say that this engine lives, every few seconds; whether it was time to."""
+        """Write the heartbeat if a few seconds have passed; whether they had."""
         if time.monotonic() - self._beat_at < liveness.HEARTBEAT_SECONDS:
             return False
         self.beat()
         return True
 
     def beat(self, *, ended: bool = False) -> None:
-        """Say that this engine lives, and how far the search is; or that it has `ended`."""
+        """Write the heartbeat: that this engine lives, or has `ended`, and how far the search is."""
         self._beat_at = time.monotonic()
         if self.journal.overtaken or not self.journal.is_in_place:
             return  # the heartbeat is another engine's now

@@ -142,7 +142,7 @@ class RequestHandler:
 
     def _change(self, request: changes.Request) -> None:
         try:
-            self._controller.steer(request)
+            self._controller.change(request)
         except FoldwatchError as error:
             self._note_refused(f"{request}: {error}")
         else:

@@ -1,4 +1,4 @@
-"""Fits that earlier sessions of the same folder have scored already, to be taken over instead of run again.
+"""Fits that earlier sessions of the same folder have scored already, to be reused instead of run again.
 
 A fit is known by everything that decides its scores to the last bit: the data, the rows of its fold, the effective
 parameters, the seed, the trainer, the model of CPU and the versions of what computes. Where all of that is equal, so
@@ -71,7 +71,7 @@ class KnownFits:
 
 
 def known_fits(prepared: Prepared, session: Session) -> KnownFits:
-    """The same fits in other sessions of the folder, for every fit that has one.
+    """For every fit of a search, an equal one that another session of the folder has scored, if there is one.
 
     Only sessions that nobody but this user can have written are believed: others, of which those that cannot be read
     are not counted, could give a search any score. Sessions that cannot be read cost time, not correctness.
@@ -80,20 +80,20 @@ def known_fits(prepared: Prepared, session: Session) -> KnownFits:
     combinations = prepared.plan.combinations
     for place, key in _keys(prepared.spec, prepared.folds, combinations):
         wanted.setdefault(key, []).append(place)
-    found: dict[tuple[int, int], KnownFit] = {}
+    reusable: dict[tuple[int, int], KnownFit] = {}
     mine, passed_over = _comparable_sessions(session)
     for other in mine:
         try:
             for key, known in _scored(other, prepared.spec.scoring, wanted):
                 for place in wanted[key]:
-                    found.setdefault(place, known)
+                    reusable.setdefault(place, known)
         except SessionNotTrustedError:
-            passed_over += 1  # somebody exchanged it meanwhile
+            passed_over += 1  # it was replaced meanwhile
         except (FoldwatchError, OSError):
             continue
-        if len(found) == len(combinations) * prepared.spec.splits:
+        if len(reusable) == len(combinations) * prepared.spec.splits:
             break
-    return KnownFits(found, passed_over)
+    return KnownFits(reusable, passed_over)
 
 
 def _keys(
@@ -149,7 +149,7 @@ def _versions_that_matter() -> dict[str, str]:
 
 
 def _same_fits(key: FitKey, stopped_at: int | None) -> list[FitKey]:
-    """What a fit is the same as: itself, and one that never ends early if this one did not."""
+    """The keys that a scored fit answers to: its own, and that of one that may not end early, if this one did not."""
     digest, effect, rule, older = key
     if rule is None or (rule.stop and stopped_at is not None):
         return [key]
@@ -160,7 +160,7 @@ def _scored(
     other: Session, metrics: list[str], wanted: dict[FitKey, list[tuple[int, int]]]
 ) -> Iterator[tuple[FitKey, KnownFit]]:
     state = other.state()
-    # What was scored with other versions cannot be told from the rest.
+    # What was scored with other versions cannot be distinguished from the rest.
     if state.started is None or state.changed_versions or not set(metrics) <= set(state.scoring):
         return
     for (index, fold), key in _keys(other.spec, other.folds(), state.combinations):

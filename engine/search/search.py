@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 
 
 class Search(SearchResults):
-    """A hyperparameter search: what is searched, as a spec says it, and how it is run.
+    """A hyperparameter search: what is searched, as in a spec, and how it is run.
 
         search = Search(dataset="reuters", space={"epochs": [5, 10], "hidden_units": [64, 128]}, workers=2)
         for event in search.run():
             ...  # every epoch and every score as it lands
         search.best_params_, search.best_score_
 
-    What is searched is given either as `spec`, which says all of it, or by the keys of a spec:
+    What is searched is given either as a whole, as `spec`, or by the keys of a spec:
 
     `dataset` ("reuters", "imdb" or "sample") and `space` (a table of hyperparameters and their values, or a list of
     such tables) must be given; an empty space runs the defaults once.
@@ -72,7 +72,7 @@ class Search(SearchResults):
     `fresh`: fits that an earlier session has scored are run again instead of taken over.
     `group_readable`: the user's group may read the session.
     `deadline`: when to end, such as "20m" or "18:00", as `engine.analysis.forecast.deadline` has it; None keeps what an
-    earlier engine was told, if that is still to come.
+    earlier engine was given, if that is still to come.
     `progress`: is called with a line of text while data are loaded and checked.
     `take_over` and `accept_versions`: as in `of_session`; a new search has no use for them.
     `worker_command`: what starts a worker process (None: foldwatch's own).
@@ -204,7 +204,7 @@ class Search(SearchResults):
 
     @property
     def plan(self) -> Plan:
-        """What the search means; made anew from the spec at each call, without data."""
+        """The plan of the search, worked out from the spec at each call, without data."""
         return make_plan(self.spec, combinations_of(self.spec), recorded=self.session is not None)
 
     def subscribe(self) -> queue.SimpleQueue[events.Event | None]:
@@ -279,25 +279,25 @@ class Search(SearchResults):
 
         Raises as `engine.search.changes`.
         """
-        self._steer(requests.AddValues(values=values, allow_large=allow_large))
+        self._change(requests.AddValues(values=values, allow_large=allow_large))
 
     def drop_values(self, parameter: str, value: Any) -> None:
         """Leave out what is missing of the combinations with this value."""
-        self._steer(requests.DropValues(parameter=parameter, value=value))
+        self._change(requests.DropValues(parameter=parameter, value=value))
 
     def put_first(self, combination: int) -> None:
         """Run a combination before all others that wait."""
-        self._steer(requests.PutFirst(combination=combination))
+        self._change(requests.PutFirst(combination=combination))
 
     def clone(self, combination: int, **changes: Any) -> None:
         """Add a copy of a combination with some hyperparameters changed, and run it first."""
-        self._steer(requests.Clone(combination=combination, changes=changes))
+        self._change(requests.Clone(combination=combination, changes=changes))
 
     def undo(self) -> None:
         """Take back the last `add_values`, `drop_values`, `put_first` or `clone`."""
-        self._steer(requests.Undo())
+        self._change(requests.Undo())
 
-    def _steer(self, request: Change) -> None:
+    def _change(self, request: Change) -> None:
         with self._known() as state:
             step_of(request, self.spec, state)
         self._ask(request)

@@ -39,7 +39,7 @@ class SearchResults(ABC):
 
     @property
     def state(self) -> SearchState:
-        """What is known of the search: what its engine has published so far, else what the session's record says.
+        """What is known of the search: what its engine has published so far, else what its session has recorded.
 
         Its scores are on disk. While the search runs it stands still until somebody asks again, in whichever thread.
         """
@@ -67,7 +67,7 @@ class SearchResults(ABC):
     def corrected_best(self) -> CorrectedBest:
         """The best score with its interval, corrected for having been chosen, and what may be as good; worked out anew.
 
-        Dropped combinations count as far as they came; how many could not be judged is said beside.
+        Dropped combinations count as far as they came; how many could not be judged is a part of the result.
         Raises NoBestError, and NotAvailableError for a metric that cannot be worked out from kept predictions.
         """
         from engine.analysis.selection.corrected import corrected_best
