@@ -46,7 +46,7 @@ class Recorder:
         self._synced_at = 0.0
         self._beat_at = -math.inf
         self._full_since: float | None = None
-        # Last, because whoever fails after it has a segment to close.
+        # Last: what fails after it would leave a segment open.
         self.journal = JournalWriter(session.folder, liveness.this_process(), after=after)
 
     @property
@@ -70,18 +70,18 @@ class Recorder:
         self._unpublished.append(event)
 
     def emit_earlier(self, event: events.EpochEnded) -> None:
-        """An epoch from before this engine, or from before a worker died, for whoever follows the curve of a training.
+        """Write an epoch from before this engine, or from before a worker died, for readers of the training's curve.
 
-        It is in the state of every reader already, and no news.
+        Every state has it already, so it is not published.
         """
         self.journal.append_epoch(event)
 
     def keep_predictions(self, block: bytes) -> events.PredictionsPlace | None:
-        """Where a block of predictions lies from now on; None for none."""
+        """Write a block of predictions; where it lies, or None for an empty one."""
         return self.journal.append_predictions(block) if block else None
 
     def patience(self, longest: float) -> float:
-        """Seconds until something is to be done here, at most `longest`."""
+        """Seconds until the next sync is due, at most `longest`."""
         if not self._unpublished:
             return longest
         return min(longest, self._synced_at + SYNC_SECONDS - time.monotonic())
@@ -120,7 +120,7 @@ class Recorder:
 
     def close(self) -> None:
         """Note in the heartbeat that the engine has ended, and close the segment; nothing is synced."""
-        # This process may live on: whoever resumes the session must not take it for the engine.
+        # This process may live on: it must not be taken for the engine when the session is resumed.
         self.beat(ended=True)
         self.journal.close()
 

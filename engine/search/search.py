@@ -366,7 +366,7 @@ class Search(SearchResults):
         return saving.scores_of(answer)
 
     def save_warnings(self, request: requests.Save) -> list[str]:
-        """What whoever saves should know of the refit's schedule."""
+        """Warnings about the refit's schedule, for a request of `save_request`."""
         assert request.combination is not None
         return steps_kept(self.state.combinations[request.combination].params)
 

@@ -41,7 +41,7 @@ class SearchResults(ABC):
     def state(self) -> SearchState:
         """What is known of the search: what its engine has published so far, else what its session has recorded.
 
-        Its scores are on disk. While the search runs it stands still until somebody asks again, in whichever thread.
+        Its scores are on disk. While the search runs it does not change until it is read again, in any thread.
         """
         with self._known() as state:
             return state
