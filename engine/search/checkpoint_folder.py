@@ -1,4 +1,4 @@
-"""Where trainings are kept that are not at their end, so that whoever goes on with one need not start it again."""
+"""The checkpoints of trainings that are not at their end, so that another worker need not start them again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CheckpointFiles:
         return self._key("all rows", trainer, params)
 
     def _key(self, rows: int | str, trainer: str, params: dict[str, Any]) -> str:
-        """With the rules that have changed and touch it: what older ones left is not gone on with."""
+        """The rules that touch it and have changed are a part: no training goes on from a checkpoint of older ones."""
         rules = changed_rules(resolved_params_of(params), trainer)
         return json.dumps([self._origin, rows, trainer, params, *rules], sort_keys=True)
 

@@ -15,7 +15,7 @@ import pytest
 
 from engine.cli.main import main
 from engine.errors import NoBestError, SessionHeldError, SessionUnreadableError, SpecError, UsageError
-from engine.search.loop import RunningSearch
+from engine.search.request_handler import RequestHandler
 from engine.search.search import Search
 from engine.session import events, requests
 from engine.session.combination import FitStatus
@@ -500,15 +500,15 @@ def test_other_versions_are_accepted_only_by_name(surroundings: Path) -> None:
 def test_a_request_at_the_end_is_obeyed_or_refused_but_never_lost(
     surroundings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse_the_rest = RunningSearch._refuse_the_rest
+    refuse_the_rest = RequestHandler.refuse_the_rest
 
-    def too_late(self: RunningSearch) -> None:
+    def too_late(self: RequestHandler) -> None:
         """As the loop is left: one that lies in the folder, and one from another thread."""
-        requests.write_request(self.session.folder, requests.Save(path="/nowhere/a.keras", combination=7))
-        assert not self.ask(requests.Pause())
+        requests.write_request(surroundings / "ending", requests.Save(path="/nowhere/a.keras", combination=7))
+        assert not self.put(requests.Pause())
         refuse_the_rest(self)
 
-    monkeypatch.setattr(RunningSearch, "_refuse_the_rest", too_late)
+    monkeypatch.setattr(RequestHandler, "refuse_the_rest", too_late)
     search = fake_search(surroundings, {"epochs": 1}, name="ending")
     happened = list(search.run())
     assert [event.path for event in _of(happened, SaveFailed)] == ["/nowhere/a.keras"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.plan.plan import effective
+from engine.plan.sharing import effective
 from engine.plan.trainer_choice import trainer_of
 from engine.spec.resolved import resolved_params_of
 from engine.training.interface import Epoch, Trainer
