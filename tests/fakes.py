@@ -162,13 +162,13 @@ class FakeTrainer:
     def train(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
-        assert validation is not None
-        steps = -(-len(training) // request.batch_size)
+        assert validation_rows is not None
+        steps = -(-len(training_rows) // request.batch_size)
         for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
             struck = [fault for fault in self.faults if fault.strikes(number, request.network.hidden_units)]
             for fault in struck:
@@ -180,7 +180,7 @@ class FakeTrainer:
                 number=number,
                 loss=float("nan") if any(fault.kind == "nan" for fault in struck) else loss,
                 validation_loss=loss * 1.1,
-                probabilities=_probabilities(generator, validation, number),
+                probabilities=_probabilities(generator, validation_rows, number),
                 learning_rate=float(rates[-1]),
                 weights=list,
                 checkpoint=functools.partial(Checkpoint, number, {}),

@@ -22,7 +22,8 @@ from engine.analysis.trends.complete import complete_combinations
 from engine.analysis.trends.levels import is_number
 from engine.analysis.trends.top import paired_error
 from engine.errors import UsageError
-from engine.plan.plan import effective, expected_fold_rows, make_plan
+from engine.plan.plan import expected_fold_rows, make_plan
+from engine.plan.sharing import effect_of
 from engine.spec.catalogue import (
     EPOCHS_ARGUMENT,
     HYPERPARAMETERS,
@@ -341,12 +342,10 @@ def _scored(plan: Plan, spec: SearchSpec, state: SearchState, stage: int) -> lis
     """Combinations of a plan whose every fit is scored in a search that has its folds in this stage."""
     rows = expected_fold_rows(spec)
     known = {
-        (effective(resolved_params_of(one.params), rows), one.trainer)
+        effect_of(resolved_params_of(one.params), one.trainer, rows)
         for one in state.combinations
         if one.stage == stage and one.is_complete
     }
     return [
-        one.index
-        for one in plan.combinations
-        if (effective(resolved_params_of(one.params), rows), one.trainer) in known
+        one.index for one in plan.combinations if effect_of(resolved_params_of(one.params), one.trainer, rows) in known
     ]

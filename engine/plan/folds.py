@@ -1,6 +1,6 @@
 """In which fold each row is validated: scikit-learn's splits, kept beside the parsed rows that they are of.
 
-Importing scikit-learn takes a second or two, and no worker can begin before: what it said once is not asked again.
+Importing scikit-learn takes a second or two, and no worker can begin before: its splits are worked out only once.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ def _assign_folds(spec: SearchSpec, labels: NDArray[np.integer], subsample: floa
 
 
 def _key(spec: SearchSpec, dataset: Dataset) -> str:
-    """Of all that decides the folds."""
+    """A digest of all that decides the folds."""
     versions = [importlib.metadata.version("scikit-learn"), np.__version__]
     subsamples = [stage.subsample for stage in spec.stages]
-    settled = [_FORMAT, dataset.digest, subsamples, spec.folds, spec.repeats, spec.seed, versions]
-    return hashlib.sha256(json.dumps(settled).encode()).hexdigest()[:24]
+    decisive = [_FORMAT, dataset.digest, subsamples, spec.folds, spec.repeats, spec.seed, versions]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:24]
 
 
 def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.int16] | None:

@@ -7,9 +7,9 @@ noise. Before anything ran, every factor is the speed of the machine, of which n
 each pair of parts: learning and reading cost the same after ten trainings and after ten thousand.
 
 Three things keep the interval right. The pace of a machine changes with what else runs on it, so old trainings fade,
-and what neighbours in time have in common is told from what each has alone: the covariance of neighbouring residuals
-is the variance of the pace itself. The noise of single trainings averages out over those to come, the pace need not.
-And a training that took far too long tells of an accident, so it counts only up to a limit.
+and what neighbours in time share is separated from what each has alone: the covariance of neighbouring residuals is the
+variance of the pace itself. The noise of single trainings averages out over those to come, the pace need not.
+And a training that took far too long had an accident, so it counts only up to a limit.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LARGEST_WEIGHT = 1e6
 
 
 class Pace:
-    """What the trainings that ended say of those to come. Deterministic in the order in which they ended."""
+    """Learns from the trainings that ended how long others take. It depends on nothing but them and their order."""
 
     def __init__(self) -> None:
         self._weight = 1.0  # of the next training: growing instead of letting all others fade
@@ -228,16 +228,16 @@ def _cholesky(matrix: Sequence[Sequence[float]]) -> list[list[float]]:
 
 def _forward(lower: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
     """x with L x = right."""
-    found: list[float] = []
+    solution: list[float] = []
     for i, value in enumerate(right):
-        found.append((value - sum(lower[i][k] * found[k] for k in range(i))) / lower[i][i])
-    return found
+        solution.append((value - sum(lower[i][k] * solution[k] for k in range(i))) / lower[i][i])
+    return solution
 
 
 def _solved(lower: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
     """x with L L' x = right."""
     halfway, count = _forward(lower, right), len(right)
-    found = [0.0] * count
+    solution = [0.0] * count
     for i in reversed(range(count)):
-        found[i] = (halfway[i] - sum(lower[k][i] * found[k] for k in range(i + 1, count))) / lower[i][i]
-    return found
+        solution[i] = (halfway[i] - sum(lower[k][i] * solution[k] for k in range(i + 1, count))) / lower[i][i]
+    return solution

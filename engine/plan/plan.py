@@ -5,18 +5,18 @@ from __future__ import annotations
 import functools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
-from operator import attrgetter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
 from engine.errors import SpecError
 from engine.plan.cost import Parts, cost_of
+from engine.plan.sharing import effect_of, effect_of_training
 from engine.plan.trainer_choice import trainer_of
 from engine.session.events import PlannedCombination, ServedFit
 from engine.spec.catalogue import HYPERPARAMETERS
-from engine.spec.resolved import Pairs, ResolvedParams, resolved_params_of, without_idle_parts
+from engine.spec.resolved import ResolvedParams, resolved_params_of, without_idle_parts
 from engine.spec.schedules import in_steps, rate_of, steps_per_epoch
 from engine.spec.space_of_one import combination_space
 from engine.spec.stages import rows_in
@@ -104,16 +104,16 @@ def make_plan(
     trainers: dict[tuple[Any, ...], tuple[str, str]] = {}
     first_of: dict[tuple[int, str, ResolvedParams], int] = {}
     planned: list[PlannedCombination] = []
-    groups: dict[tuple[int, str, Any], list[int]] = defaultdict(list)
+    groups: dict[tuple[int, str, object], list[int]] = defaultdict(list)
     drafts = zip(combinations, resolved, stages or [0] * len(combinations), strict=True)
     for index, (params, one, stage) in enumerate(drafts):
-        same_effect = effective(one, rows_of[stage])
         decisive = one.batch_size, one.activation, bool(one.hidden_units), one.optimizer, one.optimizer_arguments
         if decisive not in trainers:
             trainers[decisive] = trainer_of(one, spec.trainer)
         trainer, reason = trainers[decisive]
-        first = first_of.setdefault((stage, trainer, same_effect), index)
-        groups[stage, trainer, _shared(same_effect)].append(index)
+        effect = effect_of(one, trainer, rows_of[stage])
+        first = first_of.setdefault((stage, *effect), index)
+        groups[stage, *effect_of_training(effect)].append(index)
         planned.append(
             PlannedCombination(
                 index=index,
@@ -175,39 +175,6 @@ def extended(
     )
 
 
-def effective(resolved: ResolvedParams, rows: tuple[int, ...]) -> ResolvedParams:
-    """What the parameters come to in folds of so many training `rows`: equal effects become equal parameters.
-
-    Without parts that have no effect, a batch no larger than the rows, and a schedule in steps where the folds agree on
-    them.
-    """
-    resolved = without_idle_parts(resolved)
-    batch_size = min(resolved.batch_size, max(rows))
-    if batch_size != resolved.batch_size:
-        resolved = replace(resolved, batch_size=batch_size)
-    if resolved.schedule is None:
-        return resolved
-    epoch_steps = tuple(sorted({steps_per_epoch(count, batch_size) for count in rows}))
-    arguments = _arguments_in_steps(resolved.schedule, resolved.schedule_arguments, epoch_steps, resolved.epochs)
-    if arguments is None or arguments == resolved.schedule_arguments:
-        return resolved
-    # In steps, more of it can turn out to have no effect.
-    return without_idle_parts(replace(resolved, schedule_arguments=arguments))
-
-
-@functools.lru_cache(maxsize=4096)
-def _arguments_in_steps(schedule: str, pairs: Pairs, epoch_steps: tuple[int, ...], epochs: int) -> Pairs | None:
-    """A schedule's arguments in steps; None where folds of so many steps in an epoch do not agree on them."""
-    resolved = {
-        tuple(
-            (name, tuple(value) if isinstance(value, list) else value)
-            for name, value in sorted(in_steps(schedule, dict(pairs), steps, epochs).items())
-        )
-        for steps in epoch_steps
-    }
-    return resolved.pop() if len(resolved) == 1 else None
-
-
 def _steps_at_zero(resolved: ResolvedParams, rows: int) -> int:
     """The steps of a training on `rows` rows where its schedule is 0 at all of them, and nothing is learnt; else 0."""
     given = dict(resolved.schedule_arguments)
@@ -220,14 +187,6 @@ def _steps_at_zero(resolved: ResolvedParams, rows: int) -> int:
     # A schedule that begins with 0 rises with its second step, or with the first after a boundary.
     later = [1, *(boundary + 1 for boundary in arguments.get("boundaries", ()))]
     return steps if all(rate(step) == 0 for step in (0, *later) if step < steps) else 0
-
-
-_ALL_BUT_EPOCHS = attrgetter(*(one.name for one in fields(ResolvedParams) if one.name != "epochs"))
-
-
-def _shared(resolved: ResolvedParams) -> object:
-    """What combinations that share one training have in common: all but `epochs`, unless the schedule knows those."""
-    return _ALL_BUT_EPOCHS(resolved) if resolved.shares_epochs else resolved
 
 
 def _trainings(

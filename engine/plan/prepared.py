@@ -47,12 +47,12 @@ class Prepared:
 
 
 def load_data(spec: SearchSpec, data_dir: Path | None, progress: Callable[[str], None] | None) -> Dataset:
-    """The data of a spec, from wherever they are at hand."""
+    """The data set of a spec, from a file, a cache or the network."""
     return data.load(spec.dataset, num_words=spec.num_words, data_dir=data_dir, progress=progress)
 
 
 def prepare(spec: SearchSpec, dataset: Dataset, combinations: Sequence[Params]) -> Prepared:
-    """Draw the subsample and the folds, and plan. Raises SpecError where the data do not allow what was asked."""
+    """Draw the subsample and the folds, and plan. Raises SpecError where the data do not allow it."""
     labels = np.asarray(dataset.training.labels)
     folds = folds_of(spec, dataset)
     for number, name in enumerate(spec.scoring):

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def trainer_of(resolved: ResolvedParams, wanted: str) -> tuple[str, str]:
     """(name of the trainer, why) for a spec's `trainer`: "auto" takes the kernel where it covers the combination."""
     if wanted == "keras":
-        return "keras", "asked for"
+        return "keras", "named in the spec"
     activation = resolved.activation if resolved.hidden_units else "linear"
     refusal = kernel_refusal(resolved.batch_size, activation, resolved.optimizer, dict(resolved.optimizer_arguments))
     if refusal is None:
-        return "kernel", "asked for" if wanted == "kernel" else "covered"
+        return "kernel", "named in the spec" if wanted == "kernel" else "covered"
     return "keras", f"the kernel does not cover {refusal}"

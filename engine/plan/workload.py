@@ -1,8 +1,7 @@
 """What of a search was trained, and what is still to be trained, in parts of its cost: kept from event to event.
 
-A reader of events does not know the plan, so trainings are told from the combinations: those that differ only in
-`epochs`, by a schedule that does not stretch over them, share one on each split, and so do those of equal effect. Of a
-strategy's later rounds nobody knows yet what they will allow: what counts is what may run now.
+A reader of events does not know the plan, so the trainings are worked out from the combinations, by the rules of the
+plan (`engine.plan.sharing`). Nobody knows yet what a strategy will allow in later rounds: what may run now is counted.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
+from engine.plan.sharing import effect_of, effect_of_training, epochs_due
 from engine.spec.resolved import epochs_of, resolved_params_of
-from engine.spec.schedules import depends_on_epochs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -29,13 +28,13 @@ _workloads: weakref.WeakKeyDictionary[SearchState, Workload] = weakref.WeakKeyDi
 
 
 def workload_of(state: SearchState) -> Workload | None:
-    """What of the state's search is still to be trained; None before it began. The same object at every call."""
+    """What is still to be trained in a search; None before it began. Each state has one, which every call returns."""
     if state.started is None:
         return None
-    found = _workloads.get(state)
-    if found is None:
-        found = _workloads[state] = Workload(state, state.started)
-    return found
+    workload = _workloads.get(state)
+    if workload is None:
+        workload = _workloads[state] = Workload(state, state.started)
+    return workload
 
 
 @dataclass(eq=False, slots=True)
@@ -48,10 +47,10 @@ class _Group:
 
 
 class Workload:
-    """The trainings of a search whose state has begun; made by `workload_of`, and kept with the state.
+    """The trainings of a search whose state has begun; `workload_of` creates it and keeps it with the state.
 
     The reducer notes what was touched and what ended, which costs next to nothing; what follows from that is worked out
-    when somebody asks.
+    when somebody reads it.
     """
 
     def __init__(self, state: SearchState, started: SearchStarted) -> None:
@@ -68,11 +67,11 @@ class Workload:
         self._parts: Parts = defaultdict(float)
         self._squares = 0.0
 
-    # What is asked
+    # What others read
 
     @property
     def pace(self) -> Pace:
-        """What the trainings that ended say of those to come."""
+        """How fast trainings are, as learned from those that ended."""
         if self._engines != self._state.engines:  # another engine goes on, maybe on another machine
             self._engines, self._pace = self._state.engines, Pace()
         while self._state.ended:
@@ -83,23 +82,23 @@ class Workload:
     @property
     def parts_waiting(self) -> Parts:
         """Cost of all trainings that wait, added up part by part."""
-        self._read()
+        self._update()
         return self._parts
 
     @property
     def squares_waiting(self) -> float:
         """Sum of the squares of their costs."""
-        self._read()
+        self._update()
         return self._squares
 
     def __len__(self) -> int:
         """Number of trainings that wait."""
-        self._read()
+        self._update()
         return len(self._waiting)
 
     def waiting(self) -> Iterator[Parts]:
         """The cost of each training that waits."""
-        self._read()
+        self._update()
         for group, split in self._waiting:
             yield group.cost.parts(group.waiting[split])
 
@@ -115,7 +114,7 @@ class Workload:
 
     def saved_without(self, dropped: Collection[int]) -> Parts:
         """What would not have to be trained without these combinations; trainings that run are left to end."""
-        self._read()
+        self._update()
         saved: Parts = defaultdict(float)
         for group in {self._group(combination) for combination in dropped}:
             rest = [member for member in group.members if member[1] not in dropped]
@@ -126,7 +125,7 @@ class Workload:
 
     # How it is kept
 
-    def _read(self) -> None:
+    def _update(self) -> None:
         # Of a long record most combinations are complete when it is read: they need no group before something waits.
         groups = {self._group(index) for index in self._state.touched if index in self._group_of or self._waits(index)}
         self._state.touched.clear()
@@ -134,9 +133,9 @@ class Workload:
             for split in range(self._splits):
                 epochs = self._epochs_waiting(group.members, split)
                 if epochs != group.waiting[split]:
-                    self._take(group, split, -1)
+                    self._count(group, split, -1)
                     group.waiting[split] = epochs
-                    self._take(group, split, 1)
+                    self._count(group, split, 1)
         if not self._waiting:
             # Rounding leaves nothing behind.
             self._parts.clear()
@@ -145,7 +144,7 @@ class Workload:
     def _waits(self, index: int) -> bool:
         return "waiting" in self._combinations[index].fits
 
-    def _take(self, group: _Group, split: int, sign: int) -> None:
+    def _count(self, group: _Group, split: int, sign: int) -> None:
         epochs = group.waiting[split]
         if not epochs:
             return
@@ -161,12 +160,9 @@ class Workload:
         longest = 0
         for epochs, index in members:
             one = self._combinations[index]
-            if one.dropped or one.fits[split] != "waiting":
-                continue
-            if one.folds_allowed is not None and split >= one.folds_allowed:
-                continue
-            wanted = epochs if one.epochs_allowed is None else min(epochs, one.epochs_allowed)
-            longest = max(longest, wanted - one.epochs_behind(split))
+            due = epochs_due(one, split, epochs)
+            if due:
+                longest = max(longest, due - one.epochs_behind(split))
         return longest
 
     def _group(self, index: int) -> _Group:
@@ -179,20 +175,21 @@ class Workload:
         return group
 
     def _alike(self, combination: CombinationState) -> _Group:
-        params = combination.params
-        shares = not depends_on_epochs(params)
-        key = combination.trainer, repr([item for item in params.items() if not (shares and item[0] == "epochs")])
-        group = self._groups.get(key)
-        if group is None:
-            group = self._groups[key] = _Group(self._cost(combination), [0] * self._splits)
-        return group
-
-    def _cost(self, combination: CombinationState) -> Cost:
         try:
-            return cost_of(resolved_params_of(combination.params), combination.trainer, self._rows, self._num_words)
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            # A record may hold what no spec would accept; then all such trainings are taken to be alike.
-            return Cost({}, {"unknown": 1.0})
+            resolved = resolved_params_of(combination.params)
+            effect = effect_of(resolved, combination.trainer, (self._rows,))
+            key: object = combination.stage, effect_of_training(effect)
+            if key not in self._groups:
+                cost = cost_of(resolved, combination.trainer, self._rows, self._num_words)
+                self._groups[key] = self._group_of_cost(cost)
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            # A record may hold what no spec would accept; each such training is its own, and costs as much as others.
+            key = repr(combination.params)
+            self._groups.setdefault(key, self._group_of_cost(Cost({}, {"unknown": 1.0})))
+        return self._groups[key]
+
+    def _group_of_cost(self, cost: Cost) -> _Group:
+        return _Group(cost, [0] * self._splits)
 
 
 def average(each: Sequence[Parts], trainings: int) -> Parts:

@@ -1,4 +1,4 @@
-"""Changes of a running search as somebody types them: `add hidden_units=256`, `drop epochs=20`, `first #3`, `undo`."""
+"""Changes of a running search as people type them: `add hidden_units=256`, `drop epochs=20`, `first #3`, `undo`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Change:
 
 
 def read_change(text: str, selected: int | None) -> Change:
-    """What was typed; `first` and `clone` without a number are about the selected combination.
+    """The change that a text means; `first` and `clone` without a number are about the selected combination.
 
     Raises UsageError or SpecError with what is accepted.
     """

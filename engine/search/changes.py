@@ -1,4 +1,4 @@
-"""What somebody changes in a search that runs: values added or dropped, a combination first, a changed copy; and back.
+"""Changes of a running search: values added or dropped, a combination put first or copied, and any of it undone.
 
 A request becomes a step: one event, which holds as a whole, and which `undo` takes back as a whole.
 """
@@ -60,11 +60,11 @@ def step_of(request: Request, spec: SearchSpec, state: SearchState) -> Step:
 def check_retry(combination: int, state: SearchState) -> None:
     """Raises UsageError where nothing of a combination is left to be run: all its folds are scored or diverged."""
     _check(combination, state)
-    found = state.combinations[combination]
-    if found.is_complete:
+    one = state.combinations[combination]
+    if one.is_complete:
         message = f"combination {combination} is complete; there is nothing to retry"
         raise UsageError(message)
-    if all(fit in (FitStatus.SCORED, FitStatus.DIVERGED) for fit in found.fits):
+    if all(fit in (FitStatus.SCORED, FitStatus.DIVERGED) for fit in one.fits):
         message = f"combination {combination} diverged; with the same seed it would again"
         raise UsageError(message)
 
@@ -97,7 +97,7 @@ def _add_values(values: Mapping[str, list[Any]], spec: SearchSpec, state: Search
         changed.append([{**space, name: more} for space in widened])
         widened = [_joined(space, {name: more}) for space in widened]
     general = {**spec.to_values(), "allow_large": allow_large}
-    # All that is to be added is part of this: nothing is made before it is known to be few enough.
+    # Checked before any combination is built: what is to be added is a part of this, and may be too much.
     SearchSpec.from_values({**general, "space": widened})
     candidates: list[dict[str, Any]] = []
     for spaces_with in changed:
@@ -137,17 +137,17 @@ def _joined(space: Mapping[str, Any], values: Mapping[str, list[Any]]) -> dict[s
 def _drop_values(parameter: str, value: object, state: SearchState) -> Step:
     """Whatever is not finished of the combinations that have this value."""
     having = [one for one in state.combinations if parameter in one.params]
-    found = [one.index for one in having if one.params[parameter] == value]
+    affected = [one.index for one in having if one.params[parameter] == value]
     if value == DEFAULT and having and "__" not in parameter:
-        found = [one.index for one in state.combinations if parameter not in one.params]
-    if not found:
+        affected = [one.index for one in state.combinations if parameter not in one.params]
+    if not affected:
         there = shortened(", ".join(sorted({_word(one.params[parameter]) for one in having})), _LONGEST_LISTED)
         named = shortened(parameter)
         message = f"no combination has {named} = {shortened(_word(value))}; {named} is: {there or 'in none of them'}"
         raise UsageError(message)
     dropped = [
         index
-        for index in found
+        for index in affected
         if not state.combinations[index].status.is_finished and not state.combinations[index].dropped
     ]
     if not dropped:
@@ -169,16 +169,16 @@ def _clone(combination: int, changes: Mapping[str, Any], spec: SearchSpec, state
     """The combination with other values for some hyperparameters; it comes before what waits."""
     _check(combination, state)
     space = {**combination_space(state.combinations[combination].params), **changes}
-    made = grid(SearchSpec.from_values({**spec.to_values(), "strategy": "grid", "stage": [], "space": space}).spaces)
-    if len(made) != 1:
+    copies = grid(SearchSpec.from_values({**spec.to_values(), "strategy": "grid", "stage": [], "space": space}).spaces)
+    if len(copies) != 1:
         raise SpecError("changes", dict(changes), "one value for each hyperparameter: a clone is one combination")
-    index = next((one.index for one in state.combinations if one.params == made[0]), None)
+    index = next((one.index for one in state.combinations if one.params == copies[0]), None)
     if index is not None:
         message = f"that is combination {index}, which is there already"
         raise UsageError(message)
     _check_room(1, state, allow_large=spec.allow_large)
     words = f"added combination {combination} with {', '.join(f'{name} {_word(changes[name])}' for name in changes)}"
-    return Step(words, added=made, first=[len(state.combinations), *state.first])
+    return Step(words, added=copies, first=[len(state.combinations), *state.first])
 
 
 def _check_room(added: int, state: SearchState, *, allow_large: bool) -> None:
@@ -204,7 +204,7 @@ def _undo(state: SearchState) -> Step:
 
 
 def _key(value: object) -> object:
-    """Equal for equal parameters, and hashable."""
+    """Parameters as a value that can be hashed, equal for equal ones."""
     if isinstance(value, Mapping):
         return tuple(sorted((name, _key(item)) for name, item in value.items()))
     return tuple(_key(item) for item in value) if isinstance(value, list | tuple) else value

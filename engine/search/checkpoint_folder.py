@@ -1,4 +1,4 @@
-"""Where trainings are kept that are not at their end, so that whoever goes on with one need not start it again."""
+"""The checkpoints of trainings that are not at their end, so that another worker need not start them again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.spec.resolved import resolved_params_of
 from engine.spec.revisions import changed_rules
+from engine.workers import messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,13 +35,17 @@ class CheckpointFiles:
         return self._key("all rows", trainer, params)
 
     def _key(self, rows: int | str, trainer: str, params: dict[str, Any]) -> str:
-        """With the rules that have changed and touch it: what older ones left is not gone on with."""
+        """The rules that touch it and have changed are a part: no training goes on from a checkpoint of older ones."""
         rules = changed_rules(resolved_params_of(params), trainer)
         return json.dumps([self._origin, rows, trainer, params, *rules], sort_keys=True)
 
     def path(self, key: str) -> Path:
         """The file of the training with this key, whether it is there or not."""
-        return self._folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.checkpoint"
+        return self._folder / f"{_digest(key)[:32]}.checkpoint"
+
+    def stored(self, key: str) -> messages.Stored:
+        """The file of the training with this key, as an order names it to a worker."""
+        return messages.Stored(digest=_digest(key), path=str(self.path(key)))
 
     def discard(self, key: str) -> None:
         """Remove what nobody goes on with."""
@@ -49,3 +54,7 @@ class CheckpointFiles:
     def discard_all(self) -> None:
         """Remove all of them: the search is over."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""What a search still trains: its plan and queue, as the strategy and whoever steers it change them."""
+"""What a search still trains: its plan and its queue, as the strategy and requests change them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from msgspec import structs
 
 from engine.plan.folds import fold_rows
 from engine.plan.plan import extended
+from engine.plan.sharing import is_open
 from engine.search import changes
 from engine.search.checkpoint_folder import CheckpointFiles
-from engine.search.model_description import model_record, refit_epochs
+from engine.search.model_description import describe_model, refit_epochs
 from engine.search.queue import TrainingQueue
 from engine.search.strategies import Candidate, strategy_of
-from engine.search.worker_events import fit_taken_over, is_rung, known_curve, rung_taken_over
+from engine.search.worker_events import fit_reused, is_rung, known_curve, rung_reused
 from engine.session import events
 from engine.workers import messages
 
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
 
 class Controller:
-    """The way through a search. `queue` has what waits; every change goes through `record` first.
+    """Decides what is trained next. `queue` has what waits; every change goes through `record` first.
 
-    `known`: fits to take over as soon as they are due, by combination and fold.
+    `known`: fits of other sessions to be reused as soon as they are due, by combination and fold.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Controller:
         self._strategy = strategy_of(prepared.spec, self._begun_with, first, session.predictions)
         origin = f"{prepared.dataset.digest} {session.record.data.folds_sha256} {prepared.spec.seed}"
         self._checkpoints = CheckpointFiles(session.folder, origin)
-        self.is_undecided = True  # something came that the strategy has not been asked about
+        self.is_undecided = True  # the state has changed since the strategy decided last
 
     def unfinished(self) -> list[Training]:
         """Trainings that have fits left which are not known; before the search has begun all of them are left."""
@@ -66,13 +67,12 @@ class Controller:
         for fit in training.fits:
             # What a damaged record lost is announced again when the search has begun.
             one = combinations[fit.combination] if fit.combination < len(combinations) else None
-            is_left = one is None or not (one.dropped or one.fits[training.fold].is_finished)
-            if is_left and (fit.combination, training.fold) not in self._known:
+            if (one is None or is_open(one, training.fold)) and (fit.combination, training.fold) not in self._known:
                 return True
         return False
 
     def begin(self) -> None:
-        """Announce what the search begins with, take over what is known, and put the rest on the queue."""
+        """Announce what the search begins with, reuse what is known, and put the rest on the queue."""
         if not self._state.combinations:
             self._emit(
                 events.CombinationsAdded(
@@ -81,7 +81,7 @@ class Controller:
                     to_come=len(self._strategy.to_come(self._begun_with)),
                 )
             )
-        self._take_over(self._plan.trainings)
+        self._reuse_known(self._plan.trainings)
         self.queue.fill()
         self.queue.put_first(self._state.first)
 
@@ -94,7 +94,7 @@ class Controller:
         return planned
 
     def decide(self) -> None:
-        """Ask the strategy until it waits for more scores."""
+        """Carry out what the strategy decides, until it waits for more scores."""
         while self.is_undecided:
             decision = self._strategy.ask(self._state)
             if decision is None:
@@ -133,13 +133,13 @@ class Controller:
         self._admit([*(one.combination for one in decision.allowed), *(one.index for one in added)])
 
     def _admit(self, combinations: Sequence[int]) -> None:
-        """What these combinations miss now is taken over, or waits for a worker."""
-        self._take_over(self.queue.trainings_of(combinations))
+        """Reuse what is known of these combinations, and put what they still miss on the queue."""
+        self._reuse_known(self.queue.trainings_of(combinations))
         self.queue.admit(combinations)
         self.queue.put_first(self._state.first)
 
-    def steer(self, request: changes.Request) -> None:
-        """Do what somebody asks for. Raises FoldwatchError where it means nothing; then nothing has changed."""
+    def change(self, request: changes.Request) -> None:
+        """Obey a request. Raises FoldwatchError where it means nothing; then nothing has changed."""
         step = changes.step_of(request, self._prepared.spec, self._state)
         stage = max(one.stage for one in self._state.combinations)
         added = self._extend_plan([Candidate(params, stage) for params in step.added])
@@ -160,8 +160,8 @@ class Controller:
         self._admit([*step.restored, *(one.index for one in added)])
 
     def prefer_complete(self) -> None:
-        """There is not the time for everything."""
-        self.queue.whole_first()
+        """Complete what is begun before anything else: there is not the time for everything."""
+        self.queue.prefer_complete()
         self.queue.put_first(self._state.first)
 
     def skip(self, combination: int) -> None:
@@ -176,8 +176,8 @@ class Controller:
         self.queue.restore(combination)
         self.is_undecided = True
 
-    def _take_over(self, trainings: Iterable[Training]) -> None:
-        """Fits that another session has scored count here too, as soon as they are due."""
+    def _reuse_known(self, trainings: Iterable[Training]) -> None:
+        """Count what other sessions have scored, as far as it is due."""
         for training in trainings:
             for fit in self.queue.missing(training):
                 known = self._known.get((fit.combination, training.fold))
@@ -187,27 +187,27 @@ class Controller:
                 place = self._record.journal.append_curve(curve) if curve else None
                 if not is_rung(training, fit):
                     predictions = self._record.keep_predictions(known.read_predictions())
-                    self._emit(fit_taken_over(training, fit, known, place, predictions, now))
+                    self._emit(fit_reused(training, fit, known, place, predictions, now))
                 elif curve is not None and place is not None:
-                    self._emit(rung_taken_over(training, fit, curve, place, self._state.scoring[0], now))
+                    self._emit(rung_reused(training, fit, curve, place, self._state.scoring[0], now))
 
     def order(self, work: Work) -> messages.Train:
-        """What a worker is told: where it may go on, and whether it leaves a checkpoint because it stops on a rung."""
+        """The order to train: how far, where to go on from, and whether to leave a checkpoint at its last stop."""
         training = work.training
         key = self._checkpoints.key(training)
         return messages.Train(
             training=training.number,
             trainer=training.trainer,
-            fold=training.split,
+            split=training.split,
             params=training.params,
             stops=work.stops,
-            checkpoint=str(self._checkpoints.path(key)),
+            checkpoint=self._checkpoints.stored(key),
             key=key,
             keeps_last=work.stops[-1] < training.epochs,
         )
 
     def refit_order(self, refit: Refit) -> messages.Refit:
-        """What a worker is told that is to train and save a model."""
+        """The order to train a model on all rows and to save it."""
         combination = self._state.combinations[refit.combination]
         key = self._checkpoints.refit_key(combination.trainer, combination.params)
         return messages.Refit(
@@ -216,8 +216,8 @@ class Controller:
             params=combination.params,
             epochs=refit_epochs(combination, self._prepared.spec),
             path=refit.path,
-            record=model_record(self._session, self._state, refit.combination),
-            checkpoint=str(self._checkpoints.path(key)),
+            record=describe_model(self._session, self._state, refit.combination),
+            checkpoint=self._checkpoints.stored(key),
             key=key,
         )
 

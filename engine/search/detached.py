@@ -32,7 +32,7 @@ def start_detached(
 ) -> int:
     """Start `foldwatch ARGUMENTS` and return its process id once it has begun to work on the session.
 
-    Raises UsageError, or an error with the same exit code, with what it said if it ends before.
+    Raises UsageError, or an error with the same exit code, with its last line of output, if it ends before.
     """
     folder = sessions / identifier
     before = _segments(folder)
@@ -41,15 +41,19 @@ def start_detached(
     command += ["--devices", ",".join(devices)] if devices else []
     command += ["--data-dir", str(data_dir.absolute())] if data_dir else []
     command += ["--notify", notify] if notify else []
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            outliving(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
+            outliving(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=output,
+            start_new_session=True,
         )
         while not _has_begun(process.pid, folder, before):
             if process.poll() is not None:
-                said.seek(0)
-                lines = said.read().decode(errors="replace").strip().splitlines()
-                raise _failure(process.returncode, lines[-1] if lines else "it said nothing")
+                output.seek(0)
+                lines = output.read().decode(errors="replace").strip().splitlines()
+                raise _failure(process.returncode, lines[-1] if lines else "it ended without a message")
             time.sleep(_POLL_SECONDS)
     return process.pid
 
@@ -66,7 +70,7 @@ def _has_begun(pid: int, folder: Path, before: Sequence[int]) -> bool:
     return any((owner.pid, owner.boot, owner.namespace) == here for owner in owners)
 
 
-def _failure(code: int, said: str) -> FoldwatchError:
-    error = UsageError(said.removeprefix("foldwatch: "))
+def _failure(code: int, message: str) -> FoldwatchError:
+    error = UsageError(message.removeprefix("foldwatch: "))
     error.exit_code = code or 1
     return error

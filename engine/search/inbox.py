@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Inbox:
-    """Takes requests from any thread until it is closed; none that was taken in is lost without a word."""
+    """Takes requests from any thread until it is closed; `put` returns whether a request was taken."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.session.state import SearchState
 
 
-def model_record(session: Session, state: SearchState, index: int) -> dict[str, Any]:
+def describe_model(session: Session, state: SearchState, index: int) -> dict[str, Any]:
     """The facts of a combination's model, but for what its refit and the test set add."""
     combination = state.combinations[index]
     record = session.record

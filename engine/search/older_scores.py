@@ -22,8 +22,8 @@ def older_rules(combination: CombinationState, fold: int) -> tuple[str, ...]:
 
 
 def scored_by_older_rules(combinations: Sequence[CombinationState]) -> list[str]:
-    """Which fits those are, a line for each rule: "boundary_epochs: #0 (folds 0, 1), #3 (fold 2)"."""
-    found: dict[str, list[str]] = {}
+    """The fits that older rules have scored, a line for each rule: "boundary_epochs: #0 (folds 0, 1), #3 (fold 2)"."""
+    affected: dict[str, list[str]] = {}
     for combination in combinations:
         folds: dict[str, list[int]] = {}
         for fold in sorted(combination.older_revisions):
@@ -31,5 +31,5 @@ def scored_by_older_rules(combinations: Sequence[CombinationState]) -> list[str]
                 folds.setdefault(name, []).append(fold)
         for name, several in folds.items():
             which = ", ".join(map(str, several))
-            found.setdefault(name, []).append(f"#{combination.index} (fold{'s' * (len(several) > 1)} {which})")
-    return [f"{name}: {', '.join(which)}" for name, which in found.items()]
+            affected.setdefault(name, []).append(f"#{combination.index} (fold{'s' * (len(several) > 1)} {which})")
+    return [f"{name}: {', '.join(which)}" for name, which in affected.items()]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class PublishedState:
     """The state of a session when an engine opened its segment `segment`, and the events that it has published since.
 
-    The engine's thread puts events; they are applied by whoever asks, so that a state never changes while it is read.
+    The engine's thread puts events; the thread that reads applies them, so that a state never changes while it is read.
     """
 
     def __init__(self, session: Session, segment: int) -> None:
@@ -32,7 +32,7 @@ class PublishedState:
         self._epochs: dict[int, EpochEnded] = {}  # by training: only the last one counts
 
     def put(self, event: Event) -> None:
-        """Another event was published; does not wait for whoever reads."""
+        """Add an event that was published; this never waits for a thread that reads."""
         with self._putting:
             if isinstance(event, EpochEnded):
                 self._epochs[event.training] = event
@@ -41,12 +41,12 @@ class PublishedState:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[SearchState]:
-        """The state with all that was published so far; it does not change before it is let go.
+        """The state with all that was published so far; it does not change while the context lasts.
 
         Raises what reading the record can raise.
         """
         with self._reading:
-            # What engines before this one recorded is read when somebody asks for the first time.
+            # The record of engines before this one is read only when the state is read for the first time.
             state = self._state = self._state or self._session.state(before=self._segment)
             with self._putting:
                 waiting, self._waiting = self._waiting, []

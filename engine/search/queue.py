@@ -1,4 +1,4 @@
-"""What is still to be trained, and what is to be tried again: the order of a plan against the state of its search."""
+"""The trainings that wait: in the order of the plan, without what is scored, with what is to be tried again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
+from engine.plan.sharing import epochs_due, is_open
 from engine.session.combination import FitStatus
 from engine.session.events import ServedFit
 
@@ -46,8 +47,8 @@ class TrainingQueue:
 
     def trainings_of(self, combinations: Iterable[int]) -> list[Training]:
         """The trainings that serve any of these combinations, each once."""
-        found = {one.number: one for combination in combinations for one in self._trainings_of[combination]}
-        return list(found.values())
+        by_number = {one.number: one for combination in combinations for one in self._trainings_of[combination]}
+        return list(by_number.values())
 
     def _index(self, trainings: Iterable[Training]) -> None:
         for training in trainings:
@@ -56,23 +57,16 @@ class TrainingQueue:
 
     def is_wanted(self, training: Training) -> bool:
         """Whether any fit of it may still be trained."""
-        combinations = (self._state.combinations[fit.combination] for fit in training.fits)
-        return any(not one.dropped and not one.fits[training.fold].is_finished for one in combinations)
+        combinations = self._state.combinations
+        return any(is_open(combinations[fit.combination], training.fold) for fit in training.fits)
 
     def missing(self, training: Training) -> list[ServedFit]:
         """The fits that a training has to serve now, ascending in their epochs: to a rung only, if no further yet."""
         missing = []
         for fit in training.fits:
-            combination = self._state.combinations[fit.combination]
-            if combination.fits[training.fold] is not FitStatus.WAITING or combination.dropped:
-                continue
-            if combination.folds_allowed is not None and training.fold >= combination.folds_allowed:
-                continue
-            epochs = combination.epochs_allowed
-            if epochs is None or epochs >= fit.epochs:
-                missing.append(fit)
-            elif epochs not in combination.rungs or combination.rungs[epochs][training.fold] is None:
-                missing.append(ServedFit(fit.combination, epochs))
+            epochs = epochs_due(self._state.combinations[fit.combination], training.fold, fit.epochs)
+            if epochs:
+                missing.append(fit if epochs == fit.epochs else ServedFit(fit.combination, epochs))
         return sorted(missing, key=lambda fit: fit.epochs)
 
     def take(
@@ -91,16 +85,16 @@ class TrainingQueue:
         while self._pending:
             if running and self._pending[0].number in self._alone:
                 return None
-            training = self._alike(last)
+            training = self._on_same_batches(last)
             fits = self.missing(training)
             if fits and not may_start(fits):
-                return self._first_that(may_start)
+                return self._first_allowed(may_start)
             self._pending.remove(training)
             if fits:
                 return training, fits
         return None
 
-    def _first_that(self, may_start: Callable[[list[ServedFit]], bool]) -> tuple[Training, list[ServedFit]] | None:
+    def _first_allowed(self, may_start: Callable[[list[ServedFit]], bool]) -> tuple[Training, list[ServedFit]] | None:
         for training in self._pending:
             fits = self.missing(training)
             if fits and training.number not in self._alone and may_start(fits):
@@ -108,7 +102,8 @@ class TrainingQueue:
                 return training, fits
         return None
 
-    def _alike(self, last: Training | None) -> Training:
+    def _on_same_batches(self, last: Training | None) -> Training:
+        """The first that waits, or one soon after it that goes on with the batches of the `last` training."""
         first = self._pending[0]
         is_put_first = any(fit.combination in self._state.first for fit in first.fits)
         if last is None or first.number in self._alone or is_put_first:
@@ -135,12 +130,12 @@ class TrainingQueue:
         return True
 
     def admit(self, combinations: Iterable[int]) -> None:
-        """Put on, in the plan's order, what these miss now: they were added, restored, or allowed to go further."""
+        """Queue what these combinations miss now, in the plan's order: they were added, restored, or may go further."""
         waiting = {training.number for training in self._pending}
         due = [one for one in self.trainings_of(combinations) if one.number not in waiting and self.missing(one)]
         self._pending.extend(sorted(due, key=lambda training: training.number))
 
-    def whole_first(self) -> None:
+    def prefer_complete(self) -> None:
         """Complete what is begun, then the cheapest: where time runs out, few whole combinations beat many parts."""
 
         def order(training: Training) -> tuple[float, float, int, int]:
@@ -159,7 +154,7 @@ class TrainingQueue:
         )
 
     def restore(self, combination: int) -> None:
-        """Put on what a combination misses after it was dropped, or after it failed; it may be tried afresh."""
+        """Queue what a combination misses after it was dropped or failed; earlier attempts do not count."""
         for training in self._trainings_of[combination]:
             self._attempts[training.number] = 0
         self.admit([combination])

@@ -1,4 +1,4 @@
-"""Records what happens in a search: into the journal, the state, and, once it lasts, to whoever is told."""
+"""Records what happens in a search: in the journal and in the state, and publishes it once it is on disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DISK_FULL_SECONDS = 600.0
 class Recorder:
     """The one writer of a session's newest segment; `clock` gives the time of events.
 
-    `publish` gets every event after the sync that made it last; `warn` is told what cannot be recorded.
+    `publish` gets every event after the sync that made it last; `warn` gets a line where something cannot be recorded.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Recorder:
         self._synced_at = 0.0
         self._beat_at = -math.inf
         self._full_since: float | None = None
-        # Last, because whoever fails after it has a segment to close.
+        # Last: what fails after it would leave a segment open.
         self.journal = JournalWriter(session.folder, liveness.this_process(), after=after)
 
     @property
@@ -54,8 +54,14 @@ class Recorder:
         """Whether what was emitted waits for room on the disk."""
         return self._full_since is not None
 
+    def check_in_place(self) -> None:
+        """Raises InputOutputError if the session's record was removed."""
+        if not self.journal.is_in_place:
+            message = f"{self._folder}: the session's record was removed; nothing more can be recorded there"
+            raise InputOutputError(message)
+
     def emit(self, event: events.Event) -> None:
-        """Into the journal (epochs: among the curves), into the state, and to be published after the next sync."""
+        """Record an event in the journal (epochs: among the curves) and the state; the next sync publishes it."""
         if isinstance(event, events.EpochEnded):
             self.journal.append_epoch(event)
         else:
@@ -64,18 +70,18 @@ class Recorder:
         self._unpublished.append(event)
 
     def emit_earlier(self, event: events.EpochEnded) -> None:
-        """An epoch from before this engine, or from before a worker died, for whoever follows the curve of a training.
+        """Write an epoch from before this engine, or from before a worker died, for readers of the training's curve.
 
-        It is in the state of every reader already, and no news.
+        Every state has it already, so it is not published.
         """
         self.journal.append_epoch(event)
 
     def keep_predictions(self, block: bytes) -> events.PredictionsPlace | None:
-        """Where a block of predictions lies from now on; None for none."""
+        """Write a block of predictions; where it lies, or None for an empty one."""
         return self.journal.append_predictions(block) if block else None
 
     def patience(self, longest: float) -> float:
-        """Seconds until something is to be done here, at most `longest`."""
+        """Seconds until the next sync is due, at most `longest`."""
         if not self._unpublished:
             return longest
         return min(longest, self._synced_at + SYNC_SECONDS - time.monotonic())
@@ -113,20 +119,20 @@ class Recorder:
         )
 
     def close(self) -> None:
-        """Say that the engine has ended, and let go of the segment; nothing is synced."""
-        # This process may live on: whoever resumes the session must not take it for the engine.
+        """Note in the heartbeat that the engine has ended, and close the segment; nothing is synced."""
+        # This process may live on: it must not be taken for the engine when the session is resumed.
         self.beat(ended=True)
         self.journal.close()
 
     def beat_if_due(self) -> bool:
-        """Say that this engine lives, every few seconds; whether it was time to."""
+        """Write the heartbeat if a few seconds have passed; whether they had."""
         if time.monotonic() - self._beat_at < liveness.HEARTBEAT_SECONDS:
             return False
         self.beat()
         return True
 
     def beat(self, *, ended: bool = False) -> None:
-        """Say that this engine lives, and how far the search is; or that it has `ended`."""
+        """Write the heartbeat: that this engine lives, or has `ended`, and how far the search is."""
         self._beat_at = time.monotonic()
         if self.journal.overtaken or not self.journal.is_in_place:
             return  # the heartbeat is another engine's now

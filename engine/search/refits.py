@@ -1,4 +1,4 @@
-"""The models that somebody asked a running search to save: which wait, which are being trained, and their answers."""
+"""The models that a running search is to save: which wait, which are being trained, and the answers to the requests."""
 
 from __future__ import annotations
 
@@ -84,9 +84,9 @@ class Refits:
         return order
 
     def handle(self, worker: int, message: messages.OfRefit, *, is_leaving: bool) -> bool:
-        """Record what a worker says of its refit; whether the worker is idle after that.
+        """Record a message about a refit; whether the worker is idle after it.
 
-        What is said of a refit that the worker holds no more is passed over. `is_leaving`: the search ends at once.
+        A message about a refit that the worker holds no more is ignored. `is_leaving`: the search ends at once.
         """
         refit, now = self._running.get(worker), self._clock()
         if refit is None or message.request != refit.request:
@@ -126,7 +126,7 @@ class Refits:
         self._emit(save_failed(refit, error, exit_code, self._clock(), traceback))
 
     def _meant_by(self, request: Save) -> int:
-        """The combination that is to be saved: the one that is named, else the best so far; -1 if there is none."""
+        """The combination that a request is about: the one that it names, else the best so far; -1 if there is none."""
         if request.combination is not None:
             return request.combination
         return self._state.best.index if self._state.best is not None else -1

@@ -1,4 +1,4 @@
-"""Fits that earlier sessions of the same folder have scored already, to be taken over instead of run again.
+"""Fits that earlier sessions of the same folder have scored already, to be reused instead of run again.
 
 A fit is known by everything that decides its scores to the last bit: the data, the rows of its fold, the effective
 parameters, the seed, the trainer, the model of CPU and the versions of what computes. Where all of that is equal, so
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError, SessionNotTrustedError
 from engine.plan.folds import fold_rows
-from engine.plan.plan import effective
+from engine.plan.sharing import Effect, effect_of
 from engine.search.older_scores import older_rules
 from engine.session.listing import list_names
 from engine.session.predictions import read_block
 from engine.session.session import open_session
 from engine.spec.early_stopping import EarlyStopping
-from engine.spec.resolved import ResolvedParams, resolved_params_of
+from engine.spec.resolved import resolved_params_of
 from engine.spec.spec import SearchSpec
 from engine.system import machine
 from engine.system.regular_files import open_mine
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from engine.session.segments import Curve
     from engine.session.session import Session
 
-# Rows of the fold, effective parameters, trainer, the rule that may have ended it before its last epoch, and the rules
-# of training that touch it and were others when it was scored.
-FitKey = tuple[str, ResolvedParams, str, EarlyStopping | None, tuple[str, ...]]
+# Rows of the fold, effect of the parameters, the rule that may have ended it before its last epoch, and the rules of
+# training that touch it and were others when it was scored.
+FitKey = tuple[str, Effect, EarlyStopping | None, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class KnownFits:
 
 
 def known_fits(prepared: Prepared, session: Session) -> KnownFits:
-    """The same fits in other sessions of the folder, for every fit that has one.
+    """For every fit of a search, an equal one that another session of the folder has scored, if there is one.
 
     Only sessions that nobody but this user can have written are believed: others, of which those that cannot be read
     are not counted, could give a search any score. Sessions that cannot be read cost time, not correctness.
@@ -80,20 +80,20 @@ def known_fits(prepared: Prepared, session: Session) -> KnownFits:
     combinations = prepared.plan.combinations
     for place, key in _keys(prepared.spec, prepared.folds, combinations):
         wanted.setdefault(key, []).append(place)
-    found: dict[tuple[int, int], KnownFit] = {}
+    reusable: dict[tuple[int, int], KnownFit] = {}
     mine, passed_over = _comparable_sessions(session)
     for other in mine:
         try:
             for key, known in _scored(other, prepared.spec.scoring, wanted):
                 for place in wanted[key]:
-                    found.setdefault(place, known)
+                    reusable.setdefault(place, known)
         except SessionNotTrustedError:
-            passed_over += 1  # somebody exchanged it meanwhile
+            passed_over += 1  # it was replaced meanwhile
         except (FoldwatchError, OSError):
             continue
-        if len(found) == len(combinations) * prepared.spec.splits:
+        if len(reusable) == len(combinations) * prepared.spec.splits:
             break
-    return KnownFits(found, passed_over)
+    return KnownFits(reusable, passed_over)
 
 
 def _keys(
@@ -105,8 +105,8 @@ def _keys(
         resolved = resolved_params_of(combination.params)
         for fold in range(spec.splits):
             split = combination.stage * spec.splits + fold
-            known = effective(resolved, (rows[split],))
-            yield (combination.index, fold), (digests[split], known, combination.trainer, spec.stopping, ())
+            effect = effect_of(resolved, combination.trainer, (rows[split],))
+            yield (combination.index, fold), (digests[split], effect, spec.stopping, ())
 
 
 def _fold_digest(repeat: NDArray[np.int16], fold: int) -> str:
@@ -149,18 +149,18 @@ def _versions_that_matter() -> dict[str, str]:
 
 
 def _same_fits(key: FitKey, stopped_at: int | None) -> list[FitKey]:
-    """What a fit is the same as: itself, and one that never ends early if this one did not."""
-    rule = key[3]
+    """The keys that a scored fit answers to: its own, and that of one that may not end early, if this one did not."""
+    digest, effect, rule, older = key
     if rule is None or (rule.stop and stopped_at is not None):
         return [key]
-    return [key, (*key[:3], None, key[4])]
+    return [key, (digest, effect, None, older)]
 
 
 def _scored(
     other: Session, metrics: list[str], wanted: dict[FitKey, list[tuple[int, int]]]
 ) -> Iterator[tuple[FitKey, KnownFit]]:
     state = other.state()
-    # What was scored with other versions cannot be told from the rest.
+    # What was scored with other versions cannot be distinguished from the rest.
     if state.started is None or state.changed_versions or not set(metrics) <= set(state.scoring):
         return
     for (index, fold), key in _keys(other.spec, other.folds(), state.combinations):
@@ -169,7 +169,8 @@ def _scored(
         if not combination.fits[fold].is_finished:
             continue
         stopped_at, stopped_score = combination.stopped_at[fold], combination.stopped_scores[fold]
-        for same in _same_fits((*key[:4], older_rules(combination, fold)), stopped_at):
+        for same in _same_fits((*key[:3], older_rules(combination, fold)), stopped_at):
+            can_stop = same[2] is not None
             if same in wanted and seconds is not None:
                 yield (
                     same,
@@ -180,8 +181,8 @@ def _scored(
                         diverged=str(combination.fits[fold]) == "diverged",
                         curve=other.curve(place) if place else None,
                         predictions=combination.predictions[fold],
-                        stopped_at=stopped_at if same[3] else None,
-                        stopped_score=stopped_score if same[3] and metrics[0] == state.scoring[0] else None,
+                        stopped_at=stopped_at if can_stop else None,
+                        stopped_score=stopped_score if can_stop and metrics[0] == state.scoring[0] else None,
                         score_seconds=combination.score_seconds[fold],
                     ),
                 )

@@ -1,4 +1,4 @@
-"""What a session's record says of its search, and whether that still holds."""
+"""The record of a session: what it holds of the search, and whether that is still true when the search is resumed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def make_record(
     devices: list[str] | None,
     data_dir: Path | None,
 ) -> SearchRecord:
-    """What `search.json` will say."""
+    """The contents of a new session's `search.json`."""
     dataset = prepared.dataset
     return SearchRecord(
         format=FORMAT,
@@ -69,7 +69,7 @@ def _spec_sha256(values: dict[str, Any]) -> str:
 
 
 def changed_versions(record: SearchRecord) -> list[str]:
-    """What decides the last bits of a score and is not what the session began with, as "numpy 2.1.0, now 2.2.0"."""
+    """Versions, and the CPU, that decide the last bits of a score and have changed, as "numpy 2.1.0, now 2.2.0"."""
     then = {**record.versions, "CPU": record.cpu}
     now = {**_versions(record.spec.get("strategy")), "CPU": machine.cpu_model()}
     return [
@@ -80,15 +80,15 @@ def changed_versions(record: SearchRecord) -> list[str]:
 
 
 def prepare_again(session: Session, data_dir: Path | None, progress: Callable[[str], None] | None) -> Prepared:
-    """The same for a session that exists, from its record.
+    """What is settled before a session that exists goes on, from its record.
 
     Raises SessionUnreadableError if its spec or its data have changed.
     """
-    recorded, found = session.record.spec_sha256, _spec_sha256(session.record.spec)
-    if recorded and recorded != found:
+    recorded, now = session.record.spec_sha256, _spec_sha256(session.record.spec)
+    if recorded and recorded != now:
         message = (
             f"{session.folder / 'search.json'}: the spec has been changed since the search began: then {recorded}, "
-            f"now {found}; a changed spec is a new search, which takes over the scores that it shares"
+            f"now {now}; a changed spec is a new search, which takes over the scores that it shares"
         )
         raise SessionUnreadableError(message)
     spec = session.spec

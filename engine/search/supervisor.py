@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from engine.plan.prepared import Prepared
     from engine.session.session import Session
-    from engine.workers.pool import Died, Said
-    from engine.workers.process_pool import Pool
+    from engine.workers.pool import Pool, Report, WorkerDeath
 
 _LARGEST_LOG = 10 << 20
 _DEATHS_IN_VAIN = 10
@@ -49,8 +48,8 @@ class Supervisor:
         self._vain_starts = self._deaths_in_vain = 0
         self._memory_of: dict[int, int] = {}
 
-    def wait(self, seconds: float) -> list[Said | Died]:
-        """What workers said, and which ended, waiting up to `seconds` for the first of it."""
+    def wait(self, seconds: float) -> list[Report]:
+        """The messages and the deaths of workers, waiting up to `seconds` for the first of them."""
         return self._pool.wait(seconds)
 
     def send(self, worker: int, message: messages.ToWorker) -> None:
@@ -90,14 +89,13 @@ class Supervisor:
         # It may have died right after its last word.
         if memory > first + _WORKER_MEMORY_GROWTH and worker in self._pool.workers:
             reason = f"its memory grew from {first >> 20} to {memory >> 20} MiB"
-            self._emit(
-                events.WorkerRecycled(time=self._clock(), worker=worker, pid=self._pool.pid(worker), reason=reason)
-            )
+            pid = self._pool.facts(worker).pid
+            self._emit(events.WorkerRecycled(time=self._clock(), worker=worker, pid=pid, reason=reason))
             self.idle.discard(worker)
             self._recycled.add(worker)
             self._pool.stop(worker, reason)
 
-    def record_death(self, died: Died, training: int | None) -> str:
+    def record_death(self, died: WorkerDeath, training: int | None) -> str:
         """A worker is gone, with the training that it held; how it died, in words."""
         self.idle.discard(died.worker)
         self._memory_of.pop(died.worker, None)

@@ -1,4 +1,4 @@
-"""What workers say, as events: the engine adds the time, and which combinations a training serves."""
+"""The messages of workers as events: the engine adds the time, and which combinations a training serves."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Refit:
 class Work:
     """A training that a worker holds: the fits it is to serve, its epochs so far, and when it has taken too long.
 
-    `has_begun`: the worker has said so.
+    `has_begun`: the worker has reported that it trains.
     """
 
     training: Training
@@ -142,10 +142,10 @@ def known_curve(training: Training, fit: events.ServedFit, known: KnownFit) -> C
     return reached if len(reached.validation_score) == fit.epochs and reached.validation_score[-1] is not None else None
 
 
-def rung_taken_over(
+def rung_reused(
     training: Training, fit: events.ServedFit, curve: Curve, place: events.CurvePlace, metric: str, now: float
 ) -> events.RungScored:
-    """A fit that another session has scored, at a rung: its curve has the first metric of every epoch."""
+    """A rung of a fit that another session has scored: its curve has the first metric of every epoch."""
     return events.RungScored(
         time=now,
         combination=fit.combination,
@@ -158,7 +158,7 @@ def rung_taken_over(
     )
 
 
-def fit_taken_over(
+def fit_reused(
     training: Training,
     fit: events.ServedFit,
     known: KnownFit,

@@ -1,4 +1,4 @@
-"""Training on one fold: the networks, two trainers behind one interface, scoring, saving.
+"""Training on one fold: the networks, two trainers behind one interface, scoring and saving.
 
 Only modules of this package import keras or tensorflow, and only when they must.
 """

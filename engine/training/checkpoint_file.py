@@ -1,7 +1,7 @@
-"""Checkpoints in files: what was written comes back to the last bit, and anything else reads as nothing.
+"""Checkpoints in files: what was written is read back to the last bit, and any other file counts as none.
 
 A file is one checksummed line of JSON, which names the training, the arrays and the checksum of their bytes, and then
-those bytes as they lie in memory: nothing to unpack or unpickle, and no slower than reading and writing must be.
+those bytes as they lie in memory: nothing is packed or pickled, so that a file costs no more time than its bytes do.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LARGEST_FILE = 2 << 30
-ROOM = 2 << 30  # bytes that stay free for what must not be lost; beyond that, trainings start again
+ROOM = 2 << 30  # bytes that stay free for scores; without a checkpoint a training only starts again
 CURVE_COLUMNS = 4
 _LONGEST_HEADER = 1 << 20
-_CURVE = "curve of the training"  # no trainer names an array so
+_CURVE = "curve of the training"  # no trainer has an array of this name
 
 _Kind = Literal["bool", "float32", "float64", "int32", "int64", "uint32", "uint64"]
 _Size = Annotated[int, msgspec.Meta(ge=0)]
@@ -62,7 +62,7 @@ _decode_header = msgspec.json.Decoder(_Header).decode
 
 @dataclass(frozen=True, eq=False)
 class KeptTraining:
-    """A checkpoint with all that its worker knew: the seconds that it had taken, and how patient it still was.
+    """A checkpoint with what the worker knew of the training: the seconds that it took, and the patience left.
 
     `curve` (epochs, 4) float64: of each of its epochs the loss, the validation loss, the first metric on the validation
     rows and the learning rate; NaN where a number was not finite.
@@ -75,10 +75,10 @@ class KeptTraining:
 
 
 def write_checkpoint(path: Path, kept: KeptTraining, key: str) -> None:
-    """Write a file whole, or leave the path as it was; its folder is made where it is missing.
+    """Write a file whole, or leave the path as it was; its folder is created where it is missing.
 
-    `key` names everything that decides the training but how long it is, in as many words as that takes. The file need
-    not outlast a loss of power: whoever does not find it trains from the beginning.
+    `key` spells out everything that decides the training except how long it is. The file need not outlast a loss of
+    power: without it the training starts from the beginning.
     Raises `OSError` if it cannot be written, would leave less than `ROOM` free, or would be too large to be read.
     """
     checkpoint = kept.checkpoint
@@ -103,10 +103,10 @@ def write_checkpoint(path: Path, kept: KeptTraining, key: str) -> None:
 
 
 def read_checkpoint(path: Path, key: str) -> KeptTraining | None:
-    """What was written with this key.
+    """Read the training that was written with this key.
 
-    None if there is no such file, if it cannot be read or is damaged, was not written here, may be another user's, is
-    of a training with another key, or holds more than `LARGEST_FILE` bytes.
+    None if there is no such file, or if it cannot be read, is damaged, was not written by this code, may be another
+    user's, belongs to a training with another key, or holds more than `LARGEST_FILE` bytes.
     """
     try:
         with open_mine(path) as file:

@@ -96,12 +96,12 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
             setattr(self, name, value)
 
     def _get_param_names(self) -> list[str]:
-        """Our own parameters only: those that scikeras adds, such as callbacks, do nothing here."""
+        """The parameters of this class only: those that scikeras adds, such as callbacks, do nothing here."""
         return [*_PARAMETERS, *sorted(name for name in vars(self) if name.startswith(_ROUTED))]
 
     def __sklearn_tags__(self) -> Any:
-        # scikeras lists ClassifierMixin last, where it is never asked: scikit-learn would take this for no classifier
-        # and split rows without regard to their classes. Python allows no subclass to move the mixin to the front.
+        # scikeras lists ClassifierMixin last, where its tags have no effect: scikit-learn would not see a classifier,
+        # and would split rows without regard to their classes. Python lets no subclass move the mixin to the front.
         tags = super().__sklearn_tags__()
         tags.estimator_type = "classifier"
         tags.classifier_tags = ClassifierTags()
@@ -113,8 +113,8 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         """Train on multi-hot rows (rows, width), a SciPy sparse matrix or a dense array, with labels (rows,) from 0.
 
         Raises `ValueError` for entries other than zero and one and for labels that are not classes,
-        `FloatingPointError` if the training diverges (as a search, scikit-learn's then ranks it last), and
-        `engine.errors.FoldwatchError` for parameters that mean nothing.
+        `FloatingPointError` if the training diverges (searches of scikit-learn then rank it last, as foldwatch's do),
+        and `engine.errors.FoldwatchError` for parameters that mean nothing.
         """
         labels = _checked_labels(y, self.classes)
         classes = self.classes or max(2, int(labels.max()) + 1)
@@ -131,7 +131,7 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         check_trainable(space, "parameters")
         request = training_request(
             plain,
-            training_rows=len(rows),
+            row_count=len(rows),
             width=rows.width,
             classes=classes,
             seed=training_seed(self.seed, rows),
@@ -159,7 +159,7 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         return _trainer.predict(self._request, self.model_.get_weights(), rows)
 
     def predict(self, X: Any) -> NDArray[np.intp]:  # noqa: N803
-        """The likeliest class of every row, shape (rows,)."""
+        """The most likely class of every row, shape (rows,)."""
         return predicted_classes(self.predict_proba(X))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
@@ -168,14 +168,14 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
 
     @property
     def partial_fit(self) -> Any:
-        """Not there: a training is whole, as its learning rates are."""
-        message = "FoldwatchClassifier trains whole, with fit"
+        """Not available: learning rates are planned for a whole training."""
+        message = "FoldwatchClassifier has no partial_fit: it trains from beginning to end, with fit"
         raise AttributeError(message)
 
     @property
     def initialize(self) -> Any:
-        """Not there: `fit` makes the model."""
-        message = "FoldwatchClassifier makes its model in fit"
+        """Not available: `fit` makes the model."""
+        message = "FoldwatchClassifier has no initialize: it makes its model in fit"
         raise AttributeError(message)
 
 

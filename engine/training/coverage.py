@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-# What the kernel computes. The position is the code that the compiled functions know an activation by.
+# What the kernel computes. Compiled functions know an activation by its position here.
 ACTIVATIONS = (
     "linear",
     "relu",
@@ -33,7 +33,7 @@ _OPTIMIZERS = frozenset({"sgd", "rmsprop", "adam", "adamw", "nadam", "adagrad"})
 
 
 def activation_code(name: str) -> int:
-    """The number that the kernel knows a covered activation by."""
+    """The number by which the kernel knows an activation that it covers."""
     return ACTIVATIONS.index(same_activation(name))
 
 
@@ -62,7 +62,7 @@ def kernel_refusal(
     arguments = full_arguments(optimizer, optimizer_arguments)
     if arguments["weight_decay"] is None and optimizer == "adamw":
         return "adamw without weight_decay"
-    # Words that never occur have state zero, and Keras then divides 0 by 0.
+    # Words that never occur have state zero, for which Keras divides 0 by 0.
     epsilon = arguments.get("epsilon", 1.0)
     if epsilon is None or not epsilon > 0.0:
         return f"epsilon {epsilon}"

@@ -12,7 +12,7 @@ __all__ = ["FoldwatchClassifier"]
 
 
 def __getattr__(name: str) -> Any:
-    """Also what a classifier that was pickled by version 0.1 asks for."""
+    """The class under its old name, which a classifier that was pickled by version 0.1 needs too."""
     if name not in __all__:
         message = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(message)

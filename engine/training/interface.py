@@ -1,4 +1,4 @@
-"""What a trainer is asked for and what it yields: the one interface of the keras and the kernel trainer."""
+"""What a trainer gets and what it yields: the one interface of the keras and the kernel trainer."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ class TrainingRequest:
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """All that a training needs to go on after `epoch` epochs, to the last bit as if it had never halted.
+    """Everything that a training needs to go on after `epoch` epochs, to the last bit as if it had never halted.
 
-    `arrays`: weights, the optimizer's state, that of the random generators; only the trainer that made them, asked for
-    the same training, knows what their names mean. `step`: how many steps of the epoch after that are done as well.
+    `arrays`: weights, the optimizer's state and the state of the random generators, under names that only the trainer
+    understands that made the checkpoint. `step`: how many steps of the next epoch are done as well.
     """
 
     epoch: int
     arrays: dict[str, NDArray[Any]]
     step: int = 0
 
-    def refuse_others(self, own: Mapping[str, Any]) -> None:
+    def check_fits(self, own: Mapping[str, Any]) -> None:
         """Raise `ValueError` unless a trainer's `own` arrays, or variables, have these names and shapes."""
         if {name: array.shape for name, array in self.arrays.items()} != {name: one.shape for name, one in own.items()}:
             message = "the checkpoint is of another network or optimizer"
@@ -87,12 +87,12 @@ class Epoch:
     """The state of a training at the end of one epoch.
 
     `number` counts from 1; `loss`: mean over the epoch's rows of the loss of their batch while it was trained,
-    penalties included, as Keras' `fit` reports it; `validation_loss`: the same on the validation rows after the
-    epoch, as Keras' `evaluate`; `probabilities` (validation rows, classes) float32: predicted, two columns for
-    two classes; `learning_rate`: the rate of the epoch's last step; `weights()`: kernel and bias of each dense
-    layer, first to last, float32, in Keras' order; `checkpoint()`: where to continue from. Both are copies, to be
-    asked for before the next epoch is.
-    Losses may be NaN or infinite; deciding what that means is the caller's part.
+    penalties included, as Keras' `fit` reports it; `validation_loss`: mean loss on the validation rows after the
+    epoch, penalties included, as Keras' `evaluate` reports it; `probabilities` (validation rows, classes) float32:
+    predicted, two columns for two classes; `learning_rate`: the rate of the epoch's last step; `weights()`: kernel and
+    bias of each dense layer, first to last, float32, in Keras' order; `checkpoint()`: where to continue from. Both are
+    copies, and must be called before the next epoch is trained.
+    Losses may be NaN or infinite; the caller decides what that means.
     Without validation rows `validation_loss` is None and `probabilities` has no rows.
     """
 
@@ -106,14 +106,14 @@ class Epoch:
 
 
 class Keeper(Protocol):
-    """Whoever wants checkpoints from within an epoch."""
+    """Keeps checkpoints of a training, from within an epoch too."""
 
     def is_due(self) -> bool:
-        """Whether to make one now; cheap enough to be asked after every step."""
+        """Whether to make a checkpoint now; cheap enough to be called after every step."""
         ...
 
     def keep(self, checkpoint: Checkpoint) -> None:
-        """Take one. An exception that it raises ends the training."""
+        """Keep a checkpoint. An exception that this raises ends the training."""
         ...
 
 
@@ -127,22 +127,22 @@ class Trainer(Protocol):
         ...
 
     def warm_up(self, request: TrainingRequest) -> None:
-        """Import and load whatever such a request needs, before its rows are known."""
+        """Import and load everything that such a request needs, before its rows are known."""
         ...
 
     def train(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """Yield after every epoch, until `request.epochs` are done or the caller closes the iterator.
 
-        `start`: a checkpoint of the same training, or of one that differs in nothing but being shorter or longer; what
-        it had done is not done again: the first epoch is `start.epoch` + 1. `keeper` is asked between steps, every
-        second or so at least; at the end of an epoch the caller has `Epoch.checkpoint`.
+        `start`: a checkpoint of the same training, or of one that differs in nothing but its number of epochs; the
+        first epoch is then `start.epoch` + 1. `keeper.is_due` is called between steps, at least about once a second; at
+        the end of an epoch the caller has `Epoch.checkpoint`.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""When a training leaves a checkpoint: every so often by time, and when its worker is to leave it."""
+"""When a checkpoint of a training is kept: from time to time, and when the worker is to leave the training."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 EVERY_SECONDS = 15.0  # also before the first one: most trainings end before it
 _LONGEST_SECONDS = 60.0
-SHARE = 50.0  # of the time of a training, at most one in so many parts is spent on writing
+SHARE = 50.0  # at most one part in so many of a training's time is spent on writing
 
 
 class LeftError(Exception):
-    """Ends a training that leaves its worker; its checkpoint, if it could be kept, is the latest there can be."""
+    """The worker leaves the training, whose latest checkpoint was kept if that was possible."""
 
 
 @dataclass
 class Progress:
-    """How far a training is, its network aside; see `KeptTraining`. `started`: by `time.perf_counter`, pauses left out.
+    """How far a training has come, apart from its network; see `KeptTraining`.
 
-    `curve`: an entry an epoch.
+    `started`: by `time.perf_counter`, moved by every pause. `curve`: one entry for each epoch.
     """
 
     started: float
@@ -40,7 +40,7 @@ class Progress:
 
     @classmethod
     def after(cls, kept: KeptTraining | None) -> Progress:
-        """Of a training that begins now, or goes on now."""
+        """The progress of a training that begins now, or that goes on now from what was kept."""
         now = time.perf_counter()
         if kept is None:
             return cls(now)
@@ -48,20 +48,20 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """What the training has taken so far."""
+        """How long the training has taken so far."""
         return time.perf_counter() - self.started
 
 
 class CheckpointFile:
     """Keeps one training in its file: a `Keeper` that knows the time, and whether the worker is to leave.
 
-    `is_leaving` is asked after every step.
+    `is_leaving` is called after every step.
     """
 
     def __init__(self, path: Path, key: str, progress: Progress, is_leaving: Callable[[], bool]) -> None:
         self._path, self._key, self._progress, self._is_leaving = path, key, progress, is_leaving
         self._due_at = time.monotonic() + EVERY_SECONDS
-        self._has_complained = False
+        self._has_warned = False
 
     def is_due(self) -> bool:
         """Whether the worker is to leave, or the latest checkpoint is old."""
@@ -74,7 +74,7 @@ class CheckpointFile:
             raise LeftError
 
     def write(self, checkpoint: Checkpoint) -> None:
-        """Write the file; without it, whoever would go on from it begins anew, which is no reason to end a training."""
+        """Write the file. A failure ends no training: without the file, the next one starts from the beginning."""
         progress, began = self._progress, time.monotonic()
         curve = np.array(progress.curve, np.float64).reshape(-1, CURVE_COLUMNS)
         try:
@@ -82,8 +82,8 @@ class CheckpointFile:
                 self._path, KeptTraining(checkpoint, progress.seconds, progress.patience, curve), self._key
             )
         except OSError as error:
-            if not self._has_complained:
-                self._has_complained = True
+            if not self._has_warned:
+                self._has_warned = True
                 print(f"{self._path}: no checkpoint was kept: {error.strerror or error}", file=sys.stderr, flush=True)
         now = time.monotonic()
         self._due_at = now + min(_LONGEST_SECONDS, max(EVERY_SECONDS, SHARE * (now - began)))

@@ -1,4 +1,4 @@
-"""Where a model may be saved: known before a refit, which may take minutes, is made for it."""
+"""Where a model may be saved. This is checked before a refit, which may take minutes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def check_model_place(path: Path) -> None:
     """Refuse a path that no model can be saved to.
 
     Raises UsageError for a name that does not end in `.keras`, or where the description beside the model would replace
-    a file that is none of ours; CannotCreateError for a directory, for a folder that does not exist and for one that
+    a file of another kind; CannotCreateError for a directory, for a folder that does not exist and for one that
     may not be written to.
     """
     if path.suffix != ".keras":
@@ -40,7 +40,7 @@ def check_model_place(path: Path) -> None:
 
 
 def check_folder(path: Path) -> None:
-    """Raises CannotCreateError where no file can be made: there is no such folder, or it may not be written to."""
+    """Raises CannotCreateError where no file can be created: there is no such folder, or it may not be written to."""
     if not is_folder(path.parent):
         message = f"{path}: there is no folder {path.parent}"
         raise CannotCreateError(message)
@@ -57,5 +57,5 @@ def _check_description(place: Path) -> None:
     except (OSError, msgspec.MsgspecError, RecursionError):
         described = None
     if not (isinstance(described, dict) and {"session", "combination", "model"} <= described.keys()):
-        message = f"{place}: describes no model of ours, and a description would replace it; name another model"
+        message = f"{place}: is no description of a model, and would be replaced by one; name another model"
         raise UsageError(message)

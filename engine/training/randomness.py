@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _WEIGHTS, _BATCHES, _DROPOUT = range(3)
 
 
-def training_seed(seed: int, training: Rows) -> int:
+def training_seed(seed: int, training_rows: Rows) -> int:
     """A 63-bit seed made of the search's seed and the training rows with their labels.
 
-    It is the same for every combination, so that comparisons are paired, and can be found by whoever holds the
-    rows: the estimator inside scikit-learn's own GridSearchCV starts from the same weights.
+    It is the same for every combination, so that comparisons are paired, and it can be computed from the rows
+    alone: the estimator inside scikit-learn's own GridSearchCV starts from the same weights.
     """
-    digest = hashlib.sha256(f"foldwatch {seed}\n".encode() + training.digest()).digest()
+    digest = hashlib.sha256(f"foldwatch {seed}\n".encode() + training_rows.digest()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 
 

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from engine.data import Dataset
     from engine.training.interface import Checkpoint, Epoch, Keeper, Trainer
 
-_CHECKED_ROWS = 1000  # on which the saved model must predict what was trained
+_CHECKED_ROWS = 1000  # on them the saved model must predict what the trained one does
 
 
 @dataclass(frozen=True)
 class Refitted:
-    """What a refit ended in."""
+    """The result of a refit: the SHA-256 of the model's file, and its scores on the test set by scorer."""
 
     sha256: str
     test_scores: dict[str, float]
@@ -46,14 +46,14 @@ def refit(
     start: Checkpoint | None = None,
     keeper: Keeper | None = None,
 ) -> Refitted:
-    """Refit, save at `path` (`.keras`), write what it is beside it (`.json`), and look at the test set once.
+    """Refit, save the model at `path` (`.keras`) with a description beside it (`.json`), and score the test set once.
 
-    `epochs`: after how many the training with `params`, and its schedule, is left. `record` is written into the JSON
-    with the scores and the model's hash added. `start`, from before the last epoch, and `keeper` as for a `Trainer`;
-    the keeper is asked after every epoch too. Raises as `save_model` does, TrainingRefusedError if the refit diverges,
-    and what the keeper raises.
+    `epochs`: after how many the training with `params`, and its schedule, is left. `record` is written into the
+    description, with the scores and the model's hash added. `on_epoch` gets every epoch, and `epochs`. `start`, from
+    before the last epoch, and `keeper` are a `Trainer`'s; the keeper is called after every epoch too. Raises what
+    `save_model` and the keeper raise, and TrainingRefusedError if the refit diverges.
     """
-    # Importing Keras takes seconds; what cannot be saved is refused before.
+    # Importing Keras takes seconds: a path that no model can be saved to is refused before.
     from engine.training.keras.batches import predict
     from engine.training.keras.saving import save_model
     from engine.training.scoring import scores
@@ -62,7 +62,7 @@ def refit(
     rows = dataset.training
     request = training_request(
         params,
-        training_rows=len(rows),
+        row_count=len(rows),
         width=rows.width,
         classes=rows.classes,
         seed=training_seed(seed, rows),
@@ -81,10 +81,10 @@ def refit(
     assert last is not None
     weights, test, test_scores = last.weights(), dataset.test, dict[str, float]()
 
-    def look_at_the_test_set() -> None:
+    def score_test_set() -> None:
         test_scores.update(scores(scoring, test.labels, predict(request.network, weights, test), test.classes))
 
-    # Before the model takes its place: nothing lies between it and its description then but the writing of that.
+    # The test set is scored before the model takes its place, so that its description follows it at once.
     sha256 = save_model(
         request.network,
         weights,
@@ -95,7 +95,7 @@ def refit(
         optimizer=request.optimizer,
         optimizer_arguments=request.optimizer_arguments,
         learning_rate=last.learning_rate,
-        when_good=look_at_the_test_set,
+        before_saving=score_test_set,
     )
     facts = {
         **record,

@@ -1,4 +1,4 @@
-"""From a combination's flat parameters to what a trainer is asked for."""
+"""From a combination's flat parameters to the request that a trainer gets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def training_request(
-    params: Mapping[str, Any], *, training_rows: int, width: int, classes: int, seed: int
+    params: Mapping[str, Any], *, row_count: int, width: int, classes: int, seed: int
 ) -> TrainingRequest:
-    """What a trainer is asked for, from flat parameters and the fold's size; `seed` from `training_seed`."""
+    """The request for a training with flat parameters on `row_count` rows; `seed` comes from `training_seed`."""
     resolved = resolved_params_of(params)
     # Without hidden layers nothing is activated, so that no activation is one that a trainer does not cover.
     activation = resolved.activation if resolved.hidden_units else "linear"
@@ -26,6 +26,6 @@ def training_request(
         optimizer_arguments=dict(resolved.optimizer_arguments),
         batch_size=resolved.batch_size,
         epochs=resolved.epochs,
-        learning_rates=np.asarray(resolved.rates(training_rows), np.float32),
+        learning_rates=np.asarray(resolved.rates(row_count), np.float32),
         seed=seed,
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def predicted_classes(probabilities: NDArray[np.float32]) -> NDArray[np.intp]:
-    """The likeliest class of each row, shape (rows,), the first of equals.
+    """The most likely class of each row, shape (rows,); of equally likely ones the first.
 
     For two columns [1 - p, p] of float32 this is Keras' own rule, class 1 where p > 0.5.
     """
@@ -36,8 +36,8 @@ def scores(
     `labels` (rows,): classes from 0; `probabilities` (rows, classes): two columns for two classes. Accuracy alone
     is worked out here, since importing scikit-learn takes a second.
 
-    The caller decides what a diverged training scores and does not ask for it: probabilities that are not finite
-    have no likeliest class, so that "accuracy" means nothing there, and scikit-learn's scorers raise.
+    A diverged training is not scored here: probabilities that are not finite have no most likely class, so that
+    "accuracy" would mean nothing, and scikit-learn's scorers raise.
     Raises `ValueError`, as scikit-learn does, for an unknown name and for a scorer that these labels cannot define.
     """
     return {name: _score(name, labels, probabilities, classes) for name in names}
@@ -57,7 +57,7 @@ def _score(name: str, labels: NDArray[np.int32], probabilities: NDArray[np.float
 
 @functools.cache
 def _scorer(name: str, classes: int) -> Any:
-    """scikit-learn's scorer; one that must know all labels is given them, not only those that have rows."""
+    """scikit-learn's scorer. One that must know all labels gets them, not only those that have rows."""
     from sklearn import metrics
 
     known = SCORERS.get(name)

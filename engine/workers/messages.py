@@ -1,4 +1,4 @@
-"""What the engine and its workers say to each other: lines of JSON over pipes, never pickles."""
+"""Orders to workers, and the messages of workers to the engine: lines of JSON over pipes, never pickles."""
 
 from __future__ import annotations
 
@@ -8,11 +8,22 @@ import msgspec
 
 from engine.spec.early_stopping import EarlyStopping
 
-LONGEST_LINE = 4 << 20  # nothing that a worker has to say is longer
+LONGEST_LINE = 4 << 20  # no message of a worker is longer
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """A line in either direction."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """Something on disk that an order is about: `digest` names it anywhere, `path` says where it lies on this machine.
+
+    A pool that carries an order to another machine sees by the digest whether that machine has it already, and replaces
+    the path by the one there.
+    """
+
+    digest: str
+    path: str
 
 
 # From the engine to a worker
@@ -26,29 +37,34 @@ class Warm(Message, frozen=True):
 
 
 class Prepare(Message, frozen=True):
-    """The data of the search: a folder of arrays, the fold of every row, what to score, and when to end early."""
+    """The data of the search, and what holds for all of its trainings.
 
-    dataset: str
-    folds: str
+    `dataset`: a folder of arrays, by `Dataset.digest`. `folds`: the file of an array (repeats, rows), the fold of every
+    row or -1, by the SHA-256 of its numbers. `early_stopping`: when a training ends before its time.
+    """
+
+    dataset: Stored
+    folds: Stored
     scoring: list[str]
     seed: int
     early_stopping: EarlyStopping | None = None
 
 
 class Train(Message, frozen=True):
-    """Train on a split and score after each of `stops` epochs (ascending; the last ends it).
+    """Train on the split of that number and score after each of `stops` epochs (ascending; the last ends it).
 
-    `params`: the whole training's; it may reach beyond the last stop. `checkpoint`: the file to continue from, if one
-    with this `key` is there from before the first stop, and to leave checkpoints in: every so often, when the worker is
-    to leave, and, if `keeps_last`, at the last stop. `key` names all that decides the training but how long it is.
+    `params`: the whole training's, which may go on after the last stop. `key` spells out everything that decides the
+    training except how long it is. `checkpoint`: the file of the checkpoint with that key, named by the key's SHA-256.
+    The training continues from it if it is there and was left before the first stop, and leaves checkpoints in it: from
+    time to time, when the worker is to leave, and at the last stop if `keeps_last`.
     """
 
     training: int
     trainer: str
-    fold: int
+    split: int
     params: dict[str, Any]
     stops: list[int]
-    checkpoint: str
+    checkpoint: Stored
     key: str
     keeps_last: bool = False
 
@@ -56,8 +72,8 @@ class Train(Message, frozen=True):
 class Refit(Message, frozen=True):
     """Train on all training rows for `epochs` epochs, save the model at `path`, score it on the test set.
 
-    `params`: the whole training's, which may be longer; `request`: whose answer it is; `checkpoint`, `key`: as in
-    `Train`.
+    `params`: the whole training's, which may be longer. `request`: the request that the model answers. `record`: what
+    the description beside the model says, before the scores are known. `checkpoint` and `key`: as in `Train`.
     """
 
     request: str
@@ -66,7 +82,7 @@ class Refit(Message, frozen=True):
     epochs: int
     path: str
     record: dict[str, Any]
-    checkpoint: str
+    checkpoint: Stored
     key: str
 
 
@@ -79,17 +95,19 @@ class GoOn(Message, frozen=True):
 
 
 class Abandon(Message, frozen=True):
-    """Leave the training at the next epoch's end, or at stops beyond `epochs`."""
+    """End the training after the next epoch, or after the last of its stops that `epochs` reaches."""
 
     training: int
     epochs: int = 0
 
 
 class Leave(Message, frozen=True):
-    """Leave the training as soon as it has a checkpoint, also within an epoch and while it is held; take no other."""
+    """Leave the training as soon as it has a checkpoint, within an epoch or held as well, and begin no other one."""
 
 
-ToWorker = Warm | Prepare | Train | Refit | Hold | GoOn | Abandon | Leave
+# These are carried out in turn; every other order acts at once.
+Work = Warm | Prepare | Train | Refit
+ToWorker = Work | Hold | GoOn | Abandon | Leave
 
 
 # From a worker to the engine
@@ -102,19 +120,19 @@ class Ready(Message, frozen=True):
 
 
 class Broken(Message, frozen=True):
-    """The worker cannot go on, and ends: why."""
+    """The worker cannot go on, for this reason, and ends."""
 
     reason: str
 
 
 class OfTraining(Message, frozen=True):
-    """Something about a training that the worker was told to do."""
+    """Something about a training that the worker was given."""
 
     training: int
 
 
 class Begun(OfTraining, frozen=True):
-    """A training began, or goes on after `start` epochs and `step` steps of the next, which took `seconds`."""
+    """A training began, or goes on after `start` epochs and `step` steps of the next, which took `seconds` in all."""
 
     seed: int
     steps_per_epoch: int
@@ -124,7 +142,7 @@ class Begun(OfTraining, frozen=True):
 
 
 class EpochDone(OfTraining, frozen=True):
-    """An epoch of a training; numbers that are not finite are None. `before`: a checkpoint brought it."""
+    """An epoch of a training; numbers that are not finite are None. `before`: it was trained before the checkpoint."""
 
     epoch: int
     loss: float | None
@@ -138,7 +156,7 @@ class EpochDone(OfTraining, frozen=True):
 class Scored(OfTraining, frozen=True):
     """The scores at a stop; `diverged` ends the training, and every later stop with it.
 
-    `score_seconds`: what working out the scores took of the training's `seconds`.
+    `score_seconds`: how much of the training's `seconds` the scores took.
     `stopped_at`, `stopped_score`: as in `engine.session.events.FitScored`.
     `predictions`: of the validation rows, as `engine.session.predictions` packs them; none of a diverged one.
     """
@@ -168,11 +186,11 @@ class Failed(OfTraining, frozen=True):
 
 
 class Left(OfTraining, frozen=True):
-    """The training was left as `Leave` says; its checkpoint lies where the order has it."""
+    """The training was left because of `Leave`; its checkpoint lies where the order has it."""
 
 
 class OfRefit(Message, frozen=True):
-    """Something about the refit that answers a request."""
+    """Something about the refit of a request."""
 
     request: str
 
@@ -194,7 +212,7 @@ class Saved(OfRefit, frozen=True):
 
 
 class RefitFailed(OfRefit, frozen=True):
-    """No model was saved; the worker is free. `exit_code`: what a command ends with that asked for it."""
+    """No model was saved; the worker is free. `exit_code`: that of the command that asked for the model."""
 
     error: str
     exit_code: int
@@ -202,7 +220,7 @@ class RefitFailed(OfRefit, frozen=True):
 
 
 class RefitLeft(OfRefit, frozen=True):
-    """The refit was left as `Leave` says."""
+    """The refit was left because of `Leave`."""
 
 
 FromWorker = (

@@ -1,4 +1,4 @@
-"""Worker processes, the parent's side: started fresh, spoken to over pipes, their death noticed at once."""
+"""Worker processes of this machine, the parent's side: fresh processes behind pipes, whose death is noticed at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,16 +16,19 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.data.cache_folder import private_folder
 from engine.system import scratch
 from engine.system.permissions import create_file
 from engine.system.whole_files import write_all
 from engine.workers.messages import LONGEST_LINE, Broken, ToWorker, decode_from_worker, encode
-from engine.workers.pool import Died, Said
+from engine.workers.pool import MessageReceived, WorkerDeath, WorkerFacts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-WORKER_COMMAND = (sys.executable, "-P", "-m", "engine.workers.worker")
+    from engine.workers.pool import Report
+
+_COMMAND = (sys.executable, "-P", "-m", "engine.workers.worker")
 _GRACE_SECONDS = 2.0
 _READ_BYTES = 1 << 16
 
@@ -50,92 +54,104 @@ _ENVIRONMENT = {**ONE_THREAD, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEV
 class _Worker:
     number: int
     process: subprocess.Popen[bytes]
-    commands: int  # file descriptors
-    events: int
+    orders: int  # file descriptors
+    messages: int
     buffer: bytearray = field(default_factory=bytearray)
     reason: str = ""  # why we end it
-    last_words: str = ""
+    own_reason: str = ""  # why it ends itself
 
 
-class Pool:
-    """Some worker processes. Not safe for use from several threads.
+class ProcessPool:
+    """A `Pool` of processes on this machine. Not safe for use from several threads.
 
-    `command` starts a worker; it is told the number of its event pipe as its last argument and reads its orders
-    from standard input. `logs` is a folder for what workers print; `scratch` one that they may make, see there.
+    `logs`: the folder for what workers print. `command` starts a worker (None: foldwatch's own command), which gets the
+    number of the pipe for its messages as its last argument and reads its orders from standard input. `scratch`: a
+    folder that the workers may make, see there.
     """
 
-    def __init__(self, logs: Path, command: Sequence[str] = WORKER_COMMAND) -> None:
-        self.logs, self._command = logs, tuple(command)
+    def __init__(self, logs: Path, command: Sequence[str] | None = None) -> None:
+        self.logs, self._command = logs, tuple(command or _COMMAND)
         self.scratch = scratch.new_name()
         self._workers: dict[int, _Worker] = {}
         self._selector = selectors.DefaultSelector()
 
     @property
     def workers(self) -> list[int]:
-        """Numbers of the workers that were started and have not been seen to end."""
+        """Numbers of the workers whose end was not reported yet."""
         return list(self._workers)
 
-    def pid(self, number: int) -> int:
-        """The process id of a worker."""
-        return self._workers[number].process.pid
+    def facts(self, number: int) -> WorkerFacts:
+        """The process id of a worker, and this machine's name."""
+        return WorkerFacts(self._workers[number].process.pid, socket.gethostname())
+
+    def set_log_folder(self, folder: Path) -> None:
+        """Have workers that are started from now on print into a folder."""
+        self.logs = folder
 
     def start(self, number: int, environment: Mapping[str, str]) -> None:
-        """Start a worker; `environment` is added to ours. It announces itself with `Ready`."""
+        """Start a worker process; `environment` is added to ours."""
         orders_read, orders_write = os.pipe()
-        events_read, events_write = os.pipe()
+        messages_read, messages_write = os.pipe()
         try:
             path = self.logs / f"worker.{number}.log"
             with open(path, "ab", opener=create_file) as log:
                 process = subprocess.Popen(
-                    [*self._command, str(events_write)],
+                    [*self._command, str(messages_write)],
                     stdin=orders_read,
                     stdout=log,
                     stderr=log,
-                    pass_fds=(events_write,),
-                    env={**os.environ, **_ENVIRONMENT, scratch.VARIABLE: str(self.scratch), **environment},
+                    pass_fds=(messages_write,),
+                    env={**os.environ, **_ENVIRONMENT, **self._folders(), **environment},
                     start_new_session=True,  # ctrl-C in a terminal is the engine's to answer
                 )
         except BaseException:
             os.close(orders_write)
-            os.close(events_read)
+            os.close(messages_read)
             raise
         finally:
             os.close(orders_read)
-            os.close(events_write)
-        os.set_blocking(events_read, False)
-        self._workers[number] = _Worker(number, process, orders_write, events_read)
-        self._selector.register(events_read, selectors.EVENT_READ, number)
+            os.close(messages_write)
+        os.set_blocking(messages_read, False)
+        self._workers[number] = _Worker(number, process, orders_write, messages_read)
+        self._selector.register(messages_read, selectors.EVENT_READ, number)
 
-    def send(self, number: int, message: ToWorker) -> None:
-        """Give a worker an order. One that has just died is not an error here: its end will be reported."""
+    def _folders(self) -> dict[str, str]:
+        return {
+            scratch.VARIABLE: str(self.scratch),
+            # Not the user's own, nor /tmp/.keras, where anybody can plant files.
+            "KERAS_HOME": str(private_folder(None) / "keras"),
+        }
+
+    def send(self, number: int, order: ToWorker) -> None:
+        """Write an order into a worker's pipe; one that has just died does not read it any more."""
         worker = self._workers.get(number)
         if worker is not None:
             with contextlib.suppress(BrokenPipeError):
-                write_all(worker.commands, encode(message) + b"\n")
+                write_all(worker.orders, encode(order) + b"\n")
 
-    def wait(self, seconds: float) -> list[Said | Died]:
-        """What workers said, and which ended, waiting up to `seconds` for the first of it."""
-        happened: list[Said | Died] = []
+    def wait(self, seconds: float) -> list[Report]:
+        """The messages of workers and their deaths, waiting up to `seconds` for the first of them."""
+        reports: list[Report] = []
         for key, _ in self._selector.select(max(0.0, seconds)):
             worker = self._workers.get(key.data)
             if worker is not None:
-                self._read(worker, happened)
+                self._read(worker, reports)
         for worker in list(self._workers.values()):
-            # A grandchild that inherited the pipe would keep it open: the process itself is asked too.
+            # A grandchild that inherited the pipe would keep it open: so the process itself is looked at too.
             if worker.process.poll() is not None:
-                self._read(worker, happened)
+                self._read(worker, reports)
                 if worker.number in self._workers:
-                    self._bury(worker, happened)
-        return happened
+                    self._handle_death(worker, reports)
+        return reports
 
-    def _read(self, worker: _Worker, happened: list[Said | Died]) -> None:
+    def _read(self, worker: _Worker, reports: list[Report]) -> None:
         while True:
             try:
-                chunk = os.read(worker.events, _READ_BYTES)
+                chunk = os.read(worker.messages, _READ_BYTES)
             except BlockingIOError:
                 return
             if not chunk:
-                self._bury(worker, happened)
+                self._handle_death(worker, reports)
                 return
             worker.buffer += chunk
             *lines, rest = worker.buffer.split(b"\n")
@@ -144,26 +160,26 @@ class Pool:
                 try:
                     message = decode_from_worker(line)
                     if isinstance(message, Broken):
-                        worker.last_words = message.reason
+                        worker.own_reason = message.reason
                     else:
-                        happened.append(Said(worker.number, message))
+                        reports.append(MessageReceived(worker.number, message))
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                    worker.reason = f"it sent what is no message: {error}"
-                    break  # nor is anything believed that it says after that
+                    worker.reason = f"it sent something that is no message: {error}"
+                    break  # whatever it sent after that is not believed either
             if len(worker.buffer) > LONGEST_LINE:
                 worker.reason = f"it sent a line of more than {LONGEST_LINE >> 20} MiB"
             if worker.reason:
-                self._bury(worker, happened)
+                self._handle_death(worker, reports)
                 return
 
-    def _bury(self, worker: _Worker, happened: list[Said | Died]) -> None:
-        """Close what belonged to a worker, make sure that it and its children are gone, and report."""
+    def _handle_death(self, worker: _Worker, reports: list[Report]) -> None:
+        """Close what belonged to a worker, make sure that it and its children are gone, and report its death."""
         if worker.reason:
             # Before its pipes close, at which it would begin to end by itself.
             _kill_group(worker.process, signal.SIGKILL)
-        self._selector.unregister(worker.events)
-        os.close(worker.events)
-        os.close(worker.commands)
+        self._selector.unregister(worker.messages)
+        os.close(worker.messages)
+        os.close(worker.orders)
         try:
             code = worker.process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -171,28 +187,28 @@ class Pool:
             code = worker.process.wait()
         _kill_group(worker.process, signal.SIGKILL)
         del self._workers[worker.number]
-        happened.append(
-            Died(
+        reports.append(
+            WorkerDeath(
                 worker.number,
                 worker.process.pid,
                 code if code >= 0 else None,
                 _signal_name(-code) if code < 0 else "",
-                worker.reason or worker.last_words,
+                worker.reason or worker.own_reason,
             )
         )
 
     def stop(self, number: int, reason: str) -> None:
-        """End a worker at once; `wait` reports it with the reason."""
+        """Kill a worker and its children; `wait` reports its death with the reason."""
         worker = self._workers[number]
         worker.reason = reason
         _kill_group(worker.process, signal.SIGKILL)
 
     def close(self) -> None:
-        """End all workers: their pipes close, and who has not gone after a moment is killed."""
+        """End all workers: their pipes close, and those that have not ended after a moment are killed."""
         for worker in self._workers.values():
-            self._selector.unregister(worker.events)
-            os.close(worker.commands)
-            os.close(worker.events)
+            self._selector.unregister(worker.messages)
+            os.close(worker.orders)
+            os.close(worker.messages)
         deadline = time.monotonic() + _GRACE_SECONDS
         for worker in self._workers.values():
             with contextlib.suppress(subprocess.TimeoutExpired):

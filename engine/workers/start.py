@@ -1,21 +1,30 @@
-"""Which worker runs where, and what it is told at its start."""
+"""The start of workers: which pool they belong to, which device each has, and the orders that it begins with."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from engine.data.cache_folder import private_folder
 from engine.errors import UsageError
 from engine.system.machine import check_devices, device_names
 from engine.workers import messages
+from engine.workers.process_pool import ProcessPool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from engine.plan.plan import Plan
     from engine.plan.prepared import Prepared
     from engine.session.session import Session
-    from engine.workers.process_pool import Pool
+    from engine.workers.pool import Pool
+
+
+def open_pool(logs: Path, command: Sequence[str] | None = None) -> Pool:
+    """The pool that a search uses, without workers yet; whoever opens it closes it.
+
+    `logs`: the folder for what workers print. `command`: what starts a worker process; None: foldwatch's own.
+    """
+    return ProcessPool(logs, command)
 
 
 def devices(plan: Plan, workers: int, wanted: Sequence[str] | None = None) -> list[str]:
@@ -40,29 +49,27 @@ def devices(plan: Plan, workers: int, wanted: Sequence[str] | None = None) -> li
 
 
 def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list[str]) -> None:
-    """Start a worker on its device, and let it import what the plan will ask of it."""
+    """Start a worker on its device, and let it import what the trainings of the plan need."""
     environment = {
         "CUDA_VISIBLE_DEVICES": device.removeprefix("gpu:") if device != "cpu" else "-1",
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # numbers mean what they mean to the driver, and to `doctor`
-        # Not the user's own, nor /tmp/.keras, where anybody can plant files.
-        "KERAS_HOME": str(private_folder(None) / "keras"),
     }
     pool.start(number, environment)
-    pool.send(number, messages.Warm(scoring=scoring, trainings=_unlike(plan)))
+    pool.send(number, messages.Warm(scoring=scoring, trainings=_kinds_of_trainings(plan)))
 
 
 def data_order(session: Session, prepared: Prepared) -> messages.Prepare:
-    """Where a worker finds the rows and the folds."""
+    """The order that names the rows and the folds of a search."""
     return messages.Prepare(
-        dataset=str(prepared.dataset.folder),
-        folds=str(session.folder / "folds.npy"),
+        dataset=messages.Stored(digest=prepared.dataset.digest, path=str(prepared.dataset.folder)),
+        folds=messages.Stored(digest=session.record.data.folds_sha256, path=str(session.folder / "folds.npy")),
         scoring=prepared.spec.scoring,
         seed=prepared.spec.seed,
         early_stopping=prepared.spec.stopping,
     )
 
 
-def _unlike(plan: Plan) -> list[tuple[str, dict[str, Any]]]:
+def _kinds_of_trainings(plan: Plan) -> list[tuple[str, dict[str, Any]]]:
     """One training of each kind that needs code of its own."""
     kinds: dict[tuple[object, ...], tuple[str, dict[str, Any]]] = {}
     for training in plan.trainings:

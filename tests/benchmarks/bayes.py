@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from engine.analysis.trends.intervals import mean_interval
 from engine.search.search import Search
 from engine.search.strategies.bayes import Bayes
-from engine.search.strategies.optuna_study import Questions
+from engine.search.strategies.optuna_study import OptunaSampler
 from engine.session import events
 from engine.session.state import SearchState
 from engine.spec.combinations import draw
@@ -30,7 +30,7 @@ from tests.benchmarks.measuring import report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from engine.search.strategies.optuna_study import Told
+    from engine.search.strategies.optuna_study import Observation
     from engine.spec.combinations import Params
 
 FOLDS = 3
@@ -91,13 +91,13 @@ def compare(options: argparse.Namespace) -> None:
     )
 
 
-class TimedQuestions(Questions):
+class TimedSampler(OptunaSampler):
     """Counts the seconds spent in Optuna and in telling it."""
 
     seconds = 0.0
 
-    def ask(self, told: Sequence[Told], seed: Sequence[int]) -> Params:
-        """As `Questions.ask`."""
+    def ask(self, told: Sequence[Observation], seed: Sequence[int]) -> Params:
+        """As `OptunaSampler.ask`."""
         started = time.process_time()
         params = super().ask(told, seed)
         self.seconds += time.process_time() - started
@@ -134,9 +134,9 @@ def deciding(combinations: int) -> None:
         state, bayes, questions = (
             scored_state(spec, combinations),
             Bayes(spec, combinations + 10),
-            TimedQuestions(spec.spaces),
+            TimedSampler(spec.spaces),
         )
-        bayes.questions = questions
+        bayes.sampler = questions
         bayes.ask(state)  # everything is told once
         runs = []
         for _ in range(21):

@@ -49,14 +49,14 @@ class NoTrainer:
     def train(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """One epoch that costs nothing."""
-        rows = 0 if validation is None else len(validation)
-        probabilities = np.full((rows, training.classes), 1 / training.classes, np.float32)
+        rows = 0 if validation_rows is None else len(validation_rows)
+        probabilities = np.full((rows, training_rows.classes), 1 / training_rows.classes, np.float32)
         for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
             yield Epoch(number, 1.0, 1.0, probabilities, 0.001, list, functools.partial(Checkpoint, number, {}))
 

@@ -115,7 +115,7 @@ def _split(prepared: Prepared, fold: int) -> tuple[Rows, Rows]:
 def _epochs(prepared: Prepared, params: dict[str, Any], rows: Rows, validation: Rows) -> Iterator[Epoch]:
     """The epochs of a training until it diverges."""
     seed = training_seed(prepared.spec.seed, rows)
-    request = training_request(params, training_rows=len(rows), width=rows.width, classes=rows.classes, seed=seed)
+    request = training_request(params, row_count=len(rows), width=rows.width, classes=rows.classes, seed=seed)
     for epoch in KernelTrainer().train(request, rows, validation):
         if not math.isfinite(epoch.loss):
             return

@@ -48,6 +48,21 @@ def test_type_checkers_are_told_that_the_package_is_typed() -> None:
     assert (Path(engine.__file__).parent / "py.typed").is_file()
 
 
+def test_a_search_can_do_what_it_could() -> None:
+    methods = {
+        *("start", "run", "wait", "subscribe", "interrupt", "plan", "of_session", "session", "spec", "outcome"),
+        *("pause", "resume", "stop", "skip", "retry", "set_deadline"),
+        *("add_values", "drop_values", "put_first", "clone", "undo"),
+        *("save_best", "save_request", "save_warnings"),
+        *("state", "cv_results_", "best_index_", "best_params_", "best_score_", "to_frame"),
+        *("corrected_best", "honest_best", "errors", "report", "zoom"),
+    }
+    search = Search(dataset="sample", space={})
+    assert {name for name in dir(search) if not name.startswith("_")} == methods
+    undocumented = [name for name in methods - {"session", "spec"} if not inspect.getdoc(getattr(Search, name))]
+    assert undocumented == []
+
+
 def test_a_search_names_every_key_of_a_spec_with_its_default() -> None:
     parameters = inspect.signature(Search).parameters
     assert not [one for one in parameters.values() if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL)]

@@ -6,15 +6,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from msgspec import structs
 
-from engine import data
 from engine.workers import messages
-from engine.workers.pool import Said
-from engine.workers.process_pool import Pool
-from tests.fakes import FAKE_WORKER, SMALL
+from engine.workers.pool import MessageReceived
+from engine.workers.process_pool import ProcessPool
+from tests import orders
+from tests.fakes import FAKE_WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,7 +25,7 @@ DEADLINE_SECONDS = 30.0
 class Trainings:
     """Workers, each of which trains once."""
 
-    def __init__(self, pool: Pool, prepare: messages.Prepare) -> None:
+    def __init__(self, pool: ProcessPool, prepare: messages.Prepare) -> None:
         self._pool, self._prepare = pool, prepare
         self._started = 0
 
@@ -36,10 +35,10 @@ class Trainings:
         order = messages.Train(
             training=5,
             trainer="kernel",
-            fold=0,
+            split=0,
             params={"hidden_units": 8, "epochs": 9},
             stops=stops,
-            checkpoint=str(path),
+            checkpoint=orders.checkpoint(path, key),
             key=key,
             keeps_last=keeps_last,
         )
@@ -50,7 +49,7 @@ class Trainings:
         deadline = time.monotonic() + DEADLINE_SECONDS
         while not any(isinstance(one, messages.Ended | messages.Failed) for one in said):
             assert time.monotonic() < deadline, said
-            said += [one.message for one in self._pool.wait(1.0) if isinstance(one, Said)]
+            said += [one.message for one in self._pool.wait(1.0) if isinstance(one, MessageReceived)]
         assert isinstance(said[-1], messages.Ended), said[-1]
         return [one for one in said if isinstance(one, messages.Begun | messages.EpochDone | messages.Scored)]
 
@@ -61,14 +60,8 @@ class Trainings:
 
 @pytest.fixture
 def trainings(tmp_path: Path, parsed_data: Path) -> Iterator[Trainings]:
-    dataset = data.load("sample", num_words=SMALL["num_words"], cache_dir=parsed_data)
-    folds = np.full((1, len(dataset.training)), -1, np.int16)
-    folds[0, :200] = np.arange(200) % 2
-    np.save(tmp_path / "folds.npy", folds)
-    pool = Pool(tmp_path, FAKE_WORKER)
-    prepare = messages.Prepare(
-        dataset=str(dataset.folder), folds=str(tmp_path / "folds.npy"), scoring=["accuracy"], seed=0
-    )
+    pool = ProcessPool(tmp_path, FAKE_WORKER)
+    prepare = orders.prepare(tmp_path, parsed_data)
     yield Trainings(pool, prepare)
     pool.close()
 

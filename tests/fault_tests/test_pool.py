@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from engine import data
 from engine.workers import messages
-from engine.workers.pool import Died, Said
-from engine.workers.process_pool import Pool
-from tests.fakes import FAKE_WORKER, SMALL, Fault, told
+from engine.workers.pool import MessageReceived, Report, WorkerDeath
+from engine.workers.process_pool import ProcessPool
+from tests import orders
+from tests.fakes import FAKE_WORKER, Fault, told
 from tests.marks import first_of
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ DEADLINE_SECONDS = 30.0
 
 
 @pytest.fixture
-def pool(tmp_path: Path) -> Iterator[Pool]:
-    made = Pool(tmp_path, FAKE_WORKER)
+def pool(tmp_path: Path) -> Iterator[ProcessPool]:
+    made = ProcessPool(tmp_path, FAKE_WORKER)
     yield made
     made.close()
 
 
-def _until(pool: Pool, enough: Callable[[list[Said | Died]], bool]) -> list[Said | Died]:
-    happened: list[Said | Died] = []
+def _until(pool: ProcessPool, enough: Callable[[list[Report]], bool]) -> list[Report]:
+    happened: list[Report] = []
     deadline = time.monotonic() + DEADLINE_SECONDS
     while not enough(happened):
         assert time.monotonic() < deadline, happened
@@ -44,39 +44,38 @@ def _until(pool: Pool, enough: Callable[[list[Said | Died]], bool]) -> list[Said
     return happened
 
 
-def _until_said(pool: Pool, kind: type[messages.Message]) -> list[Said | Died]:
+def _until_said(pool: ProcessPool, kind: type[messages.Message]) -> list[Report]:
     return _until(
-        pool, lambda happened: any(isinstance(one, Said) and isinstance(one.message, kind) for one in happened)
+        pool,
+        lambda happened: any(isinstance(one, MessageReceived) and isinstance(one.message, kind) for one in happened),
     )
 
 
-def _died(pool: Pool) -> Died:
-    happened = _until(pool, lambda happened: any(isinstance(one, Died) for one in happened))
-    return next(one for one in happened if isinstance(one, Died))
+def _died(pool: ProcessPool) -> WorkerDeath:
+    happened = _until(pool, lambda happened: any(isinstance(one, WorkerDeath) for one in happened))
+    return next(one for one in happened if isinstance(one, WorkerDeath))
 
 
-def _start(pool: Pool, fault: Fault | None = None, number: int = 0) -> int:
+def _start(pool: ProcessPool, fault: Fault | None = None, number: int = 0) -> int:
     pool.start(number, told(fault) if fault else {})
     _until_said(pool, messages.Ready)
-    return pool.pid(number)
+    return pool.facts(number).pid
 
 
-def _train(pool: Pool, folder: Path, parsed_data: Path, number: int = 0, epochs: int = 3) -> None:
-    import numpy as np
-
-    dataset = data.load("sample", num_words=SMALL["num_words"], cache_dir=parsed_data)
-    folds = np.full((1, len(dataset.training)), -1, np.int16)
-    folds[0, :200] = np.arange(200) % 2
-    np.save(folder / "folds.npy", folds)
+def _train(pool: ProcessPool, folder: Path, parsed_data: Path, number: int = 0, epochs: int = 3) -> None:
+    pool.send(number, orders.prepare(folder, parsed_data))
     pool.send(
         number,
-        messages.Prepare(dataset=str(dataset.folder), folds=str(folder / "folds.npy"), scoring=["accuracy"], seed=0),
+        messages.Train(
+            training=5,
+            trainer="kernel",
+            split=0,
+            params={"batch_size": 50, "hidden_units": 8},
+            stops=[epochs],
+            checkpoint=orders.checkpoint(folder / "kept", "k"),
+            key="k",
+        ),
     )
-    params = {"batch_size": 50, "hidden_units": 8}
-    order = messages.Train(
-        training=5, trainer="kernel", fold=0, params=params, stops=[epochs], checkpoint=str(folder / "kept"), key="k"
-    )
-    pool.send(number, order)
 
 
 def test_a_worker_whose_engine_has_gone_says_nothing_of_it(tmp_path: Path) -> None:
@@ -111,11 +110,11 @@ def _group(leader: int) -> list[psutil.Process]:
     return members
 
 
-def test_a_worker_says_what_it_does(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+def test_a_worker_says_what_it_does(pool: ProcessPool, tmp_path: Path, parsed_data: Path) -> None:
     pid = _start(pool)
     _train(pool, tmp_path, parsed_data)
     happened = _until_said(pool, messages.Ended)
-    said = [one.message for one in happened if isinstance(one, Said)]
+    said = [one.message for one in happened if isinstance(one, MessageReceived)]
     assert [type(message).__name__ for message in said] == ["Begun", *["EpochDone"] * 3, "Scored", "Ended"]
     assert pool.workers == [0]
     pool.close()
@@ -141,7 +140,7 @@ def test_a_worker_says_what_it_does(pool: Pool, tmp_path: Path, parsed_data: Pat
     ),
 )
 def test_an_end_is_told_for_what_it_is(
-    pool: Pool, tmp_path: Path, parsed_data: Path, kind: str, code: int | None, name: str, reason: str
+    pool: ProcessPool, tmp_path: Path, parsed_data: Path, kind: str, code: int | None, name: str, reason: str
 ) -> None:
     canary = tmp_path / "canary"
     pid = _start(pool, Fault(kind, epoch=2, path=str(canary)))
@@ -159,21 +158,21 @@ def test_an_end_is_told_for_what_it_is(
     _start(pool)
 
 
-def test_what_was_said_before_the_end_is_heard(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+def test_what_was_said_before_the_end_is_heard(pool: ProcessPool, tmp_path: Path, parsed_data: Path) -> None:
     _start(pool, Fault("half a line", epoch=3))
     _train(pool, tmp_path, parsed_data)
-    happened = _until(pool, lambda happened: any(isinstance(one, Died) for one in happened))
-    names = [type(one.message).__name__ for one in happened if isinstance(one, Said)]
+    happened = _until(pool, lambda happened: any(isinstance(one, WorkerDeath) for one in happened))
+    names = [type(one.message).__name__ for one in happened if isinstance(one, MessageReceived)]
     assert names == ["Begun", "EpochDone", "EpochDone"]
-    assert isinstance(happened[-1], Died)
+    assert isinstance(happened[-1], WorkerDeath)
 
 
-def test_a_fault_is_told_as_text_and_the_worker_lives(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+def test_a_fault_is_told_as_text_and_the_worker_lives(pool: ProcessPool, tmp_path: Path, parsed_data: Path) -> None:
     pid = _start(pool, Fault("raise", epoch=2))
     _train(pool, tmp_path, parsed_data)
     happened = _until_said(pool, messages.Failed)
     failed = happened[-1]
-    assert isinstance(failed, Said)
+    assert isinstance(failed, MessageReceived)
     assert isinstance(failed.message, messages.Failed)
     assert failed.message.error == "RuntimeError: a fault that was ordered"
     assert "Traceback" in failed.message.traceback
@@ -181,14 +180,16 @@ def test_a_fault_is_told_as_text_and_the_worker_lives(pool: Pool, tmp_path: Path
     assert not _gone(pid)
 
 
-def test_a_flood_of_output_goes_to_the_log_and_blocks_nobody(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+def test_a_flood_of_output_goes_to_the_log_and_blocks_nobody(
+    pool: ProcessPool, tmp_path: Path, parsed_data: Path
+) -> None:
     _start(pool, Fault("flood"))
     _train(pool, tmp_path, parsed_data, epochs=1)
     _until_said(pool, messages.Ended)
     assert (tmp_path / "worker.0.log").stat().st_size > 1_000_000
 
 
-def test_a_worker_that_ignores_sigterm_ends_with_its_pool(pool: Pool, tmp_path: Path, parsed_data: Path) -> None:
+def test_a_worker_that_ignores_sigterm_ends_with_its_pool(pool: ProcessPool, tmp_path: Path, parsed_data: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     pid = _start(pool, Fault("ignore sigterm"))
@@ -205,7 +206,7 @@ def test_a_worker_that_ignores_sigterm_ends_with_its_pool(pool: Pool, tmp_path: 
     assert _gone(held)
 
 
-def test_stop_ends_a_worker_with_the_reason(pool: Pool) -> None:
+def test_stop_ends_a_worker_with_the_reason(pool: ProcessPool) -> None:
     pid = _start(pool)
     pool.stop(0, "its memory grew")
     died = _died(pool)
@@ -213,7 +214,7 @@ def test_stop_ends_a_worker_with_the_reason(pool: Pool) -> None:
     assert _gone(pid)
 
 
-def test_orders_to_one_that_has_just_died_are_no_error(pool: Pool) -> None:
+def test_orders_to_one_that_has_just_died_are_no_error(pool: ProcessPool) -> None:
     pid = _start(pool)
     os.kill(pid, signal.SIGKILL)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -224,7 +225,7 @@ def test_orders_to_one_that_has_just_died_are_no_error(pool: Pool) -> None:
 
 
 def test_a_command_that_cannot_be_started_leaks_no_descriptors(tmp_path: Path) -> None:
-    pool = Pool(tmp_path, ["/nowhere/at/all"])
+    pool = ProcessPool(tmp_path, ["/nowhere/at/all"])
     before = len(os.listdir("/dev/fd"))
     with pytest.raises(FileNotFoundError):
         pool.start(0, {})
@@ -235,7 +236,7 @@ def test_a_command_that_cannot_be_started_leaks_no_descriptors(tmp_path: Path) -
 def test_pools_leak_no_descriptors(tmp_path: Path) -> None:
     before = len(os.listdir("/dev/fd"))
     for _ in range(3):
-        pool = Pool(tmp_path, FAKE_WORKER)
+        pool = ProcessPool(tmp_path, FAKE_WORKER)
         pid = _start(pool)
         os.kill(pid, signal.SIGKILL)
         _died(pool)
@@ -248,17 +249,17 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from engine.workers import messages
-from engine.workers.pool import Said
-from engine.workers.process_pool import Pool
+from engine.workers.pool import MessageReceived
+from engine.workers.process_pool import ProcessPool
 from tests.fakes import FAKE_WORKER, Fault
 
-pool = Pool(Path(sys.argv[1]), FAKE_WORKER)
+pool = ProcessPool(Path(sys.argv[1]), FAKE_WORKER)
 for number in range(2):
     pool.start(number, {})
 ready = 0
 while ready < 2:
-    ready += sum(isinstance(one, Said) for one in pool.wait(1.0))
-print(pool.pid(0), pool.pid(1), flush=True)
+    ready += sum(isinstance(one, MessageReceived) for one in pool.wait(1.0))
+print(pool.facts(0).pid, pool.facts(1).pid, flush=True)
 sys.stdin.read()
 """
 
@@ -283,12 +284,12 @@ def test_workers_end_by_themselves_when_their_engine_is_killed(tmp_path: Path) -
 
 
 def test_a_worker_that_cannot_read_an_order_says_so_and_ends(tmp_path: Path) -> None:
-    pool = Pool(tmp_path, FAKE_WORKER)
+    pool = ProcessPool(tmp_path, FAKE_WORKER)
     pool.start(0, {})
-    os.write(pool._workers[0].commands, b'{"type":"NoSuchOrder"}\n')
-    died: list[Died] = []
+    os.write(pool._workers[0].orders, b'{"type":"NoSuchOrder"}\n')
+    died: list[WorkerDeath] = []
     while not died:
-        died = [one for one in pool.wait(30.0) if isinstance(one, Died)]
+        died = [one for one in pool.wait(30.0) if isinstance(one, WorkerDeath)]
     pool.close()
     assert (died[0].exit_code, died[0].signal) == (65, "")
     assert "it cannot read an order" in died[0].reason

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.search.strategies.bayes import Bayes, check_optuna
-from engine.search.strategies.exhaustive import Everything
+from engine.search.strategies.exhaustive import Exhaustive
 from engine.search.strategies.halving import Halving, halving_bracket, hyperband_brackets
 from engine.search.strategies.interface import Candidate, Decision, Strategy
 from engine.search.strategies.paired import PairedTest
@@ -46,7 +46,7 @@ def strategy_of(
     if choice.name == "bayes":
         return Bayes(spec, _most(spec))
     if choice.name not in ("halving", "hyperband"):
-        return Everything(choice.name)
+        return Exhaustive(choice.name)
     epochs = resolved_params_of(params).epochs
     factor, least = choice.options["factor"], min(epochs, choice.options["least"] or 1)
     if choice.name == "hyperband":
@@ -61,7 +61,7 @@ def work_to_come(spec: SearchSpec, stages: Sequence[int]) -> float:
 
 
 def _most(spec: SearchSpec) -> int:
-    """As many combinations as were asked for, or as there are."""
+    """How many combinations the search has in the end: as many as the spec wants, or as there are."""
     assert spec.choice.count is not None
     if any(axis.has_distribution for axes in spec.spaces for axis in axes):
         return spec.choice.count

@@ -1,10 +1,10 @@
-"""Bayesian optimization: after some combinations drawn at random, Optuna is asked for one after the other.
+"""Bayesian optimization: after some combinations drawn at random, Optuna proposes one after the other.
 
 TPE, the tree-structured Parzen estimator: Bergstra et al. 2011, "Algorithms for hyper-parameter optimization"; here
 over all dimensions together, as in Falkner et al. 2018, "BOHB". Or a Gaussian process: Snoek, Larochelle and Adams
 2012, "Practical Bayesian optimization of machine learning algorithms"; dimensions that only some combinations have are
-then drawn at random. Optuna answers in the engine's process and records nothing: it is told everything anew for each
-question, so that the journal alone decides the answer.
+then drawn at random. Optuna works in the engine's process and records nothing: every proposal follows from the scores
+in the journal alone.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from engine.spec.resolved import resolved_params_of
 from engine.spec.strategy_options import packages_of
 
 if TYPE_CHECKING:
-    from engine.search.strategies.optuna_study import Questions
+    from engine.search.strategies.optuna_study import OptunaSampler
     from engine.session.state import SearchState
     from engine.spec.combinations import Params
     from engine.spec.resolved import ResolvedParams
     from engine.spec.spec import SearchSpec
 
-_TRIES = 10  # questions for a combination that is not like an earlier one, before one is drawn
+_TRIES = 10  # proposals, of which one has to be unlike all earlier combinations; then one is drawn
 _SPARE = 1_000  # drawn beyond as many as there are, so that one is new unless there is hardly any
 
 
 class Bayes:
-    """Asks for combination n once 0 to n - `lag` are finished, and tells the scores of exactly those.
+    """Has combination n proposed once 0 to n - `lag` are finished, from the scores of exactly those.
 
-    The `lag` - 1 combinations between are told as pending, whether or not they are finished by then: so neither the
-    number of workers nor an interruption changes a question. A combination that diverged is told as worse than every
-    score; one that failed or was dropped is not told.
+    The `lag` - 1 combinations between count as pending, whether or not they are finished by then: so neither the number
+    of workers nor an interruption changes a proposal. A combination that diverged counts as worse than every score; one
+    that failed or was dropped does not count.
     """
 
     name = "bayes"
@@ -42,9 +42,9 @@ class Bayes:
     def __init__(self, spec: SearchSpec, total: int) -> None:
         self._spec, self._total = spec, total
         self._lag: int = spec.choice.options["lag"]
-        self.questions: Questions | None = None
+        self.sampler: OptunaSampler | None = None
         self._tried: set[ResolvedParams] = set()
-        self._read = 0  # combinations whose parameters are among them
+        self._read = 0  # combinations whose parameters are in `_tried`
 
     def first(self, combination: int) -> tuple[int | None, int | None]:
         """All epochs, all folds."""
@@ -72,17 +72,17 @@ class Bayes:
         )
 
     def _next(self, state: SearchState, finished: int) -> Params | None:
-        """Of what Optuna says to one question after the other, the first that is new; else one drawn; None: no more."""
-        from engine.search.strategies.optuna_study import Questions, told_of
+        """Optuna's first proposal that is new; else one drawn at random; None if every combination was tried."""
+        from engine.search.strategies.optuna_study import OptunaSampler, observations_of
 
-        if self.questions is None:
-            self.questions = Questions(self._spec.spaces, self._spec.choice.options["sampler"])
+        if self.sampler is None:
+            self.sampler = OptunaSampler(self._spec.spaces, self._spec.choice.options["sampler"])
         count = len(state.combinations)
         self._tried.update(resolved_params_of(one.params) for one in state.combinations[self._read :])
         self._read = count
-        told = told_of(state, finished)
+        observations = observations_of(state, finished)
         for attempt in range(_TRIES):
-            params = self.questions.ask(told, (self._spec.seed, count, attempt))
+            params = self.sampler.ask(observations, (self._spec.seed, count, attempt))
             if resolved_params_of(params) not in self._tried:
                 return params
         drawn = draw(self._spec.spaces, count + _SPARE, self._spec.seed)

@@ -1,8 +1,8 @@
 """A space as Optuna sees it: a dimension for everything there is to choose, in those combinations only that have it.
 
 Which space, which optimizer or schedule, which word: by category. Which of some listed numbers: by its place among them
-in ascending order, so that a score of one tells of its neighbours. A distribution is one of Optuna's, logarithmic or
-whole as it says. A `momentum` of two optimizers is a dimension for each.
+in ascending order, so that a score of one says something about its neighbours. A distribution is one of Optuna's,
+logarithmic or of whole numbers where the spec's is. A `momentum` of two optimizers is a dimension for each.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from engine.session.state import SearchState
 
 
-class Everything:
+class Exhaustive:
     """Trains all that the search began with, in full."""
 
     def __init__(self, name: str) -> None:
@@ -20,13 +20,13 @@ class Everything:
         return None, None
 
     def to_come(self, combinations: int) -> list[int]:
-        """Nothing."""
+        """None: all are there from the beginning."""
         return []
 
     def ask(self, state: SearchState) -> Decision | None:
-        """Nothing."""
+        """None: there is nothing to decide."""
         return None
 
     def notes(self, combinations: int) -> list[str]:
-        """Nothing."""
+        """None: the plan says it all."""
         return []

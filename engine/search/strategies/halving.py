@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.search.strategies.interface import Decision
-from engine.search.strategies.rounds import has_reached, unfit
+from engine.search.strategies.rounds import has_reached, why_incomplete
 from engine.session.events import Allowance, Dropped
 from engine.session.ranking import mean_and_deviation
 
@@ -54,7 +54,7 @@ class Halving:
             for bracket in brackets
             for index in bracket.members
         }
-        # (bracket, rung) -> one that the rung waited for when it was last asked, to be asked for before all others.
+        # (bracket, rung) -> a combination that the rung waited for last time: while it does, no other is looked at.
         self._waited_for: dict[tuple[int, int], CombinationState] = {}
 
     def first(self, combination: int) -> tuple[int | None, int | None]:
@@ -88,11 +88,11 @@ class Halving:
     def _decide(
         self, here: list[CombinationState], rung: Rung, following: int | None, metric: str, which: str
     ) -> Decision:
-        ended = [Dropped(one.index, why) for one in here if (why := unfit(one))]
+        ended = [Dropped(one.index, why) for one in here if (why := why_incomplete(one))]
         means = {
             one.index: mean_and_deviation([score for score in one.rungs[rung.epochs] if score is not None])[0]
             for one in here
-            if not unfit(one)
+            if not why_incomplete(one)
         }
         ordered = sorted(means, key=lambda index: (-means[index], index))
         kept, lost = ordered[: rung.keep], ordered[rung.keep :]
@@ -130,12 +130,15 @@ class Halving:
 
 
 def _is_in(combination: CombinationState, rung: Rung) -> bool:
-    """A complete one was allowed to go on by a decision that a damaged record lost: it is compared all the same."""
+    """Whether a combination takes part in a rung.
+
+    A complete one does where it was allowed to go on by a decision that a damaged record lost.
+    """
     return not combination.status.is_finished or (combination.is_complete and rung.epochs in combination.rungs)
 
 
 def _is_awaited(combination: CombinationState, rung: Rung) -> bool:
-    """Whether the rung cannot be decided because of this one."""
+    """Whether a rung cannot be decided because a combination has not reached it."""
     is_in = combination.epochs_allowed == rung.epochs and _is_in(combination, rung)
     return is_in and not has_reached(combination, rung.epochs)
 

@@ -1,4 +1,4 @@
-"""What a strategy is asked, and what it answers: the one interface of all of them."""
+"""The interface of all strategies: they decide what is trained, from the scores so far."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ class Decision:
 class Strategy(Protocol):
     """Decides what is trained, from scores.
 
-    It keeps nothing between two questions: what it was told is the state, whose events are on disk. So a search that
-    was killed decides as one that was not. It waits until a round of scores is whole before it looks at any of them,
-    so that their order of arrival, and the number of workers, decide nothing.
+    It keeps nothing between two decisions: all that it goes by is the state, whose events are on disk. So a search that
+    was killed decides as one that was not. It waits until a round of scores is whole before it looks at any of them, so
+    that their order of arrival, and the number of workers, decide nothing.
     """
 
     name: str
 
     def first(self, combination: int) -> tuple[int | None, int | None]:
-        """How many epochs and folds a combination that the search begins with may have at first; None: all."""
+        """To how many epochs, and on how many folds, a combination may be trained at first; None: all."""
         ...
 
     def to_come(self, combinations: int) -> list[int]:

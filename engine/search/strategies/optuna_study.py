@@ -1,4 +1,4 @@
-"""Questions to Optuna: an in-memory study of what is told, and what its sampler says to try next."""
+"""What Optuna proposes to try next: a study in memory, of the combinations so far, with one of its samplers."""
 
 from __future__ import annotations
 
@@ -24,65 +24,65 @@ if TYPE_CHECKING:
     from engine.spec.space import Axis
 
 
-class Answer(enum.Enum):
-    """What is told of a combination that has no score."""
+class NoScore(enum.Enum):
+    """Why a combination has no score, as Optuna is to count it."""
 
     PENDING = TrialState.RUNNING
     DIVERGED = TrialState.PRUNED  # ranks after every score
     FAILED = TrialState.FAIL  # counts for nothing
 
 
-class Told(NamedTuple):
-    """A combination's parameters, and its score, the higher the better, or what else there is to tell."""
+class Observation(NamedTuple):
+    """A combination's parameters, and its score, the higher the better, or why it has none."""
 
     params: Params
-    answer: float | Answer
+    result: float | NoScore
 
     @property
     def state(self) -> TrialState:
-        """The same as Optuna has it."""
-        return self.answer.value if isinstance(self.answer, Answer) else TrialState.COMPLETE
+        """The state of Optuna's trial of it."""
+        return self.result.value if isinstance(self.result, NoScore) else TrialState.COMPLETE
 
     @property
     def score(self) -> float | None:
         """The score, if there is one."""
-        return None if isinstance(self.answer, Answer) else self.answer
+        return None if isinstance(self.result, NoScore) else self.result
 
 
-def told_of(state: SearchState, finished: int) -> list[Told]:
-    """What there is to tell of a search whose first so many combinations are finished; the others are pending."""
-    answers = [_answer(one, state.scoring[0]) for one in state.combinations[:finished]]
-    answers += [Answer.PENDING] * (len(state.combinations) - finished)
-    return [Told(one.params, answer) for one, answer in zip(state.combinations, answers, strict=True)]
+def observations_of(state: SearchState, finished: int) -> list[Observation]:
+    """All combinations of a search; the first `finished` ones have ended, the others count as pending."""
+    results = [_result_of(one, state.scoring[0]) for one in state.combinations[:finished]]
+    results += [NoScore.PENDING] * (len(state.combinations) - finished)
+    return [Observation(one.params, result) for one, result in zip(state.combinations, results, strict=True)]
 
 
-def _answer(combination: CombinationState, metric: str) -> float | Answer:
+def _result_of(combination: CombinationState, metric: str) -> float | NoScore:
     if combination.is_complete:
         mean = combination.mean(metric)[0]
-        return Answer.DIVERGED if math.isnan(mean) else mean
-    return Answer.DIVERGED if combination.status is CombinationStatus.DIVERGED else Answer.FAILED
+        return NoScore.DIVERGED if math.isnan(mean) else mean
+    return NoScore.DIVERGED if combination.status is CombinationStatus.DIVERGED else NoScore.FAILED
 
 
-class Questions:
-    """Asks one of Optuna's samplers, "tpe" or "gp", about some spaces. Told the same with the same seed, it answers so.
+class OptunaSampler:
+    """One of Optuna's samplers, "tpe" or "gp", for some spaces: equal observations and seeds give equal proposals.
 
-    That many are told takes Optuna long, so the study is kept and grows: by what is told anew, and by how pending ones
-    ended. It is made anew where anything else has changed. What it was asked before counts as failed, which for both
-    is as if it had never been.
+    A study of many observations takes Optuna long, so it is kept and grows: by new observations, and by the results of
+    pending ones. Where anything else has changed it is built anew. Its own earlier proposals count as failed, which
+    both samplers ignore.
     """
 
     def __init__(self, spaces: Sequence[tuple[Axis, ...]], sampler: str = "tpe") -> None:
         self._dimensions = Dimensions(spaces)
         self._uses_process = sampler == "gp"
         self._study: optuna.Study | None = None
-        self._told: list[Told] = []
+        self._observed: list[Observation] = []
         self._numbers: list[int | None] = []  # the trial of each; None: it lies beyond the space
         self._trials = 0
 
-    def ask(self, told: Sequence[Told], seed: Sequence[int]) -> Params:
-        """The parameters to try next; `told` of one combination after the other."""
+    def ask(self, observations: Sequence[Observation], seed: Sequence[int]) -> Params:
+        """The parameters to try next; `observations` are in the order of the combinations."""
         with _quiet():
-            study = self._study_of(_with_scores(told) if self._uses_process else told)
+            study = self._study_of(_with_scores(observations) if self._uses_process else observations)
             study.sampler = self._sampler(seed)
             trial = study.ask()
             self._trials += 1
@@ -90,26 +90,26 @@ class Questions:
             study.tell(trial, state=TrialState.FAIL)
         return params
 
-    def _study_of(self, told: Sequence[Told]) -> optuna.Study:
-        known = list(zip(self._told, told, strict=False))
-        if self._study is None or len(told) < len(self._told) or not all(_follows(*pair) for pair in known):
+    def _study_of(self, observations: Sequence[Observation]) -> optuna.Study:
+        known = list(zip(self._observed, observations, strict=False))
+        if self._study is None or len(observations) < len(self._observed) or not all(_follows(*pair) for pair in known):
             self._study = optuna.create_study(direction="maximize")
             self._numbers, self._trials, known = [], 0, []
         for index, (before, now) in enumerate(known):
             number = self._numbers[index]
-            if now.answer != before.answer and number is not None:
+            if now.result != before.result and number is not None:
                 self._study.tell(number, now.score, now.state)
-        for one in told[len(known) :]:
+        for one in observations[len(known) :]:
             self._numbers.append(self._add(self._study, one))
-        self._told = list(told)
+        self._observed = list(observations)
         return self._study
 
-    def _add(self, study: optuna.Study, told: Told) -> int | None:
-        chosen = self._dimensions.locate(told.params)
+    def _add(self, study: optuna.Study, one: Observation) -> int | None:
+        chosen = self._dimensions.locate(one.params)
         if chosen is None:
-            return None  # somebody added it
+            return None  # somebody added it to the search
         distributions = {name: self._dimensions.distributions[name] for name in chosen}
-        study.add_trial(create_trial(params=chosen, distributions=distributions, state=told.state, value=told.score))
+        study.add_trial(create_trial(params=chosen, distributions=distributions, state=one.state, value=one.score))
         self._trials += 1
         return self._trials - 1
 
@@ -126,15 +126,15 @@ class Questions:
         )
 
 
-def _with_scores(told: Sequence[Told]) -> list[Told]:
-    """What diverged has the lowest score of all: a Gaussian process knows no other way to be worse than them."""
-    lowest = min((one.answer for one in told if isinstance(one.answer, float)), default=0.0)
-    return [Told(one.params, lowest) if one.answer is Answer.DIVERGED else one for one in told]
+def _with_scores(observations: Sequence[Observation]) -> list[Observation]:
+    """What diverged gets the lowest score of all: a Gaussian process cannot rank it any other way."""
+    lowest = min((one.result for one in observations if isinstance(one.result, float)), default=0.0)
+    return [Observation(one.params, lowest) if one.result is NoScore.DIVERGED else one for one in observations]
 
 
-def _follows(before: Told, now: Told) -> bool:
-    """Whether the one can have become the other."""
-    return before.params == now.params and before.answer in (now.answer, Answer.PENDING)
+def _follows(before: Observation, now: Observation) -> bool:
+    """Whether an observation can have become another one: it is the same, or was pending."""
+    return before.params == now.params and before.result in (now.result, NoScore.PENDING)
 
 
 @contextlib.contextmanager

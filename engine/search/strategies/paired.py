@@ -5,7 +5,7 @@ are more the one's than chance would have it? (McNemar 1947, "Note on the sampli
 correlated proportions or percentages"; Edwards 1948, "Note on the correction for continuity".) For the logarithmic
 loss, differences row by row take the place of right and wrong.
 
-What is asked is whether that test, over the rows of all folds, could still end in favour of the combination that is
+The question is whether that test, over the rows of all folds, could still end in favour of the combination that is
 behind. That is stochastic curtailment (Lan, Simon and Halperin 1982, "Stochastically curtailed tests in long-term
 clinical trials"), by the predictive probability under a flat prior (Spiegelhalter, Freedman and Blackburn 1986,
 "Monitoring clinical trials: conditional or predictive power?"). The same number bounds a frequency: the rows so far
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The metric of a combination and of the one ahead on so many rows, of which `told_apart` differ between them.
+    """The metric of a combination and of the one ahead on so many rows, of which `discordant` differ between the two.
 
     `chance`: that the one behind ends significantly above after all.
     """
@@ -43,7 +43,7 @@ class Comparison:
     own: float
     ahead: float
     rows: int
-    told_apart: int
+    discordant: int
     chance: float
 
 
@@ -81,6 +81,6 @@ class PairedTest:
             own=float(own.mean(dtype=np.float64)),
             ahead=float(ahead.mean(dtype=np.float64)),
             rows=len(own),
-            told_apart=int(np.count_nonzero(differences)),
+            discordant=int(np.count_nonzero(differences)),
             chance=chance,
         )

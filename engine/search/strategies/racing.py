@@ -12,8 +12,8 @@ they are dropped too.
 
 That bounds the error for combinations that are truly better, of which 0 to 2 % were dropped, and for no others. Of
 equally good ones it drops whichever is behind: the one that the full cross-validation would have put first, by chance,
-in a third to a half of the searches (`tests.benchmarks.equals`). What is said of the best score counts the dropped
-ones (`engine.analysis.selection`).
+in a third to a half of the searches (`tests.benchmarks.equals`). The corrected best score takes the dropped ones into
+account (`engine.analysis.selection`).
 
 On Reuters, ten folds, it trains 44 % of the epochs of a grid of 24 combinations (29 to 49 % with ten seeds), and each
 winner is one of those that repeated cross-validation cannot tell from the best (`tests.benchmarks.racing`).
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from engine.search.strategies.interface import Decision
-from engine.search.strategies.rounds import has_reached, unfit
+from engine.search.strategies.rounds import has_reached, why_incomplete
 from engine.session.events import Allowance, Dropped
 from engine.session.ranking import mean_and_deviation
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 class Round:
     """All in the race have come equally far: `places` of each one's predictions, and what those who stay may do next.
 
-    `look`: which of the looks is due, from 1, or 0 where it is too early for any; `reached`: how far that is, in words;
+    `look`: which of the looks is due, from 1, or 0 where it is too early for any; `reached`: how far all are, in words;
     `done`: the part of all folds' rows that was validated at full length; `gains`: what the metric of each may rise by
     from here to the end; `event`: in words, what the test gives the chance of.
     """
@@ -62,8 +62,8 @@ class Round:
     folds: int | None = None
 
 
-class Course(Protocol):
-    """Where a race is looked at: so many times, first after so many epochs and folds (None: all)."""
+class LookSchedule(Protocol):
+    """When a race is looked at: `looks` times, first after the epochs and folds of `first` (None: all)."""
 
     looks: int
     first: tuple[int | None, int | None]
@@ -85,7 +85,7 @@ class BetweenFolds:
         self.first: tuple[int | None, int | None] = (None, 1)
 
     def round(self, state: SearchState) -> Round | None:
-        """All have one more fold."""
+        """The look after the newest fold, once all have been scored on it."""
         racers = [one for one in state.combinations if one.folds_allowed is not None and not one.dropped]
         folds = max((one.folds_allowed or 0 for one in racers), default=0)
         if not racers or not all(one.fits[folds - 1].is_finished for one in racers):
@@ -119,7 +119,7 @@ class BetweenEpochs:
         self.first: tuple[int | None, int | None] = (self._rungs[0] if self.looks else None, None)
 
     def round(self, state: SearchState) -> Round | None:
-        """All have every fold after so many epochs."""
+        """The look after so many epochs, once all have reached them on every fold."""
         racers = [one for one in state.combinations if one.epochs_allowed is not None and not one.dropped]
         epochs = max((one.epochs_allowed or 0 for one in racers), default=0)
         if not racers or not all(has_reached(one, epochs) for one in racers):
@@ -162,15 +162,15 @@ class Racing:
     name = "racing"
 
     def __init__(
-        self, course: Course, test: PairedTest, *, combinations: int, error: float, predictions: ReadPredictions
+        self, schedule: LookSchedule, test: PairedTest, *, combinations: int, error: float, predictions: ReadPredictions
     ) -> None:
-        self._course, self._test, self._error, self._predictions = course, test, error, predictions
-        shares = sum(1 / look for look in range(1, course.looks + 1))
+        self._schedule, self._test, self._error, self._predictions = schedule, test, error, predictions
+        shares = sum(1 / look for look in range(1, schedule.looks + 1))
         self._first_threshold = error / max(1, combinations - 1) / max(1, shares)
 
     def first(self, combination: int) -> tuple[int | None, int | None]:
         """As far as the first look."""
-        return self._course.first
+        return self._schedule.first
 
     def to_come(self, combinations: int) -> list[int]:
         """None: all are there from the beginning."""
@@ -178,10 +178,10 @@ class Racing:
 
     def ask(self, state: SearchState) -> Decision | None:
         """The look that is due."""
-        due = self._course.round(state)
+        due = self._schedule.round(state)
         if due is None:
             return None
-        dropped = {one.index: evidence for one in due.racers if (evidence := unfit(one))}
+        dropped = {one.index: evidence for one in due.racers if (evidence := why_incomplete(one))}
         dropped |= self._beaten(due, [one.index not in dropped for one in due.racers])
         left = [one.index for one in due.racers if one.index not in dropped]
         alone = len(left) == 1
@@ -207,27 +207,27 @@ class Racing:
         threshold = self._first_threshold / due.look
         beaten = {}
         for index, rows in earned.items():
-            found = self._test.compare(rows, earned[leader], due.done, max(0.0, gains[index] - gains[leader]))
-            if found.chance < threshold:
+            comparison = self._test.compare(rows, earned[leader], due.done, max(0.0, gains[index] - gains[leader]))
+            if comparison.chance < threshold:
                 beaten[index] = (
-                    f"{self._test.metric} {found.own:.4f} after {due.reached}, that of combination {leader} "
-                    f"{found.ahead:.4f}; {found.told_apart} of {found.rows} rows tell them apart; the chance "
-                    f"{due.event} is {max(found.chance, _LEAST):.2g}, below {threshold:.2g}"
+                    f"{self._test.metric} {comparison.own:.4f} after {due.reached}, that of combination {leader} "
+                    f"{comparison.ahead:.4f}; {comparison.discordant} of {comparison.rows} rows tell them apart; the "
+                    f"chance {due.event} is {max(comparison.chance, _LEAST):.2g}, below {threshold:.2g}"
                 )
         return beaten
 
     def _earned(self, places: Sequence[PredictionsPlace | None]) -> Earned | None:
-        """Of the rows of all these fits; None where the predictions of any are missing."""
+        """What all rows of these fits earned; None where the predictions of any are missing."""
         import numpy as np
 
-        found = [self._predictions(place) if place else None for place in places]
-        known = [self._test.earned(one) for one in found if one is not None]
+        predictions = [self._predictions(place) if place else None for place in places]
+        known = [self._test.earned(one) for one in predictions if one is not None]
         return np.concatenate(known) if known and len(known) == len(places) else None
 
     def notes(self, combinations: int) -> list[str]:
         """When it looks, and what it may get wrong."""
         return [
-            f"racing: {self._course.note()}, what is unlikely to end significantly above the leader is dropped; with "
+            f"racing: {self._schedule.note()}, what is unlikely to end significantly above the leader is dropped; with "
             f"a probability of at most {self._error:g} one is dropped that would have ended significantly above it; "
             "of equally good ones any may be dropped, also the one that all folds would have put first; what seeds "
             "and folds do to all rows at once is ignored",

@@ -1,4 +1,4 @@
-"""How far a combination has come, for strategies that wait for a whole round and drop what cannot be complete."""
+"""How far combinations have come, for strategies that decide round by round."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def has_reached(combination: CombinationState, epochs: int) -> bool:
     return all(score is not None or fit.is_finished for score, fit in zip(rung, combination.fits, strict=True))
 
 
-def unfit(combination: CombinationState) -> str:
-    """Why a combination cannot be complete; empty if it can."""
+def why_incomplete(combination: CombinationState) -> str:
+    """Why a combination can never be complete, in words; empty if it can."""
     ended = (f"{fit} on fold {fold}" for fold, fit in enumerate(combination.fits) if fit in _WITHOUT_SCORES)
     return next(ended, "")

@@ -1,4 +1,4 @@
-"""Rows on their way into a Keras model: one dense batch at a time, made inside TensorFlow from columns of ones."""
+"""Rows as input of a Keras model: one dense batch at a time, which TensorFlow builds from the columns of ones."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def dense_batch(positions: Any, rows: Any, width: int) -> Any:
 
 
 def targets(labels: Any, network: NetworkDescription) -> Any:
-    """Labels (rows,) as the loss wants them: (rows, 1) for two classes, else one-hot (rows, classes); float32."""
+    """Labels (rows,) in the loss's form, float32: (rows, 1) for two classes, else one-hot (rows, classes)."""
     if network.outputs == 1:
         return tf.cast(labels, tf.float32)[:, tf.newaxis]
     return tf.one_hot(labels, network.classes)
 
 
-def forget_custom_gradients() -> None:
-    """Let the graph that is being traced be freed one day; to be called at its end, when gradients are taken.
+def release_custom_gradients() -> None:
+    """Let TensorFlow free the graph that is being traced when it is no longer used; call it at the end of tracing.
 
     TensorFlow registers every custom gradient for ever (Keras' optimizers and SiLU have some), and with it the graph
     that holds it and the memory of all its variables: 13 MB for each network of 64-64 units on 10,000 words.
@@ -58,8 +58,8 @@ def forget_custom_gradients() -> None:
 class Evaluation:
     """Predicts with a compiled model and measures its loss, traced once for rows in any number.
 
-    Whoever predicts the same rows in the same order gets the same bits: blocks, and with them the order of every
-    sum, depend on nothing but the width.
+    The same rows in the same order always give the same bits: the blocks, and with them the order of every sum, depend
+    on the width alone.
     """
 
     def __init__(self, model: Any, network: NetworkDescription) -> None:
@@ -74,7 +74,7 @@ class Evaluation:
         outputs = self._model(dense, training=False)
         expected = targets(labels, self._network)
         loss = self._model.compute_loss(x=dense, y=expected, y_pred=outputs, training=False)
-        forget_custom_gradients()
+        release_custom_gradients()
         return outputs, loss
 
     def __call__(self, rows: Rows) -> tuple[NDArray[np.float32], float]:

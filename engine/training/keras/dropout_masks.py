@@ -1,8 +1,8 @@
-"""The kernel's dropout masks in TensorFlow: which outputs a training drops does not depend on the trainer.
+"""The kernel's dropout masks in TensorFlow, so that both trainers drop the same outputs.
 
-`kernel.dropout` says how a mask comes of a seed, a step and a place. Keys are made here, outside of the graph, two
-32-bit halves for each step and layer; in the graph, 32-bit products are the low halves of 64-bit ones, which CPUs and
-GPUs have alike.
+`kernel.dropout` explains how a mask follows from a seed, a step and a place. Keys are made here, outside of the graph,
+two 32-bit halves for each step and layer; in the graph, 32-bit products are the low halves of 64-bit ones, which CPUs
+and GPUs compute alike.
 """
 
 from __future__ import annotations

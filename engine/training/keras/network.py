@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def _refuse_other_settings() -> None:
-    """Refuse a Keras that is set to what gives other numbers or cannot train here."""
-    for setting, found, needed, by in (
+    """Refuse settings of Keras that give other numbers, or with which it cannot train here."""
+    for setting, current, needed, source in (
         ("backend", keras.config.backend(), "tensorflow", "KERAS_BACKEND or keras.json"),
         ("floatx", keras.config.floatx(), "float32", "keras.json"),
         ("dtype policy", keras.config.dtype_policy().name, "float32", "keras.config.set_dtype_policy"),
     ):
-        if found != needed:
-            message = f"Keras' {setting} is {found}, set by {by}; foldwatch needs {needed}"
+        if current != needed:
+            message = f"Keras' {setting} is {current}, set by {source}; foldwatch needs {needed}"
             raise TrainingRefusedError(message)
 
 
@@ -35,7 +35,7 @@ def _let_gpu_memory_grow() -> None:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
         except RuntimeError:
-            # The GPUs are already in use: this is somebody's own script, and its choice stands.
+            # The GPUs are already in use: this is a user's own script, whose choice stands.
             return
 
 
@@ -44,9 +44,10 @@ _let_gpu_memory_grow()
 
 
 def build_network(network: NetworkDescription, dtype: str = "float32") -> Any:
-    """A `keras.Sequential` as the description says, uncompiled, with Keras' own random initial weights.
+    """An uncompiled `keras.Sequential` of this description, with Keras' own random initial weights.
 
-    `dtype`: of its dense layers. Its Dropout layers are for whoever trains it further: trainers draw `dropout_masks`.
+    `dtype`: of its dense layers. Its Dropout layers take effect when a user trains it further: trainers use
+    `dropout_masks` instead.
     """
     layers = [keras.Input((network.width,))]
     penalty = keras.regularizers.L2(network.l2) if network.l2 > 0 else None
@@ -84,7 +85,7 @@ def build_optimizer(name: str, arguments: Mapping[str, float | bool | None], lea
 def compile_network(model: Any, network: NetworkDescription, optimizer: Any) -> None:
     """Compile `model` in place: cross-entropy for its output, accuracy, and the optimizer with its state built.
 
-    Labels are given to the model as the trainers make them: (rows, 1) zeros and ones for two classes, else one-hot
+    The model needs labels in the form of `batches.targets`: (rows, 1) zeros and ones for two classes, else one-hot
     (rows, classes).
     """
     loss = "binary_crossentropy" if network.outputs == 1 else "categorical_crossentropy"

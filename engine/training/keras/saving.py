@@ -1,4 +1,4 @@
-"""Trained weights saved as a `.keras` file that plain Keras opens and that predicts what was trained, or not at all."""
+"""Saves trained weights as a `.keras` file that plain Keras opens and that predicts as they do, or saves nothing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def save_model(
     optimizer: str = "sgd",
     optimizer_arguments: Mapping[str, float | bool | None] | None = None,
     learning_rate: float = 0.01,
-    when_good: Callable[[], None] = lambda: None,
+    before_saving: Callable[[], None] = lambda: None,
 ) -> str:
     """Save the network with these weights (kernel and bias of every dense layer) and return the file's SHA-256.
 
@@ -49,7 +49,7 @@ def save_model(
     Its predictions for `rows` must equal `expected_probabilities` (rows, classes) to `TOLERANCE`, or where float32
     rounds by more than that, those in float64 must equal `exact_probabilities()`; and the file's must equal its own.
 
-    `when_good` is called when all of that holds, before the file takes its place.
+    `before_saving` is called once all of that holds, before the file takes its place.
 
     Raises `TrainingRefusedError` if they do not, `UsageError` and `CannotCreateError` as `check_model_place` does, and
     `InputOutputError` if writing fails underway. The target then is what it was before.
@@ -57,20 +57,20 @@ def save_model(
     check_model_place(path)
     model = trained_model(network, weights, build_optimizer(optimizer, optimizer_arguments or {}, learning_rate))
     probabilities, _ = Evaluation(model, network)(rows)
-    # Outputs that a long training has made large are rounded by more than that in float32, by Keras as by us.
+    # Large outputs, after a long training, are rounded by more than that in float32, in Keras as in the kernel.
     if _agree(probabilities, expected_probabilities) or exact_probabilities is None:
-        _refuse_others(probabilities, expected_probabilities, "the Keras model")
+        _check_agreement(probabilities, expected_probabilities, "the Keras model")
     else:
-        _refuse_others(predict_exactly(network, weights, rows), exact_probabilities(), "the Keras model in float64")
+        _check_agreement(predict_exactly(network, weights, rows), exact_probabilities(), "the Keras model in float64")
     try:
-        # Keras opens what it is named: in a folder that nobody else can enter, that is no link of somebody else's.
+        # Keras opens a path by its name: in a folder that no other user can enter, it is no link of another user.
         with temporary_folder(path.parent) as folder:
             temporary = folder / "model.keras"
             model.save(temporary)
             loaded = keras.saving.load_model(temporary, safe_mode=True)
-            _refuse_others(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
+            _check_agreement(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
             digest = _synced_digest(temporary)
-            when_good()
+            before_saving()
             temporary.replace(path)
         sync_folder(path.parent)
     except OSError as error:
@@ -78,13 +78,13 @@ def save_model(
     return digest
 
 
-def _refuse_others(probabilities: NDArray[np.floating[Any]], expected: NDArray[np.floating[Any]], whose: str) -> None:
+def _check_agreement(probabilities: NDArray[np.floating[Any]], expected: NDArray[np.floating[Any]], whose: str) -> None:
     if probabilities.shape != expected.shape:
         message = f"{whose} predicts {probabilities.shape} probabilities where {expected.shape} were expected"
         raise TrainingRefusedError(message)
     if not _agree(probabilities, expected):
         difference = np.max(np.abs(probabilities - expected))
-        message = f"{whose} predicts otherwise than what was trained: probabilities differ by {difference:.3g}"
+        message = f"{whose} does not predict what was trained: probabilities differ by {difference:.3g}"
         raise TrainingRefusedError(message)
 
 

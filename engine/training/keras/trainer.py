@@ -1,4 +1,4 @@
-"""Trains any described network with Keras on TensorFlow, and to the last bit the same whether built anew or reused."""
+"""Trains any network with Keras on TensorFlow, with the same bits from a model that is reused as from a new one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from engine.training.keras.batches import (
     Evaluation,
     coordinates,
     dense_batch,
-    forget_custom_gradients,
     predict_exactly,
+    release_custom_gradients,
     targets,
 )
 from engine.training.keras.dropout_masks import mask, mask_keys
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from engine.training.interface import Keeper, NetworkDescription, TrainingRequest
 
 _MODELS_KEPT = 4
-# An epoch whose checkpoints somebody wants is run in stretches of about that long; nothing depends on where they end.
+# An epoch with a keeper is run in stretches of about this length; no result depends on where they end.
 _STRETCH_SECONDS = 0.5
 _FIRST_STRETCH = 32  # steps
 
 
 class BuiltNetwork:
-    """A model, its optimizer and its traced epoch, for every training that differs only in what variables hold."""
+    """A model, its optimizer and its traced epoch, for all trainings that differ only in the values of variables."""
 
     def __init__(self, request: TrainingRequest) -> None:
         self.network: NetworkDescription = request.network
@@ -50,7 +50,7 @@ class BuiltNetwork:
         compile_network(self.model, request.network, self.optimizer)
         self.evaluate = Evaluation(self.model, request.network)
         self._masked_layers = len(request.network.hidden_units) if request.network.dropout > 0 else 0
-        self._losses = np.zeros(1)  # of the epoch so far, a batch's mean counted once for each of its rows
+        self._losses = np.zeros(1)  # sum over the epoch's rows so far, each with the mean loss of its batch
         self._optimizer_start = [_compact(variable.numpy()) for variable in self.optimizer.variables]
         # Traced here, once, for any number of rows and any batch size; a call can never trace again.
         self.traced_epoch = tf.function(self._epoch, autograph=False).get_concrete_function(
@@ -65,7 +65,7 @@ class BuiltNetwork:
         )
 
     def reset(self, weights: Sequence[NDArray[np.float32]]) -> None:
-        """Bring every variable to where a newly built model with these weights would start."""
+        """Give every variable the value that it has in a new model with these weights."""
         self.model.set_weights(weights)
         for variable, start in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
@@ -76,16 +76,16 @@ class BuiltNetwork:
         return Checkpoint(epoch, {**arrays, "losses": self._losses.copy()} if step else arrays, step)
 
     def restore(self, start: Checkpoint) -> None:
-        """Bring every variable to where it was. Raises `ValueError` for another network's checkpoint."""
+        """Give every variable its value of the checkpoint. Raises `ValueError` for another network's checkpoint."""
         variables = self._variables()
-        start.refuse_others({**variables, "losses": self._losses} if start.step else variables)
+        start.check_fits({**variables, "losses": self._losses} if start.step else variables)
         for name, variable in variables.items():
             variable.assign(start.arrays[name])
         if start.step:
             self._losses[:] = start.arrays["losses"]
 
     def _variables(self) -> dict[str, Any]:
-        """All that `reset` knows, by names that do not depend on what Keras has called them."""
+        """All variables that `reset` sets, by names that do not depend on how Keras names them."""
         kinds = {"weight": self.model.weights, "optimizer": self.optimizer.variables}
         return {f"{kind}_{number}": one for kind, several in kinds.items() for number, one in enumerate(several)}
 
@@ -100,9 +100,10 @@ class BuiltNetwork:
         done: int = 0,
         keeper: Keeper | None = None,
     ) -> float:
-        """Train on the rows in their order, one rate for each batch; the mean loss of the rows while trained.
+        """Train on the rows in their order, with one rate for each batch; the mean loss of the rows while trained.
 
-        `epochs` went before it; `done`: how many steps of it did, as well. `keeper` is asked now and then.
+        `epochs`: how many epochs are done before this one; `done`: how many steps of this one are done. `keeper.is_due`
+        is called from time to time.
         """
         steps = len(learning_rates)
         epoch = (
@@ -142,7 +143,7 @@ class BuiltNetwork:
         steps: Any,
         losses: Any,
     ) -> Any:
-        """Steps `steps[0]` up to `steps[1]` of an epoch; `losses` of the steps before, and returned with theirs."""
+        """Steps `steps[0]` up to `steps[1]` of an epoch. `losses`: the sum before them; returned with theirs added."""
         rows = tf.shape(labels)[0]
 
         def step(number: Any, total: Any) -> tuple[Any, Any]:
@@ -172,11 +173,11 @@ class BuiltNetwork:
             scaled = self.optimizer.scale_loss(loss)
         variables = self.model.trainable_variables
         self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        forget_custom_gradients()
+        release_custom_gradients()
         return loss
 
     def _outputs(self, batch: Any, keys: Any) -> Any:
-        """The model's, with the kernel's masks in place of those that its Dropout layers would draw."""
+        """The model's outputs, with the kernel's masks in place of those that its Dropout layers would draw."""
         masked = 0
         for layer in self.model.layers:
             if isinstance(layer, keras.layers.Dropout):
@@ -191,9 +192,9 @@ class BuiltNetwork:
 class KerasTrainer:
     """The trainer that defines what is right: Keras' own layers, losses and optimizers, on a CPU or a GPU.
 
-    It keeps the last few models it built (`models_kept`), because building and tracing one takes longer than many an
-    epoch; a model in use by an unfinished training is nobody else's. The same request on the same rows gives the
-    same bits on a CPU with one thread (`pool.ONE_THREAD`).
+    It keeps the last few models that it built (`models_kept`), because building and tracing a model often takes longer
+    than an epoch; an unfinished training has its model for itself. On a CPU with one thread (see
+    `process_pool.ONE_THREAD`) the same request on the same rows gives the same bits.
     """
 
     name = "keras"
@@ -209,7 +210,7 @@ class KerasTrainer:
         return None
 
     def warm_up(self, request: TrainingRequest) -> None:
-        """Nothing: what takes seconds is importing this module."""
+        """Nothing is left to do: what takes seconds is the import of this module."""
 
     def exact_probabilities(
         self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
@@ -220,24 +221,24 @@ class KerasTrainer:
     def train(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """Yield after every epoch, the first after `start`, until `request.epochs` are done or the caller closes.
 
-        `keeper` is asked within an epoch about twice a second.
+        `keeper.is_due` is called about twice a second.
 
         Raises `ValueError` if `request.learning_rates` does not hold one rate for every step and for another network's
         `start`, and `UsageError` for an optimizer that Keras does not accept.
         """
-        steps = -(-len(training) // request.batch_size)
+        steps = -(-len(training_rows) // request.batch_size)
         if len(request.learning_rates) != steps * request.epochs:
             message = f"{len(request.learning_rates)} learning rates for {request.epochs} epochs of {steps} steps each"
             raise ValueError(message)
         rates = request.learning_rates.reshape(request.epochs, steps)
-        key = _what_is_traced(request)
+        key = _trace_key(request)
         built = self._take(key) or BuiltNetwork(request)
         try:
             if start is None:
@@ -245,9 +246,9 @@ class KerasTrainer:
             else:
                 built.restore(start)
             for number in range(start.epoch + 1 if start else 1, request.epochs + 1):
-                order = batch_order(len(training), number, request.seed)
+                order = batch_order(len(training_rows), number, request.seed)
                 loss = built.train_epoch(
-                    training.take(order),
+                    training_rows.take(order),
                     rates[number - 1],
                     request.batch_size,
                     seed=request.seed,
@@ -255,7 +256,7 @@ class KerasTrainer:
                     done=start.step if start and number == start.epoch + 1 else 0,
                     keeper=keeper,
                 )
-                yield _epoch(built, number, loss, validation)
+                yield _epoch(built, number, loss, validation_rows)
         finally:
             self._keep(key, built)
 
@@ -263,7 +264,7 @@ class KerasTrainer:
         self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows
     ) -> NDArray[np.float32]:
         """Probabilities (rows, classes) after a training as requested that ended in these weights."""
-        key = _what_is_traced(request)
+        key = _trace_key(request)
         built = self._take(key) or BuiltNetwork(request)
         try:
             built.model.set_weights(weights)
@@ -281,28 +282,28 @@ class KerasTrainer:
             self._idle.move_to_end(key)
             dropped = [self._idle.popitem(last=False) for _ in range(len(self._idle) - self._models_kept)]
         if dropped:
-            # Models and their graphs hold each other in cycles; without this, they pile up until chance collects them.
+            # Models and their graphs refer to each other in cycles, and would stay in memory for a long time.
             dropped.clear()
             gc.collect()
 
 
-def _what_is_traced(request: TrainingRequest) -> Hashable:
+def _trace_key(request: TrainingRequest) -> Hashable:
     return request.network, request.optimizer, tuple(sorted(request.optimizer_arguments.items()))
 
 
-def _epoch(built: BuiltNetwork, number: int, loss: float, validation: Rows | None) -> Epoch:
-    if validation is None:
+def _epoch(built: BuiltNetwork, number: int, loss: float, validation_rows: Rows | None) -> Epoch:
+    if validation_rows is None:
         probabilities = np.empty((0, built.network.classes), np.float32)
         validation_loss = None
     else:
-        probabilities, validation_loss = built.evaluate(validation)
+        probabilities, validation_loss = built.evaluate(validation_rows)
     rate = float(built.optimizer.learning_rate.numpy())
     checkpoint = functools.partial(built.checkpoint, number)
     return Epoch(number, loss, validation_loss, probabilities, rate, built.weights, checkpoint)
 
 
 def _compact(values: NDArray[Any]) -> NDArray[Any]:
-    """The same values, in the memory of one where all are equal, as optimizers' states are at their start."""
+    """These values in the memory of a single one where all are equal, as an optimizer's initial state is."""
     if values.size and np.all(values == values.flat[0]):
         return np.broadcast_to(values.flat[0], values.shape)
     return values

@@ -1,4 +1,4 @@
-"""Trains the networks that most searches are made of in compiled NumPy-like code, by Keras' own update rules."""
+"""Trains the networks of most searches in compiled NumPy-like code, by Keras' own update rules."""
 
 from engine.training.kernel.trainer import KernelTrainer
 

@@ -11,7 +11,7 @@ from engine.training.kernel.compiling import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Compiled functions know these numbers by heart: the cache is named by what decides them.
+# These numbers become constants of compiled functions: the name of the cache depends on what decides them.
 _LINEAR = activation_code("linear")
 _RELU = activation_code("relu")
 _LEAKY_RELU = activation_code("leaky_relu")

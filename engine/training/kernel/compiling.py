@@ -1,4 +1,4 @@
-"""Compiles kernel functions with numba, cached in a writable folder that is named after all that shapes the code."""
+"""Compiles kernel functions with numba, cached in a writable folder named after everything that decides the code."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def _let_one_process_compile(dispatcher: Any) -> None:
     """Compile each function in one process of all that share the cache; the others wait, and load what it wrote.
 
     numba replaces files whole, but two processes that add different types of one function at the same moment
-    could each claim the same file. Who waits holds locks of callers of the function alone, and no function is among
-    its own callers: nobody waits in a circle.
+    could each claim the same file. A process that waits holds locks only of functions that call this one, and no
+    function is among its own callers: processes never wait in a circle.
     """
     compile_or_load = dispatcher.compile
     name = f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__name__}"
 
     def alone(signature: Any) -> Any:
-        # numba's own lock comes first: who waited for it with a file locked would hold up the thread that has it.
+        # numba's own lock comes first: who waits for it with a file locked would block the thread that has it.
         with numba.core.compiler_lock.global_compiler_lock, lock(name), self_contained():
             return compile_or_load(signature)
 
@@ -111,18 +111,18 @@ def specialised(template: _Function, name: str, **parts: Callable[..., Any]) -> 
 
 @functools.cache
 def cache_folder() -> Path:
-    """Where compiled code lies: in `$FOLDWATCH_CACHE`, else in the user's cache folder, else in a passing one.
+    """Where compiled code lies: in `$FOLDWATCH_CACHE`, else in the user's cache folder, else in a temporary one.
 
     Its name holds a hash of the kernel's sources, the codes of activations, the versions that matter and the CPU,
-    because numba's cache does not see an edited helper in another file. The passing folder is the search's, or this
-    process's own; it is used where the others cannot be written, or where somebody else could have written what would
-    be run.
+    because numba's cache does not see an edited helper in another file. The temporary folder belongs to
+    the search, or to this process; it is used where the others cannot be written, or where another user could have
+    written the code that would be run.
     """
     named = os.environ.get("FOLDWATCH_CACHE")
     for parent in (named, platformdirs.user_cache_dir("foldwatch")):
         if parent:
             folder = Path(parent) / f"kernel-{_fingerprint()}"
-            if _is_good(folder):
+            if _is_private(folder):
                 return folder
     shared = os.environ.get(scratch.VARIABLE)
     if shared:
@@ -133,23 +133,23 @@ def cache_folder() -> Path:
 
 
 def _fingerprint() -> str:
-    """A hash of all that decides what machine code the kernel becomes."""
+    """A hash of everything that decides the kernel's machine code."""
     digest = hashlib.sha256()
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.read_bytes())
     cpu = llvmlite.binding.get_host_cpu_name() + llvmlite.binding.get_host_cpu_features().flatten()
     versions = (numba.__version__, llvmlite.__version__, llvmlite.binding.llvm_version_info, np.__version__)
     settings = [(name, repr(getattr(_settings, name, None))) for name in _SETTINGS_THAT_MATTER]
-    # Of what lies outside this folder, compiled functions know the codes of activations alone.
+    # The codes of activations are all that compiled functions use from outside this folder.
     digest.update(repr((versions, sys.version, cpu, settings, ACTIVATIONS)).encode())
     return digest.hexdigest()[:16]
 
 
-def _is_good(folder: Path) -> bool:
-    """Make the folder; whether this user, and nobody else, can write to it or put another in its place."""
+def _is_private(folder: Path) -> bool:
+    """Create the folder; whether this user alone can write to it or put another one in its place."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What lies there is run: nobody else may have put it there, or may put something else in its place.
+        # What lies there is executed: no other user may have put it there, or be able to replace it.
         above = folder.parent.stat().st_mode
         if not is_my_folder(folder) or (above & stat.S_IWOTH and not above & stat.S_ISVTX):
             return False
@@ -161,9 +161,10 @@ def _is_good(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def lock(name: str, *, wait: bool = True) -> Iterator[bool]:
-    """Holds a lock among all processes that share the cache; False where another has it, and we do not `wait`.
+    """Hold a lock among all processes that share the cache; False where another holds it, and `wait` is False.
 
-    Where there are no locks, or the file is somebody else's, everybody holds it: at worst all compile the same.
+    Where files cannot be locked, or the file is another user's, every process goes on as if it held the lock: at worst
+    all compile the same functions.
     """
     with contextlib.ExitStack() as opened:
         held = True

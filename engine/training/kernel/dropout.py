@@ -1,4 +1,4 @@
-"""Dropout masks from a counter: a mask depends on the seed, the step and the place, on nothing before it."""
+"""Dropout masks from a counter: an entry depends on the seed, the step and its place, and on no entry before it."""
 
 from __future__ import annotations
 

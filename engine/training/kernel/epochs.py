@@ -1,7 +1,7 @@
 """The batches of every epoch, seen word by word, and kept for the next training that visits the same rows.
 
 A search trains many combinations on one fold with one batch size, and all of them see the same batches in the same
-order: transposing these is a sixth of a small network's step, and need be done once.
+order: transposing these is a sixth of a small network's step, and has to be done only once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _KEPT_BYTES = 48 << 20
-# Fewer rows are arranged in no time, and must not push out what is kept.
+# Fewer rows are arranged at once, and must not displace what is kept.
 _WORTH_KEEPING = 100
 
 
@@ -41,13 +41,13 @@ class ArrangedEpoch:
     members: Array
 
     def batch(self, number: int) -> tuple[Array, Array, Array]:
-        """Words, ends and members of a batch, counted from 0."""
+        """Words, ends and members of a batch (batches count from 0); see `batches.transpose_batches`."""
         begin, end = self.word_starts[number], self.word_starts[number + 1]
         return self.words[begin:end], self.ends[begin:end], self.members[self.member_starts[number] :]
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """How many bytes it takes."""
         return sum(part.nbytes for part in (self.order, self.words, self.ends, self.members))
 
 
@@ -69,7 +69,7 @@ class Arrangements:
         self._arranging = threading.Lock()
 
     def epoch(self, number: int) -> ArrangedEpoch:
-        """An epoch, counted from 1: from memory, or arranged anew."""
+        """An epoch (epochs count from 1): from memory, or arranged now."""
         with self._arranging:
             arranged = self._kept.get(number)
             if arranged is None:
@@ -99,12 +99,12 @@ class Arrangements:
         return ArrangedEpoch(order, word_starts, words, ends, member_starts, members)
 
 
-# The last one used. It saves time and decides nothing: an epoch's arrangement depends on the key alone.
+# The arrangements that were used last. They save time and decide nothing: they depend on the key alone.
 _LATEST: dict[tuple[bytes, int, int], Arrangements] = {}
 
 
 def arrangements(rows: Rows, batch_size: int, seed: int) -> Arrangements:
-    """The arrangements for these rows, shared with the training before if it had the same."""
+    """The arrangements for these rows, shared with the training before if it had these rows too."""
     if len(rows) < _WORTH_KEEPING:
         return Arrangements(rows, batch_size, seed)
     key = (rows.digest(), batch_size, seed)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-# Rows of a batch lie anywhere in the data: their columns are asked for this many rows before they are needed.
+# Rows of a batch lie anywhere in the data: their columns are fetched this many rows before they are needed.
 _AHEAD = 6
 
 

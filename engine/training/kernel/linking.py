@@ -4,7 +4,7 @@ numba links a copy of every compiled function into each of its callers, optimise
 copy `weak`: where a process holds several functions of that name, the first one that it compiled or loaded serves all
 callers. The copies add up numbers in different orders, for each was optimised where it lies. So a process that
 compiled a function and then its caller trained with other code than every later process, which loads the caller alone
-from the cache. Here each caller keeps to its own copies.
+from the cache. Here each caller uses its own copies.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LINKAGE = llvmlite.binding.Linkage
 
 
 class _SelfContained(_codegen.JITCodeLibrary):  # type: ignore[misc]
-    """One function's module, with copies of all that it calls, which nobody outside sees."""
+    """One function's module, with copies of everything that it calls, which are invisible outside."""
 
     _shared_module: Any
 
     def _finalize_final_module(self) -> None:
-        # What comes from the cache is machine code already, and brings the module that its callers link with it.
+        # What comes from the cache is machine code already, and the module for its callers comes with it.
         if self._shared_module is None:
             self._shared_module = self._for_callers()
             for function in self._final_module.functions:
@@ -37,7 +37,7 @@ class _SelfContained(_codegen.JITCodeLibrary):  # type: ignore[misc]
         super()._finalize_final_module()
 
     def _for_callers(self) -> Any:
-        """What a caller links, as it would be read from the cache, whose order of uses the optimiser may heed."""
+        """What a caller links, in the form that the cache would give: the optimiser's result may depend on the form."""
         module = self._final_module.clone()
         for function in module.functions:
             if not function.is_declaration and function.linkage == _LINKAGE.external:
@@ -47,7 +47,7 @@ class _SelfContained(_codegen.JITCodeLibrary):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def self_contained() -> Iterator[None]:
-    """Compile and load in this way until the context ends; numba's lock of the compiler must be held."""
+    """Compile and load self-contained modules until the context ends; numba's compiler lock must be held."""
     kind = _codegen.JITCPUCodegen
     before, kind._library_class = kind._library_class, _SelfContained
     try:

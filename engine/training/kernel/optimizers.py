@@ -1,4 +1,4 @@
-"""The table of optimizers: which rules each is made of, and the numbers that its steps need."""
+"""The table of optimizers: the rules that each consists of, and the numbers that its steps need."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rule:
-    """One optimizer with its options settled.
+    """One optimizer with fixed options.
 
     `advance`, `skip`, `drift`: see `rules`; without `drift` every step visits every row;
-    `slots`: arrays of state; `first_slot`: their first array's initial value;
-    `rests`: weights without gradient do not move (without weight decay), so that catching up can wait for the update;
+    `slots`: arrays of state;
+    `rests`: whether weights without gradient stay where they are (without weight decay), so that catching up can wait
+    for the update;
     `worth`: the share of touched rows below which catching up is cheaper than visiting every row.
     """
 

@@ -7,7 +7,7 @@ shrink is zero without it.
 
 A row of the first kernel whose word is absent from a batch has gradient zero. Then its state decays geometrically
 and its weights move, if they do, along a series that has a closed form. So such rows are left alone, and caught
-up when their word occurs again or the epoch ends: equal to rounding, and a step touches no row without need.
+up when their word occurs again or the epoch ends: equal to rounding, and no step touches a row in vain.
 `skip_*` lengthens one row of the drift table by one such step, `drift_*` applies it to a row of weights:
 
     drift[0]    lost: w -= w * lost, from weight decay
@@ -118,7 +118,7 @@ def advance_adam(w: Array, g: Array, first: Array, second: Array, third: Array, 
 
 @compiled
 def advance_amsgrad(w: Array, g: Array, first: Array, second: Array, third: Array, numbers: Array) -> None:
-    """As Adam, with the greatest v so far under the root."""
+    """Adam with the greatest v so far under the root."""
     shrink, alpha, fresh_m, fresh_v, epsilon = numbers[0], numbers[1], numbers[2], numbers[3], numbers[4]
     for i in range(len(w)):
         m = first[i] + (g[i] - first[i]) * fresh_m

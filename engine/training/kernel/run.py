@@ -1,4 +1,4 @@
-"""One training, step by step: which stage runs when."""
+"""One run of the kernel: the steps of a training, and the stages of a step."""
 
 from __future__ import annotations
 
@@ -37,21 +37,21 @@ _CLIPS = {
     clipping.BY_VALUE: "clipvalue",
 }
 
-# What this process has compiled or loaded: only to ask once, never to choose.
+# What this process has compiled or loaded already. It saves time and decides nothing.
 _COMPILED: set[tuple[object, ...]] = set()
 
 
 class KernelRun:
-    """The state of one training; `epochs()` runs it, on from `start`.
+    """The state of one training; `epochs()` runs it, from its beginning or from `start`.
 
-    `real` is float32; float64 serves the proof that the update rules are Keras'.
+    `real`: float32; the tests prove in float64 that the update rules are Keras'.
     """
 
     def __init__(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         real: type[np.floating[Any]] = np.float32,
         start: Checkpoint | None = None,
     ) -> None:
@@ -60,13 +60,13 @@ class KernelRun:
         self.request = request
         self.real = real
         self.rule = rule_for(request)
-        self.data = frozen(training)
-        self.validation = None if validation is None else frozen(validation)
+        self.data = frozen(training_rows)
+        self.validation = None if validation_rows is None else frozen(validation_rows)
         self.activation = activation_code(network.activation)
         # L2(w) = l2 w² has the gradient 2 l2 w; Keras rounds l2 to float32.
         self.penalty: Any = real(2 * real(np.float32(network.l2)) if network.hidden_units else 0)
         self.numbers = self.rule.numbers(arguments, request.learning_rates.astype(real), real)
-        self.steps_per_epoch = -(-len(training) // request.batch_size)
+        self.steps_per_epoch = -(-len(training_rows) // request.batch_size)
         self.clipping: tuple[int, Any] = next(
             ((kind, real(bound)) for kind, name in _CLIPS.items() if (bound := arguments[name])), (0, real(0))
         )
@@ -74,9 +74,9 @@ class KernelRun:
         slots = self.rule.slots
         initial_slot = float(arguments.get("initial_accumulator_value") or 0.0)
         self.weights = Weights(network, request.seed, slots, initial_slot, real)
-        self._rows = training
+        self._rows = training_rows
 
-        self.capacity = max(min(request.batch_size, len(training)), _PREDICTED_AT_ONCE)
+        self.capacity = max(min(request.batch_size, len(training_rows)), _PREDICTED_AT_ONCE)
         units = self.capacity * sum(units for _, units in network.layer_shapes)
         self.work = (np.zeros(units, real), np.zeros(units, real), np.zeros(units, real))
         hidden = self.capacity * sum(network.hidden_units) if network.dropout > 0 else 0
@@ -90,12 +90,12 @@ class KernelRun:
         self.catches_up_late = self.rule.rests and not decays
         self.never_drifts = self.rule.stateless and not decays
         self.epochs_before = self.steps_before = 0
-        self.losses = np.zeros(1)  # of the epoch so far, a batch's mean counted once for each of its rows
+        self.losses = np.zeros(1)  # sum over the epoch's rows so far, each with the mean loss of its batch
         if start is not None:
             self._restore(start)
 
     def epochs(self, keeper: Keeper | None = None) -> Iterator[Epoch]:
-        """Train epoch after epoch, the first after those of `start`; yield after each, ask `keeper` after each step."""
+        """Train and yield epoch after epoch, from the one after `start`; `keeper.is_due` is called after each step."""
         compile_for(self.request, self.real, leaves_rows_alone=self.leaves_rows_alone)
         for number in range(self.epochs_before + 1, self.request.epochs + 1):
             with _one_blas_thread(), denormals.flushed():
@@ -119,7 +119,7 @@ class KernelRun:
 
     @functools.cached_property
     def leaves_rows_alone(self) -> bool:
-        """Whether rows without gradient are caught up when they are needed; else every step visits every row."""
+        """Whether rows without gradient are left alone until they are needed; otherwise every step visits every row."""
         return can_drift(self.request) and (self.catches_up_late or self._share_touched() < self.rule.worth)
 
     @functools.cached_property
@@ -131,9 +131,9 @@ class KernelRun:
         return [part.astype(np.float32) for part in self.weights.parameters()]
 
     def _lasting(self, step: int) -> dict[str, Array]:
-        """What an epoch leaves to the next, or its first `step` steps to those after them, as views.
+        """The state that later steps need, as views: after a whole epoch, or after `step` steps of one.
 
-        Masks and batches come from the number of the step alone.
+        Masks and batches are not part of it: they follow from the number of the step.
         """
         lasting = {**self.weights.arrays(), "last": self.last}
         return {**lasting, "drifts": self.drifts, "losses": self.losses} if step else lasting
@@ -143,13 +143,13 @@ class KernelRun:
 
     def _restore(self, start: Checkpoint) -> None:
         lasting = self._lasting(start.step)
-        start.refuse_others(lasting)
+        start.check_fits(lasting)
         for name, part in lasting.items():
             part[:] = start.arrays[name]
         self.epochs_before, self.steps_before = start.epoch, start.step
 
     def _train_epoch(self, number: int, keeper: Keeper | None = None) -> float:
-        """Train; return the mean over the rows of the loss of their batch."""
+        """Train an epoch; return the mean over its rows of the loss of their batch."""
         arranged = self.arrangements.epoch(number)
         if not self.steps_before:
             self._restart_drifts()
@@ -197,7 +197,7 @@ class KernelRun:
         return loss
 
     def _backpropagate(self, rows: Array) -> float:
-        """The second half of it, for what the work arrays hold."""
+        """The second half of `_propagate`, from what the work arrays hold."""
         weights = self.weights
         loss: float = layers.backpropagate(
             weights.rest,
@@ -281,7 +281,7 @@ class KernelRun:
         return loss / len(probabilities) + self._penalty_loss(), probabilities
 
     def _penalty_loss(self) -> float:
-        """L2 of the hidden kernels."""
+        """The loss that L2 adds for the hidden kernels."""
         if not self.penalty:
             return 0.0
         hidden_kernels = self.weights.parameters()[0:-2:2]
@@ -308,10 +308,10 @@ def predicted(
 def compile_for(
     request: TrainingRequest, real: type[np.floating[Any]] = np.float32, *, leaves_rows_alone: bool | None = None
 ) -> None:
-    """Compile all that a training will call, or load it, by running a tiny one the same way.
+    """Compile or load everything that a training will call, by running a tiny training of its kind.
 
-    `leaves_rows_alone`: as the training will; None where its rows are not known yet, which as good as always leaves
-    rows alone that it can.
+    `leaves_rows_alone`: whether the training will leave rows alone; None where its rows are not known yet. Then it is
+    assumed to do so where it can, as almost every training does.
     """
     if leaves_rows_alone is None:
         leaves_rows_alone = can_drift(request)
@@ -337,7 +337,7 @@ def compile_for(
         "predict": tiny._validate,
     }
     with denormals.flushed():
-        # Workers start together: each first compiles what no other does, and then loads the rest.
+        # Workers start together: each first compiles what no other is compiling, and then loads the rest.
         for name, stage in stages.items():
             with lock(f"{name}-{tiny.rule.name}", wait=False) as is_ours:
                 if is_ours:

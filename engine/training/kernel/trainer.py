@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class KernelTrainer:
-    """A `Trainer` that runs compiled code; asking it for a refusal imports nothing heavy."""
+    """A `Trainer` that runs compiled code; `refusal` imports nothing heavy."""
 
     name = "kernel"
 
@@ -29,7 +29,7 @@ class KernelTrainer:
         )
 
     def warm_up(self, request: TrainingRequest) -> None:
-        """Import the compiler and load, or compile, what the request will call; its rows do not matter."""
+        """Import the compiler, and load or compile what the request will call, whatever its rows are."""
         from engine.training.kernel.run import compile_for
 
         compile_for(request)
@@ -37,14 +37,14 @@ class KernelTrainer:
     def train(
         self,
         request: TrainingRequest,
-        training: Rows,
-        validation: Rows | None,
+        training_rows: Rows,
+        validation_rows: Rows | None,
         start: Checkpoint | None = None,
         keeper: Keeper | None = None,
     ) -> Iterator[Epoch]:
         """Yield after every epoch, the first after `start`, until `request.epochs` are done or the caller closes.
 
-        `keeper` is asked after every step.
+        `keeper.is_due` is called after every step.
 
         Raises `TrainingRefusedError` for a request that `refusal` names, `ValueError` for another network's `start`.
         """
@@ -56,7 +56,7 @@ class KernelTrainer:
 
             message = f"the kernel trainer does not cover {reason}"
             raise TrainingRefusedError(message)
-        yield from KernelRun(request, training, validation, start=start).epochs(keeper)
+        yield from KernelRun(request, training_rows, validation_rows, start=start).epochs(keeper)
 
     def exact_probabilities(
         self, request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.training.kernel.clipping import limit
 
-# The plainest rule; `compiling.specialised` puts others in its place.
+# The simplest rule; `compiling.specialised` puts others in its place.
 from engine.training.kernel.rules import advance_sgd as advance
 from engine.training.kernel.rules import drift_plain as drift
 from engine.training.kernel.rules import skip_plain as skip
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-# Rows are asked for this many words before they are needed.
+# Rows are fetched this many words before they are needed.
 _AHEAD = 4
 
 

@@ -221,7 +221,7 @@ def test_where_not_all_can_end_in_time_whole_combinations_come_first() -> None:
     begin(state, 1, 2, NOON)
     end(state, 1, 2, NOON + 1)
     waiting.fill()
-    waiting.whole_first()
+    waiting.prefer_complete()
     assert taken() == [(1, 0), (1, 1), (0, 0), (0, 1), (0, 2), (2, 0), (2, 1), (2, 2)]
 
 

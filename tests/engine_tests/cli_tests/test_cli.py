@@ -328,7 +328,7 @@ def test_no_file_of_the_users_is_replaced_unasked(searched: str, capsys: pytest.
     for content in ('{"mine": 1}', "not JSON"):
         Path("mine.json").write_text(content)
         _, err = _told(capsys, "save", searched, "--to", "mine.keras", code=2)
-        assert "mine.json: describes no model of ours" in err
+        assert "mine.json: is no description of a model" in err
         assert Path("mine.json").read_text() == content
     Path("mine.toml").write_text("# mine")
     _, err = _told(capsys, "zoom", searched, "--to", "mine.toml", code=2)

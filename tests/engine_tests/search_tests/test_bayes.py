@@ -219,15 +219,15 @@ def sampler(request: pytest.FixtureRequest) -> str:
 
 def _best_of_asked(seed: int, sampler: str) -> float:
     """The best of 40 questions about a hill in learning rate and dropout, by what was answered to those before."""
-    from engine.search.strategies.optuna_study import Questions, Told
+    from engine.search.strategies.optuna_study import Observation, OptunaSampler
 
     space = {"learning_rate": {"low": 1e-4, "high": 1.0, "log": True}, "dropout": {"low": 0.0, "high": 0.9}}
     axes = [parse_space(space, "space")]
-    questions = Questions(axes, sampler)
-    answers = [Told(params, _height(params)) for params in draw(axes, 10, seed)]
+    questions = OptunaSampler(axes, sampler)
+    answers = [Observation(params, _height(params)) for params in draw(axes, 10, seed)]
     for number in range(10, 40):
         params = questions.ask(answers, (seed, number))
-        answers.append(Told(params, _height(params)))
+        answers.append(Observation(params, _height(params)))
     return max(one.score for one in answers if one.score is not None)
 
 
@@ -243,29 +243,29 @@ def test_asking_finds_more_than_drawing(sampler: str) -> None:
 
 @pytest.mark.slow
 def test_a_study_that_grew_answers_as_one_made_anew(sampler: str) -> None:
-    from engine.search.strategies.optuna_study import Answer, Questions, Told
+    from engine.search.strategies.optuna_study import NoScore, Observation, OptunaSampler
 
     axes = [parse_space(SPACE, "space")]
     drawn = draw(axes, 30, 0)
-    ends: list[float | Answer] = [Answer.DIVERGED, Answer.FAILED, 0.5, 0.7, 0.2]
-    grown, answers = Questions(axes, sampler), []
+    ends: list[float | NoScore] = [NoScore.DIVERGED, NoScore.FAILED, 0.5, 0.7, 0.2]
+    grown, answers = OptunaSampler(axes, sampler), []
     for count in range(5, 30, 1 if sampler == "tpe" else 5):
-        told = [Told(params, ends[number % 5]) for number, params in enumerate(drawn[: count - 3])]
-        told += [Told(params, Answer.PENDING) for params in drawn[count - 3 : count]]
+        told = [Observation(params, ends[number % 5]) for number, params in enumerate(drawn[: count - 3])]
+        told += [Observation(params, NoScore.PENDING) for params in drawn[count - 3 : count]]
         if count == 20:
-            told[3] = Told(told[3].params, 0.9)  # it was tried again
+            told[3] = Observation(told[3].params, 0.9)  # it was tried again
         for attempt in range(2):
             answers.append(grown.ask(told, (0, count, attempt)))
-            assert Questions(axes, sampler).ask(told, (0, count, attempt)) == answers[-1]
+            assert OptunaSampler(axes, sampler).ask(told, (0, count, attempt)) == answers[-1]
     assert len({str(params) for params in answers}) > len(answers) / 2
 
 
 def test_optuna_says_nothing_and_is_left_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
-    from engine.search.strategies.optuna_study import Questions, Told
+    from engine.search.strategies.optuna_study import Observation, OptunaSampler
 
     spaces = [parse_space(SPACE, "space")]
     before = optuna.logging.get_verbosity()
-    Questions(spaces).ask([Told(params, 0.5) for params in draw(spaces, 5, 0)], (0, 5))
+    OptunaSampler(spaces).ask([Observation(params, 0.5) for params in draw(spaces, 5, 0)], (0, 5))
     assert optuna.logging.get_verbosity() == before
     assert capfd.readouterr() == ("", "")
 

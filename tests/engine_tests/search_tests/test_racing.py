@@ -39,7 +39,7 @@ def test_before_the_first_fold_is_done_the_test_is_mcnemars() -> None:
     found = PairedTest("accuracy", level=0.05).compare(own, ahead, 0.0)
     # 25 rows for the one, 5 for the other; corrected for continuity: (25 - 5 - 1) / sqrt(30).
     assert found.chance == pytest.approx(math.erfc(19 / math.sqrt(30) / math.sqrt(2)) / 2)
-    assert (found.own, found.ahead, found.rows, found.told_apart) == pytest.approx((0.6, 0.8, 100, 30))
+    assert (found.own, found.ahead, found.rows, found.discordant) == pytest.approx((0.6, 0.8, 100, 30))
 
 
 def test_what_still_rises_may_catch_up() -> None:
@@ -68,11 +68,11 @@ def test_what_no_row_tells_apart_is_not_behind() -> None:
 
 @pytest.mark.parametrize(("done", "allowed"), [(0.1, 0.05), (0.3, 0.2), (0.5, 0.01), (0.8, 0.05)])
 def test_the_chance_is_not_exceeded_where_the_one_behind_would_have_won(done: float, allowed: float) -> None:
-    rows, told_apart = 4000, 400
+    rows, discordant = 4000, 400
     # Over all rows it ends above the other by just as much as is significant at this level.
-    lead = round(1.96 * math.sqrt(told_apart))
-    won = (told_apart + lead) // 2
-    differences = np.repeat(np.array([1, -1, 0], np.float32), [won, told_apart - won, rows - told_apart])
+    lead = round(1.96 * math.sqrt(discordant))
+    won = (discordant + lead) // 2
+    differences = np.repeat(np.array([1, -1, 0], np.float32), [won, discordant - won, rows - discordant])
     test, generator = PairedTest("accuracy", level=0.05), np.random.default_rng(0)
     misled = 0
     for _ in range(1000):

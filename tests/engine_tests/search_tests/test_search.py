@@ -15,7 +15,7 @@ import pytest
 
 from engine.cli.main import main
 from engine.errors import NoBestError, SessionHeldError, SessionUnreadableError, SpecError, UsageError
-from engine.search.loop import RunningSearch
+from engine.search.request_handler import RequestHandler
 from engine.search.search import Search
 from engine.session import events, requests
 from engine.session.combination import FitStatus
@@ -36,7 +36,7 @@ from engine.session.events import (
 )
 from engine.session.session import open_session
 from engine.system import machine
-from engine.workers.process_pool import Pool
+from engine.workers.process_pool import ProcessPool
 from tests.fakes import FAKE_WORKER, SMALL, Fault, fake_search, same_results, told
 
 if TYPE_CHECKING:
@@ -500,15 +500,15 @@ def test_other_versions_are_accepted_only_by_name(surroundings: Path) -> None:
 def test_a_request_at_the_end_is_obeyed_or_refused_but_never_lost(
     surroundings: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refuse_the_rest = RunningSearch._refuse_the_rest
+    refuse_the_rest = RequestHandler.refuse_the_rest
 
-    def too_late(self: RunningSearch) -> None:
+    def too_late(self: RequestHandler) -> None:
         """As the loop is left: one that lies in the folder, and one from another thread."""
-        requests.write_request(self.session.folder, requests.Save(path="/nowhere/a.keras", combination=7))
-        assert not self.ask(requests.Pause())
+        requests.write_request(surroundings / "ending", requests.Save(path="/nowhere/a.keras", combination=7))
+        assert not self.put(requests.Pause())
         refuse_the_rest(self)
 
-    monkeypatch.setattr(RunningSearch, "_refuse_the_rest", too_late)
+    monkeypatch.setattr(RequestHandler, "refuse_the_rest", too_late)
     search = fake_search(surroundings, {"epochs": 1}, name="ending")
     happened = list(search.run())
     assert [event.path for event in _of(happened, SaveFailed)] == ["/nowhere/a.keras"]
@@ -527,13 +527,13 @@ def test_a_search_that_cannot_begin_leaves_no_workers(surroundings: Path, monkey
 
     monkeypatch.setattr("engine.search.loop.Recorder", overtaken)
     started: list[int] = []
-    start = Pool.start
+    start = ProcessPool.start
 
-    def noted(self: Pool, number: int, environment: dict[str, str]) -> None:
+    def noted(self: ProcessPool, number: int, environment: dict[str, str]) -> None:
         start(self, number, environment)
-        started.append(self.pid(number))
+        started.append(self.facts(number).pid)
 
-    monkeypatch.setattr(Pool, "start", noted)
+    monkeypatch.setattr(ProcessPool, "start", noted)
     with pytest.raises(SessionHeldError):
         fake_search(surroundings, {"epochs": 1}).start()
     assert len(started) == 2

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.cli.main import main
-from engine.search.model_description import model_record, refit_epochs
+from engine.search.model_description import describe_model, refit_epochs
 from engine.search.search import Search
 from engine.session.events import EpochEnded, FitScored, TrainingStarted
 from engine.session.segments import Curve
@@ -133,7 +133,10 @@ def test_a_lost_worker_changes_nothing(surroundings: Path, monkeypatch: pytest.M
 def taken(search: Search) -> int:
     """How many fits a search takes over; nothing that it finds there is unlike what it would have found itself."""
     happened = list(search.run())
-    fresh = Search(search.spec, sessions=search._sessions, fresh=True, workers=2, worker_command=FAKE_WORKER)
+    assert search.session is not None
+    fresh = Search(
+        search.spec, sessions=search.session.folder.parent, fresh=True, workers=2, worker_command=FAKE_WORKER
+    )
     list(fresh.run())
     assert same_results(search.cv_results_, fresh.cv_results_)
     assert stopped(search) == stopped(fresh)
@@ -189,7 +192,7 @@ def test_a_refit_lasts_as_long_as_the_folds_did(surroundings: Path) -> None:
         combination.stopped_at = folds
         assert refit_epochs(combination, search.spec) == epochs
     combination.stopped_at = [5, None, 3]
-    record = model_record(search.session, search.state, combination.index)
+    record = describe_model(search.session, search.state, combination.index)
     assert record["early_stopping"] == {"patience": 2, "stopped_at": [5, None, 3], "stopped_scores": [None] * 3}
     only_recorded = fake_search(surroundings, SPACE, early_stopping={**RULE, "stop": False})
     assert refit_epochs(combination, only_recorded.spec) == 12

@@ -144,7 +144,7 @@ def test_random_arguments_that_are_accepted_start(name: str) -> None:
 
 
 def _trained(trainer: Trainer, params: Mapping[str, Any], rows: Rows) -> None:
-    request = training_request(params, training_rows=len(rows), width=rows.width, classes=rows.classes, seed=1)
+    request = training_request(params, row_count=len(rows), width=rows.width, classes=rows.classes, seed=1)
     assert trainer.refusal(request) is None
     (epoch,) = trainer.train(request, rows, rows)
     assert epoch.number == 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from engine.plan.plan import effective
+from engine.plan.sharing import effective
 from engine.plan.trainer_choice import trainer_of
 from engine.spec.resolved import resolved_params_of
 from engine.training.interface import Epoch, Trainer
@@ -113,7 +113,7 @@ def _effect(params: Params) -> Any:
 def _bits(trainer: Trainer, params: Params, rows: Rows) -> list[bytes]:
     """All that a training says and leaves behind, epoch by epoch."""
     params = {"epochs": 2, "batch_size": BATCH, "hidden_units": 5, **params}
-    request = training_request(params, training_rows=len(rows), width=rows.width, classes=rows.classes, seed=5)
+    request = training_request(params, row_count=len(rows), width=rows.width, classes=rows.classes, seed=5)
 
     def bits(epoch: Epoch) -> bytes:
         said = np.array([epoch.loss, epoch.validation_loss, epoch.learning_rate]).tobytes()

@@ -36,7 +36,7 @@ def direct_scores(
 
     request = training_request(
         params,
-        training_rows=len(training),
+        row_count=len(training),
         width=training.width,
         classes=training.classes,
         seed=training_seed(seed, training),

@@ -120,7 +120,7 @@ def test_loading_the_saved_model_warns_of_nothing(save: Callable[..., str], tmp_
 def test_refuses_a_model_that_predicts_otherwise(save: Callable[..., str], tmp_path: Path, shift: float) -> None:
     path = tmp_path / "best.keras"
     path.write_bytes(b"the model before")
-    with pytest.raises(TrainingRefusedError, match="the Keras model predicts otherwise"):
+    with pytest.raises(TrainingRefusedError, match="the Keras model does not predict"):
         save(path, shift)
     assert path.read_bytes() == b"the model before"
     assert list(tmp_path.iterdir()) == [path]
@@ -139,7 +139,7 @@ def test_where_float32_says_too_little_float64_decides(
 
     rows = make_rows(200, 8)
     params = {"epochs": 1, "batch_size": 8, "hidden_units": [64, 64], "optimizer": "sgd", "learning_rate": 0.01}
-    request = training_request(params, training_rows=200, width=rows.width, classes=8, seed=1)
+    request = training_request(params, row_count=200, width=rows.width, classes=8, seed=1)
     weights = [30 * array for array in initial_weights(request.network, 1)]
     exact = KernelTrainer().exact_probabilities(request, weights, rows)
     assert np.abs(exact - predict_exactly(request.network, weights, rows)).max() < TOLERANCE / 10
@@ -158,7 +158,7 @@ def test_where_float32_says_too_little_float64_decides(
         save()
         assert (tmp_path / "best.keras").exists()
     else:
-        with pytest.raises(TrainingRefusedError, match="in float64 predicts otherwise"):
+        with pytest.raises(TrainingRefusedError, match="in float64 does not predict"):
             save()
 
 
@@ -175,7 +175,7 @@ def test_refuses_a_file_that_predicts_otherwise(
         return model
 
     monkeypatch.setattr(keras.saving, "load_model", tampered)
-    with pytest.raises(TrainingRefusedError, match="the saved model, loaded back, predicts otherwise"):
+    with pytest.raises(TrainingRefusedError, match="the saved model, loaded back, does not predict"):
         save(tmp_path / "best.keras")
     assert list(tmp_path.iterdir()) == []
 
