@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
+from engine.session.combination import WAITING
 from engine.spec.resolved import epochs_of, resolved_params_of
 from engine.spec.schedules import depends_on_epochs
 
@@ -143,7 +144,7 @@ class Workload:
             self._squares = 0.0
 
     def _waits(self, index: int) -> bool:
-        return "waiting" in self._combinations[index].fits
+        return any(fit.status is WAITING for fit in self._combinations[index].fits)
 
     def _take(self, group: _Group, split: int, sign: int) -> None:
         epochs = group.waiting[split]
@@ -161,12 +162,13 @@ class Workload:
         longest = 0
         for epochs, index in members:
             one = self._combinations[index]
-            if one.dropped or one.fits[split] != "waiting":
+            fit = one.fits[split]
+            if one.dropped or fit.status is not WAITING:
                 continue
             if one.folds_allowed is not None and split >= one.folds_allowed:
                 continue
             wanted = epochs if one.epochs_allowed is None else min(epochs, one.epochs_allowed)
-            longest = max(longest, wanted - one.epochs_behind(split))
+            longest = max(longest, wanted - fit.epochs_behind)
         return longest
 
     def _group(self, index: int) -> _Group:

@@ -66,7 +66,7 @@ class Controller:
         for fit in training.fits:
             # What a damaged record lost is announced again when the search has begun.
             one = combinations[fit.combination] if fit.combination < len(combinations) else None
-            is_left = one is None or not (one.dropped or one.fits[training.fold].is_finished)
+            is_left = one is None or not (one.dropped or one.fits[training.fold].status.is_finished)
             if is_left and (fit.combination, training.fold) not in self._known:
                 return True
         return False

@@ -29,7 +29,7 @@ from engine.search.worker_events import (
 )
 from engine.session import events, liveness
 from engine.session import requests as control
-from engine.session.state import SearchStatus
+from engine.session.search_status import SearchStatus
 from engine.spec.revisions import REVISION
 from engine.system.permissions import create_file
 from engine.system.whole_files import remove_leftovers
@@ -381,8 +381,8 @@ class RunningSearch:
     def _unserved(self, work: Work) -> list[events.ServedFit]:
         fold, unserved = work.training.fold, []
         for fit in work.fits:
-            combination = self.state.combinations[fit.combination]
-            if not combination.fits[fold].is_finished and combination.epochs_behind(fold) < fit.epochs:
+            record = self.state.combinations[fit.combination].fits[fold]
+            if not record.status.is_finished and record.epochs_behind < fit.epochs:
                 unserved.append(fit)
         return unserved
 

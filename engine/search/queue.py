@@ -57,21 +57,21 @@ class TrainingQueue:
     def is_wanted(self, training: Training) -> bool:
         """Whether any fit of it may still be trained."""
         combinations = (self._state.combinations[fit.combination] for fit in training.fits)
-        return any(not one.dropped and not one.fits[training.fold].is_finished for one in combinations)
+        return any(not one.dropped and not one.fits[training.fold].status.is_finished for one in combinations)
 
     def missing(self, training: Training) -> list[ServedFit]:
         """The fits that a training has to serve now, ascending in their epochs: to a rung only, if no further yet."""
         missing = []
         for fit in training.fits:
             combination = self._state.combinations[fit.combination]
-            if combination.fits[training.fold] is not FitStatus.WAITING or combination.dropped:
+            if combination.fits[training.fold].status is not FitStatus.WAITING or combination.dropped:
                 continue
             if combination.folds_allowed is not None and training.fold >= combination.folds_allowed:
                 continue
             epochs = combination.epochs_allowed
             if epochs is None or epochs >= fit.epochs:
                 missing.append(fit)
-            elif epochs not in combination.rungs or combination.rungs[epochs][training.fold] is None:
+            elif combination.rung_scores(epochs)[training.fold] is None:
                 missing.append(ServedFit(fit.combination, epochs))
         return sorted(missing, key=lambda fit: fit.epochs)
 
@@ -145,7 +145,7 @@ class TrainingQueue:
 
         def order(training: Training) -> tuple[float, float, int, int]:
             fits = [fit for one in training.fits for fit in self._state.combinations[one.combination].fits]
-            begun = sum(fit is not FitStatus.WAITING for fit in fits) / len(fits)
+            begun = sum(fit.status is not FitStatus.WAITING for fit in fits) / len(fits)
             return -begun, training.cost, training.fits[0].combination, training.fold
 
         self._pending = deque(sorted(self._pending, key=order))

@@ -13,8 +13,9 @@ from engine.session import segments
 from engine.session.liveness import read_heartbeat
 from engine.session.opening import check_place
 from engine.session.places import IDENTIFIER, sessions_folder
+from engine.session.search_status import SearchStatus, status_of
 from engine.session.session import Session, opened_session
-from engine.session.state import SearchState, SearchStatus, status_of
+from engine.session.state import SearchState
 from engine.spec.strategy_options import strategy_name
 
 if TYPE_CHECKING:

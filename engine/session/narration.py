@@ -9,7 +9,8 @@ from engine.session import events
 from engine.spec.spelling import in_short
 
 if TYPE_CHECKING:
-    from engine.session.state import RefitState, SearchState
+    from engine.session.activity import RefitState
+    from engine.session.state import SearchState
 
 
 def times(count: int) -> str:
@@ -114,7 +115,7 @@ def _stopping(event: events.SearchStopping, running: int) -> str:
 
 def _goes_on(event: events.TrainingStarted, state: SearchState) -> str | None:
     """A line where a training was interrupted before; that it goes on where it waited at a rung is its strategy's."""
-    rungs = [state.combinations[fit.combination].epochs_behind(event.fold) for fit in event.fits]
+    rungs = [state.combinations[fit.combination].fits[event.fold].epochs_behind for fit in event.fits]
     if event.start <= max(rungs, default=0) and not event.start_step:
         return None
     step = f" and {event.start_step} of {event.steps_per_epoch} steps" if event.start_step else ""

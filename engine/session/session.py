@@ -27,7 +27,8 @@ from engine.session.record import SearchRecord
 from engine.session.record_limits import (
     LARGEST_FOLDS,
 )
-from engine.session.state import SearchState, SearchStatus, status_of
+from engine.session.search_status import SearchStatus, status_of
+from engine.session.state import SearchState
 from engine.spec.spec import SearchSpec
 from engine.system.process_marks import new_mark
 from engine.system.regular_files import Opener, is_my_folder, open_mine, open_regular
