@@ -71,7 +71,7 @@ class TrainingQueue:
             epochs = combination.epochs_allowed
             if epochs is None or epochs >= fit.epochs:
                 missing.append(fit)
-            elif combination.rung_scores(epochs)[training.fold] is None:
+            elif (rung := combination.fits[training.fold].rung(epochs)) is None or rung.score is None:
                 missing.append(ServedFit(fit.combination, epochs))
         return sorted(missing, key=lambda fit: fit.epochs)
 

@@ -175,7 +175,7 @@ def _scored(
                     same,
                     KnownFit(
                         session=other,
-                        scores={metric: combination.scores_of(metric)[fold] for metric in metrics},
+                        scores={metric: combination.score(metric, fold) for metric in metrics},
                         seconds=fit.seconds,
                         diverged=fit.status is FitStatus.DIVERGED,
                         curve=other.curve(fit.curve) if fit.curve else None,

@@ -25,11 +25,11 @@ class FitStatus(enum.StrEnum):
 
     @functools.cached_property
     def is_finished(self) -> bool:
-        """Nothing more will happen to it unless somebody asks."""
+        """Nothing more will happen to it unless a user requests it."""
         return self in (FitStatus.SCORED, FitStatus.DIVERGED, FitStatus.FAILED)
 
 
-# A long replay looks at them a million times, and each look into the class is a call in Python 3.11.
+# A long replay uses them a million times, and each access through the class is a call in Python 3.11.
 WAITING, RUNNING, SCORED, DIVERGED, FAILED = FitStatus
 
 
@@ -46,7 +46,7 @@ class CombinationStatus(enum.StrEnum):
 
     @property
     def is_finished(self) -> bool:
-        """Nothing more will happen to it unless somebody asks."""
+        """Nothing more will happen to it unless a user requests it."""
         return self in (
             CombinationStatus.COMPLETE,
             CombinationStatus.DIVERGED,
@@ -166,6 +166,11 @@ class CombinationState:
         """The first metric's score at `stopped_at` on each fold that went on from there; None on the others."""
         return [fit.stopped_score for fit in self.fits]
 
+    def score(self, metric: str, fold: int) -> float | None:
+        """The metric's score on one fold, None if there is none. Raises ValueError for an unknown metric."""
+        scores = self.fits[fold].scores
+        return scores[self.metrics.index(metric)] if scores else None
+
     def scores_of(self, metric: str) -> list[float | None]:
         """The metric's score on each fold, None where there is none. Raises ValueError for an unknown metric."""
         place = self.metrics.index(metric)
@@ -209,7 +214,7 @@ def _mean_of_known(scores: list[float | None]) -> tuple[float, float]:
 
 
 def mean_in_words(combination: CombinationState, metric: str) -> str:
-    """`0.8045 ± 0.0032`; nothing while the combination is not complete; "undefined" where a fold cannot define it."""
+    """`0.8045 ± 0.0032`; empty unless it is complete; "undefined" where a fold does not define the metric."""
     mean, deviation = combination.mean(metric)
     if math.isnan(mean):
         return "undefined" if combination.is_complete else ""

@@ -1,6 +1,6 @@
 """Whether an event can be of a search, as far as the search is known: asked before the event is applied.
 
-A damaged or forged record may speak of combinations that nothing announces, or of splits that there are not.
+A damaged or forged record may mention combinations that nothing announces, or splits that the search does not have.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from engine.session.search_facts import SearchFacts
 
-# Results of the checks; any other but "" is text that says why the event does not fit the search.
-WAITS = "it speaks of combinations that are not announced yet"
-PASSED_OVER = "it speaks of combinations whose announcement is lost"
+# Results of the checks; any other but "" is a text about why the event does not fit the search.
+WAITS = "it mentions combinations that are not announced yet"
+PASSED_OVER = "it mentions combinations whose announcement is lost"
 
 # What still holds when it is applied late; that a training began does not.
 LASTING = (
@@ -34,18 +34,18 @@ LASTING = (
 
 def check(facts: SearchFacts, event: events.Event) -> str:
     """Empty if the event can be applied now, else WAITS, PASSED_OVER, or why it does not fit the search."""
-    found = _CHECKS.get(type(event))
-    return found(facts, event) if found is not None else ""
+    check_of_kind = _CHECKS.get(type(event))
+    return check_of_kind(facts, event) if check_of_kind is not None else ""
 
 
 def highest_combination(event: events.Event) -> int:
-    """The highest number of a combination that a lasting event speaks of; -1 if there is none."""
+    """The highest number of a combination that a lasting event mentions; -1 if there is none."""
     match event:
         case events.CombinationsAdded():
             numbers = [one.index for one in event.combinations]
         case events.RoundDecided():
-            spoken_of = [one.combination for one in event.dropped] + [one.combination for one in event.allowed]
-            numbers = [*spoken_of, *(one.index for one in event.added)]
+            mentioned = [one.combination for one in event.dropped] + [one.combination for one in event.allowed]
+            numbers = [*mentioned, *(one.index for one in event.added)]
         case events.Steered():
             numbers = [*event.dropped, *event.restored, *event.first, *(one.index for one in event.added)]
         case _:
@@ -83,12 +83,12 @@ def _check_training(facts: SearchFacts, event: events.TrainingStarted) -> str:
 
 def _check_all(facts: SearchFacts, combinations: Iterable[int]) -> str:
     known, lost = len(facts.combinations), facts.lost
-    found = ""
+    result = ""
     for combination in combinations:
         if combination >= known:
             return WAITS
-        found = PASSED_OVER if combination in lost else found
-    return found
+        result = PASSED_OVER if combination in lost else result
+    return result
 
 
 def _check_added(facts: SearchFacts, event: events.CombinationsAdded) -> str:
@@ -96,18 +96,18 @@ def _check_added(facts: SearchFacts, event: events.CombinationsAdded) -> str:
 
 
 def _check_round(facts: SearchFacts, event: events.RoundDecided) -> str:
-    spoken_of = {one.combination for one in event.dropped} | {one.combination for one in event.allowed}
-    return _check_change(facts, spoken_of, event.added)
+    mentioned = {one.combination for one in event.dropped} | {one.combination for one in event.allowed}
+    return _check_change(facts, mentioned, event.added)
 
 
 def _check_steered(facts: SearchFacts, event: events.Steered) -> str:
     return _check_change(facts, {*event.dropped, *event.restored, *event.first}, event.added)
 
 
-def _check_change(facts: SearchFacts, spoken_of: set[int], added: list[events.PlannedCombination]) -> str:
-    """The whole of a change waits for what it speaks of, some of which it may add itself."""
+def _check_change(facts: SearchFacts, mentioned: set[int], added: list[events.PlannedCombination]) -> str:
+    """The whole of a change waits for the combinations that it mentions, some of which it may add itself."""
     known = added[-1].index + 1 if added else len(facts.combinations)
-    if max(spoken_of, default=-1) >= known or (added and not facts.combinations):
+    if max(mentioned, default=-1) >= known or (added and not facts.combinations):
         return WAITS
     return _check_announced(facts, added)
 
@@ -125,7 +125,7 @@ def _check_announced(facts: SearchFacts, planned: list[events.PlannedCombination
     if any(one.index != index for index, one in enumerate(planned, start=first)):
         return f"its combinations are not numbered one after the other from {first}"
     if any(one.same_as is not None and one.same_as >= one.index for one in planned):
-        return "a combination is said to be the same as one that comes later"
+        return "a combination is announced as equal to one that comes later"
     if first > known + MOST_LOST:
         return f"combination {first} is announced after combination {known - 1}"
     count = first + len(planned)

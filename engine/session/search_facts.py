@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from engine.session import events
     from engine.session.activity import RefitState, TrainingState, WorkerState
 
-MOST_ENDED = 400  # trainings: of what ended before them, less counts for the pace than a double can tell
+MOST_ENDED = 400  # trainings: trainings that ended before them count less for the pace than a double can show
 
 
 class SearchFacts:
-    """What a record says of a search; combinations, trainings and workers are known by their numbers.
+    """What is known of a search from its record; combinations, trainings and workers are known by their numbers.
 
-    `changed` holds the combinations touched since whoever draws them cleared it. How much work is left follows from
-    the facts by `engine.plan.workload.workload_of`.
+    `changed` holds the combinations touched since the view that draws them cleared it. How much work is left follows
+    from the facts by `engine.plan.workload.workload_of`.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class SearchFacts:
         self.changed_versions: list[str] = []  # what some of its fits were scored with, unlike the first
         self.engines = 0  # that began to work on the search
         self.clock = SearchClock()
-        self.lost_at: float | None = None  # last event of the engine before, if it ended without saying so
+        self.lost_at: float | None = None  # last event of the engine before, if that one did not record its end
         self.deadline: float | None = None  # seconds since 1970
         self.delay: events.DelayForeseen | None = None  # foreseen last, by that deadline
 
@@ -47,14 +47,14 @@ class SearchFacts:
         self.steps: list[events.Steered] = []  # that were not taken back
         self.fits_finished = 0
         self.fits_failed = 0
-        self.best: CombinationState | None = None  # highest mean of the latest stage; of equal ones the first
+        self.best: CombinationState | None = None  # the highest mean of the latest stage; of equal ones the first
         self.best_key = (0, -math.inf, 0)  # its stage, mean and -index
         self.changed: set[int] = set()
 
         self.trainings: dict[int, TrainingState] = {}
         self.workers: dict[int, WorkerState] = {}
         self.longest_training = 0.0  # seconds, of those that this engine ended; 0.0 before one did
-        # For whoever plans what is left: combinations that something happened to, and trainings of this engine that
+        # For `engine.plan.workload`: combinations that something happened to, and trainings of this engine that
         # went to their end, as (combination of the longest fit, epochs, seconds); taken away as they are read.
         self.touched: set[int] = set()
         self.ended: deque[tuple[int, int, float]] = deque(maxlen=MOST_ENDED)

@@ -1,4 +1,4 @@
-"""Where a search stands, by its record, and in the eyes of somebody who knows whether its engine lives."""
+"""The status of a search by its record, and the status to show where it is known whether its engine lives."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class SearchStatus(enum.StrEnum):
 
 
 def status_of(status: SearchStatus, *, alive: bool, is_damaged: bool) -> str:
-    """The status as somebody sees it who knows whether an engine is alive, and whether the record is damaged."""
+    """The status to show: "crashed" where the engine of an unfinished search is gone, "damaged" where its record is."""
     if is_damaged and not alive:
         return "damaged"
     return str(status) if alive or status.is_finished or status is SearchStatus.NEW else "crashed"

@@ -32,12 +32,12 @@ RULES: dict[type[events.Event], Callable[[SearchFacts, Any], None]] = {
 class SearchState(SearchFacts):
     """Everything a reader can know of a search, rebuilt by applying its events in order.
 
-    Of a damaged record it knows as well what does not fit, what waits for something that is lost, and what is lost.
+    Of a damaged record it also keeps the events that wait for something lost, and texts about what does not fit.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._unplaced: list[events.Event] = []  # what speaks of combinations that are not announced yet
+        self._unplaced: list[events.Event] = []  # those that mention combinations which are not announced yet
         self._misfits: list[str] = []  # what cannot be of this search, since an engine last went to work on it
         self._damages: list[Damage] = []
         self._worked_on_in = 0  # the segment of the last engine that ran what was missing
@@ -96,7 +96,7 @@ class SearchState(SearchFacts):
             self.apply(event)
 
     def _give_up_lost(self) -> None:
-        """What is left speaks of combinations that nothing announces any more: new ones must not get their numbers."""
+        """The events left mention combinations that nothing announces any more: new ones must not get their numbers."""
         known = len(self.combinations)
         most = min(known + MOST_LOST, MOST_COMBINATIONS, MOST_FITS // self.splits)
         combinations.count_as_lost(self, min(most, 1 + max(map(event_checks.highest_combination, self._unplaced))))

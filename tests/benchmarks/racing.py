@@ -56,7 +56,7 @@ def epochs_trained(plan: Plan, state: SearchState) -> int:
 
 
 def _is_scored(state: SearchState, combination: int, fold: int) -> bool:
-    return state.combinations[combination].scores_of("accuracy")[fold] is not None
+    return state.combinations[combination].score("accuracy", fold) is not None
 
 
 def full_grid(name: str, options: dict[str, Any]) -> NDArray[np.float64]:

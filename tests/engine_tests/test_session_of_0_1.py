@@ -65,4 +65,4 @@ def test_what_no_changed_rule_touches_is_taken_over_alone(old: Path) -> None:
     assert {(event.combination, event.fold) for event in happened} == {
         (one, fold) for one in range(5) for fold in (0, 1)
     }
-    assert again.state.combinations[1].scores_of("accuracy")[1] == before[1]
+    assert again.state.combinations[1].score("accuracy", 1) == before[1]

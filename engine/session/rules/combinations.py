@@ -20,7 +20,7 @@ LOST = "its announcement was lost with a damaged line of the record"
 
 
 def count_as_lost(facts: SearchFacts, known: int) -> None:
-    """Keep the numbers up to `known` for combinations of which nothing is known but that they were there."""
+    """Keep the numbers up to `known` for combinations of which nothing is known but that they existed."""
     first = len(facts.combinations)
     facts.lost.update(range(first, known))
     _append(facts, [events.PlannedCombination(index=n, params={}, trainer="") for n in range(first, known)])
@@ -75,7 +75,7 @@ def _drop(facts: SearchFacts, index: int, reason: str, evidence: str, time: floa
     combination = facts.combinations[index]
     combination.dropped, combination.evidence = reason, evidence
     touch(facts, index)
-    # Its worker leaves the training without a further word, unless others are served by it too.
+    # Its worker abandons the training without a further event, unless the training serves others too.
     for training in list(facts.trainings.values()):
         if any(fit.combination == index for fit in training.fits):
             if combination.fits[training.fold].status is RUNNING:

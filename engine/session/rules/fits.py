@@ -33,6 +33,6 @@ def set_status(facts: SearchFacts, combination: int, fold: int, status: FitStatu
 
 
 def touch(facts: SearchFacts, combination: int) -> None:
-    """Note that something happened to a combination, for those who draw it and for whoever plans what is left."""
+    """Note that something happened to a combination, for views that draw it and for `engine.plan.workload`."""
     facts.changed.add(combination)
     facts.touched.add(combination)

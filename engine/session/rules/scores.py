@@ -37,7 +37,7 @@ def _on_fit_scored(facts: SearchFacts, event: events.FitScored) -> None:
     fit = combination.fits[event.fold]
     if fit.status is SCORED:
         end_if_served(facts, event.training, event.time)
-        return  # the first score counts, whoever sends another
+        return  # the first score counts, even if another one follows
     scored = structs.replace(
         fit,
         status=DIVERGED if event.diverged else SCORED,

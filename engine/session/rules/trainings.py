@@ -81,7 +81,7 @@ def release(facts: SearchFacts, number: int) -> None:
 
 
 def _learn(facts: SearchFacts, training: TrainingState, seconds: float) -> None:
-    """Note what a training took, if it went to its end: one that diverged or was left says little of others."""
+    """Note what a training took, if it went to its end: one that diverged or was abandoned is no measure for others."""
     facts.longest_training = max(facts.longest_training, seconds)
     last = training.fits[-1]
     fit = facts.combinations[last.combination].fits[training.fold]

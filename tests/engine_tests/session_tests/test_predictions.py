@@ -174,7 +174,7 @@ def _check(session: Session, state: SearchState) -> int:
     checked = 0
     for combination in state.combinations:
         for split, place in enumerate(combination.predictions):
-            accuracy = combination.scores_of("accuracy")[split]
+            accuracy = combination.score("accuracy", split)
             assert (place is None) == (accuracy is None)
             if place is None or accuracy is None:
                 continue

@@ -222,7 +222,7 @@ def test_only_a_complete_combination_has_a_mean() -> None:
 def test_an_engine_that_ended_without_saying_so_is_told_of_when_the_search_goes_on() -> None:
     again = _started(NOON + 60, segment=2)
     state = _state(_scored(0, 0, 0.5), again)
-    lost = "search goes on (the engine before ended without saying so, last heard of at "
+    lost = "search goes on (the previous engine did not record its end; its last event was at "
     assert (describe(again, state) or "").startswith(f"{lost}{moment_in_words(NOON + 5)})")
     state.apply(events.SearchPaused(time=NOON + 70))
     state.apply(later := _started(NOON + 80, segment=3))
