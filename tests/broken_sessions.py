@@ -306,7 +306,7 @@ DAMAGED: dict[str, tuple[Break, str]] = {
     ),
     "the same as itself": (
         _change("CombinationsAdded", combinations=[{"index": 0, "params": {}, "trainer": "k", "same_as": 0}]),
-        "the same as one that comes later",
+        "equal to one that comes later",
     ),
     "combinations far away": (
         _append(

@@ -31,8 +31,8 @@ def cv_results(state: SearchState) -> dict[str, Any]:
     combinations = state.combinations
     results: dict[str, Any] = {}
     for key, times in (
-        ("fit_time", [c.seconds for c in combinations]),
-        ("score_time", [c.score_seconds for c in combinations]),
+        ("fit_time", [[fit.seconds for fit in c.fits] for c in combinations]),
+        ("score_time", [[fit.score_seconds for fit in c.fits] for c in combinations]),
     ):
         results[f"mean_{key}"], results[f"std_{key}"] = _mean_and_std(_with_nan(times), state.splits)
     for name in dict.fromkeys(name for combination in combinations for name in combination.params):
@@ -40,7 +40,7 @@ def cv_results(state: SearchState) -> dict[str, Any]:
     results["params"] = [dict(combination.params) for combination in combinations]
     for metric in state.scoring:
         label = "score" if len(state.scoring) == 1 else metric
-        scores = _with_nan([combination.scores[metric] for combination in combinations])
+        scores = _with_nan([combination.scores_of(metric) for combination in combinations])
         for split in range(state.splits):
             results[f"split{split}_test_{label}"] = scores[:, split] if len(scores) else scores
         means, deviations = _mean_and_std(scores, state.splits)
@@ -148,7 +148,7 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
     return {
         "index": combination.index,
         "params": combination.params,
-        "scores": combination.scores,
+        "scores": {metric: combination.scores_of(metric) for metric in combination.metrics},
         "mean": finite(mean),
         "std": finite(deviation),
         "metrics": metric_values(combination),
@@ -161,16 +161,16 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
         "trainer_reason": combination.trainer_reason,
         "same_as": combination.same_as,
         "stage": combination.stage + 1,
-        "rungs": {str(epochs): scores for epochs, scores in sorted(combination.rungs.items())},
+        "rungs": {str(epochs): combination.rung_scores(epochs) for epochs in combination.rung_epochs},
         "dropped": combination.dropped or None,
         "evidence": combination.evidence or None,
-        "errors": {str(fold): error for fold, (error, _) in combination.errors.items()},
+        "errors": {str(fold): fit.error for fold, fit in enumerate(combination.fits) if fit.error is not None},
     }
 
 
 def metric_values(combination: CombinationState) -> dict[str, dict[str, float | None]]:
     """Mean and standard deviation of every metric; None where there is none."""
-    found = {metric: combination.mean(metric) for metric in combination.scores}
+    found = {metric: combination.mean(metric) for metric in combination.metrics}
     return {metric: {"mean": finite(mean), "std": finite(deviation)} for metric, (mean, deviation) in found.items()}
 
 

@@ -171,8 +171,8 @@ def _dropped(state: SearchState) -> list[_Dropped]:
         if one.is_complete or one.stage != best.stage or one.dropped not in strategies:
             continue
         metric = state.scoring[0]
-        looks = [(one.scores[metric], best.scores[metric])]
-        looks += [(one.rungs[epochs], best.rungs.get(epochs, [])) for epochs in sorted(one.rungs, reverse=True)]
+        looks = [(one.scores_of(metric), best.scores_of(metric))]
+        looks += [(one.rung_scores(epochs), best.rung_scores(epochs)) for epochs in reversed(one.rung_epochs)]
         for own, ahead in looks:
             pairs = [(mine, its) for mine, its in zip(own, ahead, strict=False) if mine is not None and its is not None]
             if pairs:

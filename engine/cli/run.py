@@ -29,7 +29,7 @@ from engine.cli.requests import check_retries
 from engine.cli.watching import watch_search
 from engine.errors import UsageError
 from engine.session import requests, session
-from engine.session.places import check_identifier, new_identifier, sessions_folder, taken
+from engine.session.places import check_identifier, name_taken, new_identifier, sessions_folder
 from engine.system.regular_files import is_there
 
 
@@ -63,7 +63,7 @@ def run(
     if name is not None:
         check_identifier(name)
         if is_there(folder / name):
-            raise UsageError(taken(folder / name))
+            raise UsageError(name_taken(folder / name))
     if detach:
         chosen = name or new_identifier(folder, read.dataset)
         arguments = ["run", str(spec.absolute()), "--name", chosen]

@@ -73,7 +73,7 @@ def show(
     best = state.best
     looks = state.all_test_looks
     trainers = Counter(f"{one.trainer} ({one.trainer_reason})" for one in state.combinations)
-    taken = Counter(name for combination in state.combinations for name in combination.taken_from if name)
+    taken = Counter(name for combination in state.combinations for fit in combination.fits if (name := fit.taken_from))
     synthetic = " (synthetic)" if found.record.data.synthetic else ""
     print_text(
         facts(
@@ -104,8 +104,9 @@ def show(
     print_text("")
     print_text(results_table(state, terminal_width(), most))
     for combination in state.combinations:
-        for fold, (error, _) in sorted(combination.errors.items()):
-            print_text(f"combination {combination.index} fold {fold} failed: {clean(error)}")
+        for fold, fit in enumerate(combination.fits):
+            if fit.error is not None:
+                print_text(f"combination {combination.index} fold {fold} failed: {clean(fit.error)}")
     dropped = [combination for combination in state.combinations if combination.evidence]
     limit = most or _DROPPED_SHOWN
     for combination in dropped[:limit]:
@@ -143,9 +144,9 @@ def logs(
     state = replay(found.follow(), tell)
     say(found.damage_in_words(state))
     for combination in state.combinations:
-        for fold, (_, traceback) in sorted(combination.errors.items()):
-            if traceback:
-                print_text(f"\ncombination {combination.index} fold {fold}:\n{clean(traceback, lines=True)}")
+        for fold, fit in enumerate(combination.fits):
+            if fit.traceback:
+                print_text(f"\ncombination {combination.index} fold {fold}:\n{clean(fit.traceback, lines=True)}")
     for log in sorted(found.folder.glob("*.log")):
         try:
             lines = _last_lines(log, tail)

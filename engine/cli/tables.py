@@ -57,7 +57,7 @@ def results_table(state: SearchState, width: int, most: int | None = None) -> st
         head, rows = [*head, *further], [[*row, *more] for row, more in zip(rows, means, strict=True)]
     folds = [f"fold {split}" for split in range(state.splits)]
     scores = [
-        ["" if score is None else f"{score:.4f}" for score in combination.scores[metric]] for _, combination in shown
+        ["" if score is None else f"{score:.4f}" for score in combination.scores_of(metric)] for _, combination in shown
     ]
     head, rows = with_room(head, rows, folds, scores, width)
     text = table(head, rows, width, right=[True] * len(head))

@@ -1,7 +1,7 @@
 """Which characters a stream is given: all that foldwatch uses, or plain ones.
 
-Plain ones are given where the encoding of the stream has no others, and where somebody asked for them: by `--plain` or
-FOLDWATCH_PLAIN=1, as whoever has a screen read aloud, or cannot tell braille dots apart, needs them.
+A stream is given plain characters where its encoding has no others, and where the user asked for them by `--plain` or
+FOLDWATCH_PLAIN=1: somebody who uses a screen reader, or cannot distinguish braille dots, needs them.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from functools import cache
 from typing import TextIO
 
 _SAMPLE = "±…│█⣿★"  # an encoding that holds these holds all that foldwatch draws with
-_asked = False
+_plain_requested = False
 
 
-def ask_for_plain(asked: bool) -> None:
-    """For the rest of this process; without it, FOLDWATCH_PLAIN decides."""
-    global _asked
-    _asked = asked
+def ask_for_plain(plain: bool) -> None:
+    """Give all streams plain characters for the rest of this process, or let FOLDWATCH_PLAIN decide."""
+    global _plain_requested
+    _plain_requested = plain
 
 
 def is_plain(stream: TextIO) -> bool:
     """Whether this stream is given plain characters only."""
-    return _asked or os.environ.get("FOLDWATCH_PLAIN", "0") not in ("", "0") or not _holds_all(encoding_of(stream))
+    is_requested = _plain_requested or os.environ.get("FOLDWATCH_PLAIN", "0") not in ("", "0")
+    return is_requested or not _holds_all(encoding_of(stream))
 
 
 def encoding_of(stream: TextIO) -> str:
@@ -41,7 +42,7 @@ def _holds_all(encoding: str) -> bool:
 
 
 def fitting(text: str, stream: TextIO) -> str:
-    """The text as this stream can write it: plain where that is due, `\\xfc` for letters that its encoding lacks."""
+    """The text as this stream can write it: plain where `is_plain`, `\\xfc` for letters that its encoding lacks."""
     if text.isascii():
         return text
     if is_plain(stream):
@@ -56,11 +57,11 @@ def plain_cells(text: str) -> str:
 
 
 class _Plain(dict[int, str]):
-    """Plain characters by code point, each worked out when it is first met."""
+    """Plain characters by code point, each worked out when it is first needed."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = found = chr(code) if code < 0x80 else _plain_of(code)
-        return found
+        self[code] = plain = chr(code) if code < 0x80 else _plain_of(code)
+        return plain
 
 
 def _plain_of(code: int) -> str:
@@ -76,7 +77,7 @@ def _plain_of(code: int) -> str:
 
 
 def _of_braille(dots: int) -> str:
-    """Where in the cell its dots lie: a curve of these still looks like one."""
+    """A character where the dots lie in the cell, so that a curve of them still looks like one."""
     if not dots:
         return " "
     rows = [bool(dots & mask) for mask in (0x09, 0x12, 0x24, 0xC0)]

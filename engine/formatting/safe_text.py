@@ -1,7 +1,7 @@
-"""The one way in for text from outside: what comes out cannot steer a terminal.
+"""The one way in for text from outside: the text that it returns cannot control a terminal.
 
 Names, labels, errors, paths and logs may hold escape sequences (OSC 52 writes the clipboard), C1 controls, bidi
-overrides that make a line read otherwise than it is, and lines of megabytes.
+overrides that show a line in another order than it has, and lines of megabytes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _COMBINING_IN_A_ROW = 2
 
 
 def clean(text: str, *, lines: bool = False, longest: int = LONGEST_LINE) -> str:
-    """The text with nothing in it that a terminal acts on; line ends are kept only where `lines` says so.
+    """The text with nothing in it that a terminal acts on; line ends are kept only with `lines`.
 
     C0 controls become their pictures (ESC: ␛), other controls, formats and bidi overrides ⟨code point⟩, zero-width
     characters nothing, halves of surrogate pairs �. A line is cut at `longest` characters, with a count of the rest.

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.formatting.safe_text import clean
 
-if TYPE_CHECKING:
-    pass
-
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, right: Sequence[bool]) -> str:
-    """Aligned columns under a head; `right` says which are aligned to the right.
+    """Aligned columns under a head; `right`: whether each column is aligned to the right.
 
     Where the columns do not fit, the last ones go to a line of their own below each row, as `name value`.
     """
@@ -39,7 +36,7 @@ def _total(widths: Sequence[int]) -> int:
 def _folded(pieces: Sequence[str], width: int) -> list[str]:
     indent = 5 * " "
     lines, line = [], indent
-    # A path is one long word: it is broken rather than left to the terminal.
+    # A path is one long word: it is broken here, since the terminal would break it anywhere.
     for piece in (part for whole in pieces for part in textwrap.wrap(whole, max(20, width - len(indent)))):
         if len(line) + 2 + len(piece) > width and line.strip():
             lines.append(line)
@@ -51,7 +48,7 @@ def _folded(pieces: Sequence[str], width: int) -> list[str]:
 def with_room(
     head: list[str], rows: list[list[str]], more_head: Sequence[str], more_rows: Sequence[Sequence[str]], width: int
 ) -> tuple[list[str], list[list[str]]]:
-    """A table with more columns behind its own, if there is room for all of them; else as it was."""
+    """A table with more columns after its own, if there is room for all of them; otherwise the table itself."""
     wider, longer = [*head, *more_head], [[*row, *more] for row, more in zip(rows, more_rows, strict=True)]
     return (wider, longer) if fits_into(wider, longer, width) else (head, rows)
 

@@ -16,7 +16,7 @@ def in_words(seconds: float) -> str:
 
 
 def moment_in_words(at: float) -> str:
-    """18:00:00, with the date where that is another day."""
+    """18:00:00, with the date in front where that is not today."""
     moment, today = datetime.fromtimestamp(at), datetime.now()
     return f"{moment:%H:%M:%S}" if moment.date() == today.date() else f"{moment:%Y-%m-%d %H:%M:%S}"
 

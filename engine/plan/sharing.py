@@ -42,25 +42,27 @@ def epochs_due(combination: CombinationState, fold: int, epochs: int) -> int:
     None is due while the fit runs, when it has ended, when its combination is dropped, and while the strategy waits for
     others before it allows it more.
     """
-    if combination.fits[fold] is not WAITING or combination.dropped:
+    fit = combination.fits[fold]
+    if fit.status is not WAITING or combination.dropped:
         return 0
     if combination.folds_allowed is not None and fold >= combination.folds_allowed:
         return 0
     allowed = combination.epochs_allowed
     if allowed is None or allowed >= epochs:
         return epochs
-    rung = combination.rungs.get(allowed)
-    return allowed if rung is None or rung[fold] is None else 0
+    rung = fit.rung(allowed)
+    return allowed if rung is None or rung.score is None else 0
 
 
 def is_served(combination: CombinationState, fold: int, epochs: int) -> bool:
     """Whether a fit has ended, or was scored after so many epochs or more."""
-    return combination.fits[fold].is_finished or combination.epochs_behind(fold) >= epochs
+    fit = combination.fits[fold]
+    return fit.status.is_finished or fit.epochs_behind >= epochs
 
 
 def is_open(combination: CombinationState, fold: int) -> bool:
     """Whether a fit may still be trained, now or later."""
-    return not combination.dropped and not combination.fits[fold].is_finished
+    return not combination.dropped and not combination.fits[fold].status.is_finished
 
 
 def effective(resolved: ResolvedParams, rows: tuple[int, ...]) -> ResolvedParams:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
 from engine.plan.sharing import effect_of, effect_of_training, epochs_due
+from engine.session.combination import WAITING
 from engine.spec.resolved import epochs_of, resolved_params_of
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Workload:
             self._squares = 0.0
 
     def _waits(self, index: int) -> bool:
-        return "waiting" in self._combinations[index].fits
+        return any(fit.status is WAITING for fit in self._combinations[index].fits)
 
     def _count(self, group: _Group, split: int, sign: int) -> None:
         epochs = group.waiting[split]
@@ -162,7 +163,7 @@ class Workload:
             one = self._combinations[index]
             due = epochs_due(one, split, epochs)
             if due:
-                longest = max(longest, due - one.epochs_behind(split))
+                longest = max(longest, due - one.fits[split].epochs_behind)
         return longest
 
     def _group(self, index: int) -> _Group:

@@ -64,7 +64,7 @@ def check_retry(combination: int, state: SearchState) -> None:
     if one.is_complete:
         message = f"combination {combination} is complete; there is nothing to retry"
         raise UsageError(message)
-    if all(fit in (FitStatus.SCORED, FitStatus.DIVERGED) for fit in one.fits):
+    if all(status in (FitStatus.SCORED, FitStatus.DIVERGED) for status in one.statuses):
         message = f"combination {combination} diverged; with the same seed it would again"
         raise UsageError(message)
 
@@ -81,7 +81,7 @@ def check_skip(combination: int, state: SearchState) -> None:
 def in_full(step: Step, state: SearchState) -> str:
     """A step in words, with the fits that it adds, drops or brings back."""
     touched = [state.combinations[index] for index in [*step.dropped, *step.restored]]
-    fits = len(step.added) * state.splits + sum(not fit.is_finished for one in touched for fit in one.fits)
+    fits = len(step.added) * state.splits + sum(not fit.status.is_finished for one in touched for fit in one.fits)
     return f"{step.words}, {fits} fit{'s' if fits != 1 else ''}" if fits else step.words
 
 

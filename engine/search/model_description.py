@@ -21,7 +21,7 @@ def describe_model(session: Session, state: SearchState, index: int) -> dict[str
     scores = {}
     for metric in state.scoring:
         mean, deviation = combination.mean(metric)
-        scores[metric] = {"folds": combination.scores[metric], "mean": mean, "std": deviation}
+        scores[metric] = {"folds": combination.scores_of(metric), "mean": mean, "std": deviation}
     return {
         "session": session.id,
         "combination": index,

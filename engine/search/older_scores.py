@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def older_rules(combination: CombinationState, fold: int) -> tuple[str, ...]:
     """The rules by which a fit was scored that are others today; none for one that is not scored."""
-    since = combination.older_revisions.get(fold)
+    since = combination.fits[fold].older_revision
     if since is None:
         return ()
     return changed_rules(resolved_params_of(combination.params), combination.trainer, since)
@@ -26,7 +26,7 @@ def scored_by_older_rules(combinations: Sequence[CombinationState]) -> list[str]
     affected: dict[str, list[str]] = {}
     for combination in combinations:
         folds: dict[str, list[int]] = {}
-        for fold in sorted(combination.older_revisions):
+        for fold in range(len(combination.fits)):
             for name in older_rules(combination, fold):
                 folds.setdefault(name, []).append(fold)
         for name, several in folds.items():

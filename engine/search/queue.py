@@ -140,7 +140,7 @@ class TrainingQueue:
 
         def order(training: Training) -> tuple[float, float, int, int]:
             fits = [fit for one in training.fits for fit in self._state.combinations[one.combination].fits]
-            begun = sum(fit is not FitStatus.WAITING for fit in fits) / len(fits)
+            begun = sum(fit.status is not FitStatus.WAITING for fit in fits) / len(fits)
             return -begun, training.cost, training.fits[0].combination, training.fold
 
         self._pending = deque(sorted(self._pending, key=order))

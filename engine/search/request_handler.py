@@ -11,7 +11,7 @@ from engine.search import changes
 from engine.search.inbox import Inbox
 from engine.search.refits import TOO_LATE
 from engine.session import events, requests
-from engine.session.state import SearchStatus
+from engine.session.search_status import SearchStatus
 from engine.system.permissions import create_file
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from engine.errors import FoldwatchError, SessionNotTrustedError
 from engine.plan.folds import fold_rows
 from engine.plan.sharing import Effect, effect_of
 from engine.search.older_scores import older_rules
+from engine.session.combination import FitStatus
 from engine.session.listing import list_names
 from engine.session.predictions import read_block
 from engine.session.session import open_session
@@ -165,24 +166,23 @@ def _scored(
         return
     for (index, fold), key in _keys(other.spec, other.folds(), state.combinations):
         combination = state.combinations[index]
-        seconds, place = combination.seconds[fold], combination.curves[fold]
-        if not combination.fits[fold].is_finished:
+        fit = combination.fits[fold]
+        if not fit.status.is_finished:
             continue
-        stopped_at, stopped_score = combination.stopped_at[fold], combination.stopped_scores[fold]
-        for same in _same_fits((*key[:3], older_rules(combination, fold)), stopped_at):
+        for same in _same_fits((*key[:3], older_rules(combination, fold)), fit.stopped_at):
             can_stop = same[2] is not None
-            if same in wanted and seconds is not None:
+            if same in wanted and fit.seconds is not None:
                 yield (
                     same,
                     KnownFit(
                         session=other,
-                        scores={metric: combination.scores[metric][fold] for metric in metrics},
-                        seconds=seconds,
-                        diverged=str(combination.fits[fold]) == "diverged",
-                        curve=other.curve(place) if place else None,
-                        predictions=combination.predictions[fold],
-                        stopped_at=stopped_at if can_stop else None,
-                        stopped_score=stopped_score if can_stop and metrics[0] == state.scoring[0] else None,
-                        score_seconds=combination.score_seconds[fold],
+                        scores={metric: combination.score(metric, fold) for metric in metrics},
+                        seconds=fit.seconds,
+                        diverged=fit.status is FitStatus.DIVERGED,
+                        curve=other.curve(fit.curve) if fit.curve else None,
+                        predictions=fit.predictions,
+                        stopped_at=fit.stopped_at if can_stop else None,
+                        stopped_score=fit.stopped_score if can_stop and metrics[0] == state.scoring[0] else None,
+                        score_seconds=fit.score_seconds,
                     ),
                 )

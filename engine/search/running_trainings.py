@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.plan.sharing import is_served
 from engine.search.worker_events import Work, epoch_ended, fits_scored, training_started
 from engine.session import events
-from engine.session.state import SearchStatus
+from engine.session.search_status import SearchStatus
 from engine.workers import messages
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A session's folder before it is one."""
+"""A new session's folder, until all of it is written and it gets its name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import structs
 
 from engine.errors import CannotCreateError, UsageError
-from engine.session.places import DELETED, NEW, check_identifier, make_private_folder, new_identifier, taken
+from engine.session.places import DELETED, NEW, check_identifier, make_private_folder, name_taken, new_identifier
 from engine.session.record import SearchRecord
 from engine.session.session import Session
 from engine.system import permissions
@@ -36,8 +36,8 @@ class SessionDraft:
         self._target = sessions / identifier
         self.folder = sessions / f"{NEW}{identifier}.{new_mark()}"
         if self._target.exists():
-            raise UsageError(taken(self._target))
-        self._made = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
+            raise UsageError(name_taken(self._target))
+        self._created_folders = [folder for folder in (sessions, *sessions.parents) if not folder.exists()]
         try:
             make_private_folder(sessions, group_readable=group_readable)
             _remove_left_behind(sessions)
@@ -64,16 +64,16 @@ class SessionDraft:
                 if self._took_its_name():
                     return Session(self._target, record, open_mine)
                 if not stem:
-                    raise UsageError(taken(self._target))
+                    raise UsageError(name_taken(self._target))
                 self._target = self._target.with_name(new_identifier(self._target.parent, stem))
                 record = structs.replace(record, id=self._target.name)
         except OSError as error:
             raise self._cannot_create(error) from error
 
     def _took_its_name(self) -> bool:
-        """Whether the name was free: somebody may have taken it meanwhile. Raises OSError."""
+        """Give the folder its name; False if another session has taken the name meanwhile. Raises OSError."""
         try:
-            # A folder replaces no other that holds something.
+            # Renaming a folder never replaces one that holds something.
             self.folder.rename(self._target)
         except OSError as error:
             if error.errno in _NOT_FREE:
@@ -83,10 +83,10 @@ class SessionDraft:
         return True
 
     def discard(self) -> None:
-        """Leave nothing behind, nor the folders that were made to hold it, unless somebody uses them by now."""
+        """Remove the folder, and the folders that were created to hold it unless they hold something else by now."""
         shutil.rmtree(self.folder, ignore_errors=True)
         with contextlib.suppress(OSError):
-            for folder in self._made:
+            for folder in self._created_folders:
                 folder.rmdir()
 
     def _cannot_create(self, error: OSError) -> CannotCreateError:
@@ -94,7 +94,7 @@ class SessionDraft:
 
 
 def _remove_left_behind(sessions: Path) -> None:
-    """Folders that were to become sessions, or were being deleted, when their process was killed."""
+    """Remove folders that were to become sessions, or were being deleted, when their process was killed."""
     for name in os.listdir(sessions):
         if name.startswith((NEW, DELETED)):
             place = sessions / name

@@ -2,7 +2,8 @@
 
 Combinations, folds, trainings and workers are numbers, counted from 0; epochs count from 1. `time` is in seconds
 since 1970 UTC. A number that is not finite is None, and `diverged` says so. Means, ranks and remaining time are
-never sent: every reader derives them with `engine.session.state.SearchState`.
+never sent: every reader derives them with `engine.session.state.SearchState`. All events stand in this one file,
+because together they are the format of the record on disk.
 """
 
 from __future__ import annotations
@@ -110,10 +111,10 @@ class SearchStarted(Event, frozen=True):
 
     `splits` = folds x repeats (0 folds, in older records: as many as splits); `rows`: training rows in use; `cost`:
     planned work in units of `engine.plan.plan.Training.cost`, what is already scored left out; `changed`: versions and
-    CPU that are no longer what the session began with, accepted by whoever resumed it; `revision`: of the training's
-    rules (`engine.spec.revisions`), 0 in records of version 0.1; `older`: which fits were scored by older ones;
-    `only_save`: it trains no fits, a model is to be saved; `passed_over`: sessions of which nothing was taken over,
-    because others may have written them; `time_limit`: seconds that a training may take, where a resume asked for
+    CPU that are no longer what the session began with, accepted by the user who resumed it; `revision`: of the
+    training's rules (`engine.spec.revisions`), 0 in records of version 0.1; `older`: which fits were scored by older
+    ones; `only_save`: it trains no fits, a model is to be saved; `passed_over`: sessions of which nothing was taken
+    over, because others may have written them; `time_limit`: seconds that a training may take, where a resume asked for
     others than the spec.
     """
 
@@ -257,7 +258,7 @@ class FitScored(Event, frozen=True):
     `engine.session.predictions`.
     `taken_from`: the session that these scores were taken over from. `stopped_at`: the epoch, before the fit's last,
     after which patience had run out (`engine.spec.early_stopping`): where the training ended, with these scores; or
-    where it would have, with `stopped_score` for the first metric, had it not been told to go on.
+    where it would have, with `stopped_score` for the first metric, had the spec not asked it to go on.
     """
 
     combination: Number
@@ -445,7 +446,7 @@ def to_json(event: Event) -> bytes:
 def from_json(line: bytes | str) -> AnyEvent:
     """The event of one line.
 
-    Raises `msgspec.DecodeError` or `msgspec.ValidationError` for anything else, ValueError for what is nested too deep.
+    Raises `msgspec.DecodeError` or `msgspec.ValidationError` for anything else, ValueError for too deeply nested JSON.
     """
     check_depth(line if isinstance(line, bytes) else line.encode())
     event: AnyEvent = _decoder.decode(line)

@@ -1,4 +1,4 @@
-"""Follows a session: everything that happens in it, as it lands."""
+"""Follows a session: yields everything that happens in it, soon after it is written."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Follower:
-    """Everything that happens in a session, as it lands; see `JournalReader` for `generation`."""
+    """Reads everything that happens in a session, soon after it is written; see `JournalReader` for `generation`."""
 
     folder: Path
     opened: Opener = open_regular
@@ -33,7 +33,7 @@ class Follower:
 
     @property
     def generation(self) -> int:
-        """Rises when earlier events no longer count: then start with a new state."""
+        """It rises when earlier events no longer count: then the events belong to a new state."""
         return self._journal.generation
 
     @property
@@ -44,36 +44,36 @@ class Follower:
     def poll(self) -> list[AnyEvent]:
         """Every event since the last poll; epochs, which the record does not order, come last.
 
-        Raises what reading the record can raise; what was read before that comes with the next poll that does not.
+        Raises as `JournalReader.poll` does; epochs that were read before that come with the next poll that succeeds.
         """
         # Read epochs first: an epoch whose training's start is not yet in the record would be lost on the state.
-        with contextlib.suppress(OSError):  # they are a glimpse: the record says whether the folder can be read
+        with contextlib.suppress(OSError):  # no result depends on them; whether the folder can be read is seen below
             self._waiting += self._epochs.poll()
         events = self._journal.poll()
         epochs, self._waiting = self._waiting, []
         return [*events, *epochs]
 
 
-def _say_nothing(event: AnyEvent, state: SearchState) -> None:
+def _ignore(event: AnyEvent, state: SearchState) -> None:
     pass
 
 
 def replay(
     follower: Follower | JournalReader,
-    tell: Callable[[AnyEvent, SearchState], None] = _say_nothing,
+    on_event: Callable[[AnyEvent, SearchState], None] = _ignore,
 ) -> SearchState:
-    """The state after everything that a follower of the record finds, from its beginning.
+    """The state after everything that a follower reads from the beginning of the record.
 
-    `tell` gets every event that counts at once, after the state has applied it.
+    `on_event` is called with every event that counts at once, after the state has applied it.
     Raises SessionUnreadableError where the record cannot be read to its end.
     """
     state, generation = SearchState(), follower.generation
-    # A poll that could not read to the end returns what it had read: the next one says why.
+    # A poll that could not read to the end returns what it had read; the next one raises the error.
     while events := follower.poll():
         if follower.generation != generation:
             state, generation = SearchState(), follower.generation
         for event in events:
             if state.apply(event):
-                tell(event, state)
+                on_event(event, state)
     state.note_damages(follower.damages)
     return state

@@ -34,7 +34,7 @@ _TAIL_BYTES = 4 << 20  # how much of the newest curves file a new follower reads
 
 @dataclass(frozen=True)
 class Damage:
-    """A place in the record of which something is lost; `segment`: the number of the file's."""
+    """A place in the record where something is lost; `segment`: the number of the segment whose file that is."""
 
     file: str
     offset: int
@@ -54,8 +54,8 @@ _curve_decoder = msgspec.json.Decoder(Curve)
 class JournalReader:
     """Reads a session's record and goes on reading as it grows; never blocks a writer.
 
-    `generation` rises when what was read before no longer counts (an engine took over and sealed less than had been
-    read): the next poll then begins from the start again, and whoever reduces the events starts afresh. `before`: only
+    `generation` rises when what was read before no longer counts (another engine took over and sealed fewer lines than
+    had been read): the next poll then begins from the start again, and the events belong to a new state. `before`: only
     the segments before that one are read.
     """
 
@@ -126,7 +126,7 @@ class JournalReader:
                 for seal in header.seals if header else []:
                     if seal.segment < number:
                         self._seals.setdefault(seal.segment, seal)
-                # What has no sound header yet is looked at again, unless others stand behind it.
+                # A segment that has no valid header yet is looked at again later, unless there are later segments.
                 if header is None and number == later[-1]:
                     break
                 self._sealing = number
@@ -142,7 +142,7 @@ class JournalReader:
                 message = f"{path}: is {size} bytes long, more than the {LARGEST_SEGMENT} that a session can have there"
                 raise SessionUnreadableError(message)
             place = file.seek(self._offset)
-            begun = b""  # a line whose end is not read yet
+            begun = b""  # a line of which only the beginning is read
             while chunk := file.read(CHUNK_BYTES if limit is None else min(CHUNK_BYTES, limit - place)):
                 place += len(chunk)
                 end = chunk.rfind(b"\n") + 1
@@ -155,10 +155,10 @@ class JournalReader:
                     raise SessionUnreadableError(message)
 
     def _take_block(self, block: bytes, events: list[AnyEvent]) -> None:
-        """Take whole lines that stand where the last ones ended."""
+        """Read the whole lines of a block that begins where the last one ended."""
         lines = block.split(b"\n")[:-1]
         place = self._offset
-        # The header stands alone: it is no event.
+        # The header is read apart: it is not an event.
         begin = min(1, len(lines)) if place == 0 else 0
         place = self._take_each(lines[:begin], events, place)
         for first in range(begin, len(lines), _LINES_AT_ONCE):
@@ -170,7 +170,7 @@ class JournalReader:
         self._offset += len(block)
 
     def _take_all(self, lines: list[bytes], events: list[AnyEvent]) -> bool:
-        """Take lines at one go if all are sound and in order; else none of them, and return False."""
+        """Read all lines at once if all are valid and in order; otherwise read none of them and return False."""
         payloads = unframe_all(lines)
         if payloads is None:
             return False
@@ -178,7 +178,7 @@ class JournalReader:
             for payload in payloads:
                 check_depth(payload)
             records = _event_decoder.decode_lines(b"\n".join(payloads))
-        except ValueError:  # of which msgspec's are
+        except ValueError:  # msgspec's errors are among them
             return False
         numbers = range(self._sequence + 1, self._sequence + 1 + len(lines))
         if [sequence for sequence, _ in records] != list(numbers):
@@ -188,17 +188,17 @@ class JournalReader:
         return True
 
     def _take_each(self, lines: list[bytes], events: list[AnyEvent], place: int) -> int:
-        """Take what is sound of lines that begin at a place of the file; the place behind them."""
+        """Read the valid ones of lines that begin at a place of the file; returns the place after them."""
         for line in lines:
             before = self._sequence
             try:
                 self._take(line, events)
-            except ValueError as error:  # of which msgspec's are
+            except ValueError as error:  # msgspec's errors are among them
                 self._is_damaged = True
                 self._note(place, str(error))
                 self._take_next_of(line, events)
             else:
-                # After a damaged line a number is missing: that is the damage already told.
+                # After a damaged line a number is missing: that damage is noted already.
                 if self._sequence > before + 1 and not self._is_damaged:
                     self._note(place, f"line {self._sequence} stands after line {before}: what was between is lost")
                 self._is_damaged = False
@@ -206,7 +206,7 @@ class JournalReader:
         return place
 
     def _take_next_of(self, line: bytes, events: list[AnyEvent]) -> None:
-        """Where the damage hit a line's end, the next line is whole and stands behind it."""
+        """Read the next line where the end of a damaged one is lost, so that both look like one line."""
         for begin in _LINE_BEGINS.finditer(line, 1):
             with contextlib.suppress(ValueError):
                 self._take(line[begin.start() :], events)
@@ -241,7 +241,7 @@ class JournalReader:
 
 
 class EpochReader:
-    """Follows the epochs of the trainings now running, as they land in the newest curves file."""
+    """Reads the epochs of the trainings that run now, while their engine writes them to the newest curves file."""
 
     def __init__(self, folder: Path, opened: Opener = open_regular) -> None:
         self.folder = folder
@@ -250,7 +250,7 @@ class EpochReader:
         self._offset = 0
 
     def poll(self) -> list[EpochEnded]:
-        """Epochs since the last poll; of more than a few megabytes only the last."""
+        """Epochs since the last poll; only the latest ones where there are more than a few megabytes of them."""
         numbers = segment_numbers(self.folder)
         if not numbers:
             return []
@@ -267,7 +267,7 @@ class EpochReader:
             self._offset += end
             for line in content[:end].split(b"\n"):
                 payload = unframe(line)
-                # Curves stand between the epochs, and what is damaged here has cost only a glimpse.
+                # There are curves between the epochs; a damaged epoch is skipped, since no result depends on it.
                 if payload is not None and payload.startswith(b'{"type":"EpochEnded"'):
                     with contextlib.suppress(ValueError):
                         check_depth(payload)

@@ -1,4 +1,4 @@
-"""The one writer of a segment."""
+"""The one writer of a segment: each engine appends its events, curves and predictions to files of its own."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from engine.system.permissions import create_file
 from engine.system.regular_files import open_mine
 from engine.system.whole_files import sync_folder, temporary_path, write_all
 
-# What a file system says that knows no second name for a file: FAT, some network and user-space ones.
 _encode = msgspec.json.Encoder().encode
+# Errors of file systems where a file can have no second name: FAT, some network and user-space file systems.
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
 
 
 def _seal(folder: Path, segment: int, earlier: Seal | None) -> Seal:
-    """What counts of an older segment: what was sealed before, else all its complete lines."""
+    """How much of an older segment counts: what was sealed before, else all its complete lines."""
     if earlier is not None:
         return earlier
     with open_mine(segment_path(folder, segment)) as file:
@@ -53,7 +53,7 @@ class _GrowingFile:
         self._broken = False
 
     def write(self, content: bytes) -> None:
-        """Hand it to the system, or hold it. Raises InputOutputError for what waiting does not cure."""
+        """Write the content, or hold it while the disk is full. Raises InputOutputError for any other failure."""
         self._held += content
         self.length += len(content)
         self.checksum = zlib.crc32(content, self.checksum)
@@ -84,7 +84,7 @@ class _GrowingFile:
         return True
 
     def sync_if_grown(self) -> bool:
-        """The same, at no cost where nothing was written since."""
+        """Sync, at no cost where nothing was written since the last time; False while the disk is full."""
         return self.length == self._synced or self.sync()
 
     def _check(self) -> None:
@@ -106,7 +106,8 @@ class JournalWriter:
     def __init__(self, folder: Path, owner: Owner, *, after: int | None = None) -> None:
         """Open the next segment. Raises SessionHeldError if another engine opened it first.
 
-        `after`: the newest segment (0: none) when nobody worked on the session; who opened another since holds it.
+        `after`: the newest segment (0: none) when no engine worked on the session; an engine that has
+        opened another since then holds it.
         """
         numbers = segment_numbers(folder)
         self.folder = folder
@@ -130,7 +131,7 @@ class JournalWriter:
             raise CannotCreateError(message) from error
 
     def _create(self, first_line: bytes) -> int:
-        """Create the segment with its header in it, or not at all; its descriptor."""
+        """Create the segment with its header in it, or not at all; returns its descriptor."""
         # A name of its own for every attempt: two engines that wrote into one file would both take the segment.
         temporary = temporary_path(self.folder, "segment")
         descriptor = create_file(temporary, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
@@ -155,18 +156,22 @@ class JournalWriter:
         return SessionHeldError(f"{self.folder.name}: {who} began to work on this session just now")
 
     def _claim(self, temporary: Path, descriptor: int, first_line: bytes) -> int:
-        """Give the segment its name, as only one engine can; its descriptor. Raises FileExistsError for any other."""
+        """Give the segment its name, which only one engine can. Returns the descriptor.
+
+        Raises FileExistsError for any other engine.
+        """
         target = segment_path(self.folder, self.segment)
         try:
             os.link(temporary, target)
         except FileExistsError:
-            # Over NFS the answer may be lost, and the question put again: it is our file then that has the name.
+            # Over NFS the reply may be lost and the request repeated: then it is our own file that has the name.
             if not os.path.samestat(target.lstat(), os.fstat(descriptor)):
                 raise
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise
-            # Without links the name comes first. One that dies before its header leaves a segment that holds nothing.
+            # Without links the name comes first. An engine that dies before it wrote its header
+            # leaves an empty segment.
             claimed = create_file(target, os.O_WRONLY | os.O_EXCL | os.O_APPEND)
             try:
                 write_all(claimed, first_line)
@@ -194,17 +199,17 @@ class JournalWriter:
         self._lines.write(frame(_encode((self._sequence, event))))
 
     def append_epoch(self, event: EpochEnded) -> None:
-        """An epoch as it lands, for those who watch; never synced."""
+        """Write an epoch when it ends, for those who watch; it is never synced."""
         self._curves.write(frame(_encode(event)))
 
     def append_curve(self, curve: Curve) -> CurvePlace:
-        """A curve up to a scored epoch; returns where it lies."""
+        """Write a curve up to a scored epoch; returns where it lies."""
         offset = self._curves.length
         self._curves.write(frame(_encode(curve)))
         return CurvePlace(self.segment, offset, self._curves.length - offset)
 
     def append_predictions(self, block: bytes) -> PredictionsPlace:
-        """The predictions of a fit; they last after the next `sync`. Returns where they lie."""
+        """Write the predictions of a fit; they are safe after the next `sync`. Returns where they lie."""
         offset = self._predictions.length
         self._predictions.write(block)
         return PredictionsPlace(self.segment, offset, len(block), zlib.crc32(block))
@@ -212,7 +217,7 @@ class JournalWriter:
     def sync(self) -> bool:
         """Make all of it last but the curves; False while the disk is full. Raises InputOutputError if it never can.
 
-        What a line refers to lasts before the line does.
+        The predictions that a line refers to are synced before the line.
         """
         return self._curves.drain() and self._predictions.sync_if_grown() and self._lines.sync()
 
@@ -225,10 +230,10 @@ class JournalWriter:
     def is_in_place(self) -> bool:
         """Whether the segment still lies where readers look for it: nobody removed or moved it with its folder."""
         try:
-            found = segment_path(self.folder, self.segment).stat()
+            status = segment_path(self.folder, self.segment).stat()
         except FileNotFoundError:
             return False
-        return os.path.samestat(found, os.fstat(self._lines.descriptor))
+        return os.path.samestat(status, os.fstat(self._lines.descriptor))
 
     def close(self) -> None:
         """Release the files; nothing is synced."""

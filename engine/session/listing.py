@@ -13,8 +13,9 @@ from engine.session import segments
 from engine.session.liveness import read_heartbeat
 from engine.session.opening import check_place
 from engine.session.places import IDENTIFIER, sessions_folder
+from engine.session.search_status import SearchStatus, status_of
 from engine.session.session import Session, opened_session
-from engine.session.state import SearchState, SearchStatus, status_of
+from engine.session.state import SearchState
 from engine.spec.strategy_options import strategy_name
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SessionSummary:
-    """A session as a list shows it; `problem` says why it cannot be read, `owner` whose it is if not this user's.
+    """A session as a list shows it.
 
-    `damages`: places of its record of which something is lost, and not run again yet.
+    `problem`: why the session cannot be read; `owner`: the user to whom it belongs, empty for this user.
+
+    `damages`: places of the record where something is lost that was not run again yet.
     """
 
     id: str
@@ -67,7 +70,7 @@ def list_names(folder: Path) -> list[str]:
 
 
 def list_sessions(folder: str | Path | None = None) -> list[SessionSummary]:
-    """All sessions of a folder, by default the usual one, newest first; those that cannot be read say why."""
+    """All sessions of a folder, by default the usual one, newest first; each that cannot be read has a `problem`."""
     folder = sessions_folder(None if folder is None else Path(folder))
     summaries = [summarise(folder / name) for name in list_names(folder)]
     return sorted(summaries, key=lambda summary: (-summary.created, summary.id))
@@ -79,18 +82,19 @@ def summarise(place: Path) -> SessionSummary:
         check_place(place, place.lstat().st_mode)
         session = opened_session(place)
         record, now = session.record, session.liveness()
-        beat = read_heartbeat(place, session.opened)
-        if beat is not None and _is_up_to_date(session, beat, alive=now.alive):
+        heartbeat = read_heartbeat(place, session.opened)
+        if heartbeat is not None and _is_up_to_date(session, heartbeat, alive=now.alive):
+            counts_unrecorded = now.alive or heartbeat.seconds_recorded is None
             counts: dict[str, Any] = {
-                "status": status_of(SearchStatus(beat.status), alive=now.alive, is_damaged=beat.damages > 0),
-                "damages": beat.damages,
-                "fits_finished": beat.fits_finished,
-                "fits_total": beat.fits_total,
-                "fits_failed": beat.fits_failed,
-                "combinations": beat.combinations,
-                "best_score": beat.best_score,
-                "best_combination": beat.best_combination,
-                "seconds": beat.seconds if now.alive or beat.seconds_recorded is None else beat.seconds_recorded,
+                "status": status_of(SearchStatus(heartbeat.status), alive=now.alive, is_damaged=heartbeat.damages > 0),
+                "damages": heartbeat.damages,
+                "fits_finished": heartbeat.fits_finished,
+                "fits_total": heartbeat.fits_total,
+                "fits_failed": heartbeat.fits_failed,
+                "combinations": heartbeat.combinations,
+                "best_score": heartbeat.best_score,
+                "best_combination": heartbeat.best_combination,
+                "seconds": heartbeat.seconds if counts_unrecorded else heartbeat.seconds_recorded,
             }
         else:
             counts = _counts(session.state(), alive=now.alive)
@@ -127,19 +131,19 @@ def _counts(state: SearchState, *, alive: bool) -> dict[str, Any]:
     }
 
 
-def _is_up_to_date(session: Session, beat: Heartbeat, *, alive: bool) -> bool:
-    """Whether a heartbeat speaks of the record as it is: no byte of it has changed, no dead engine added any.
+def _is_up_to_date(session: Session, heartbeat: Heartbeat, *, alive: bool) -> bool:
+    """Whether a heartbeat describes the record as it is: no byte has changed, and an engine that died added none.
 
     Comparing checksums costs a hundredth of what reading the events would.
     """
     place = session.folder
     numbers = segments.segment_numbers(place)
-    header = (
-        segments.read_header(place, beat.segment, session.opened) if numbers and numbers[-1] == beat.segment else None
-    )
-    if header is None or beat.checksum is None or [seal.segment for seal in header.seals] != numbers[:-1]:
+    if not numbers or numbers[-1] != heartbeat.segment:
         return False
-    if not alive and beat.journal_bytes != segments.segment_path(place, beat.segment).stat().st_size:
+    header = segments.read_header(place, heartbeat.segment, session.opened)
+    if header is None or heartbeat.checksum is None or [seal.segment for seal in header.seals] != numbers[:-1]:
         return False
-    newest = segments.Seal(segment=beat.segment, length=beat.journal_bytes, checksum=beat.checksum)
+    if not alive and heartbeat.journal_bytes != segments.segment_path(place, heartbeat.segment).stat().st_size:
+        return False
+    newest = segments.Seal(segment=heartbeat.segment, length=heartbeat.journal_bytes, checksum=heartbeat.checksum)
     return all(segments.holds(place, seal, session.opened) for seal in (*header.seals, newest))

@@ -1,4 +1,4 @@
-"""Tells whether the engine that owns a session still lives, from the same host or from another."""
+"""Whether the engine that owns a session still lives, seen from the same host or from another."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _SILENCE_SECONDS = 30.0  # another host's engine is taken for dead after this, c
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine says of itself every few seconds, so that a list of sessions need not read every record.
+    """What an engine writes about its search every few seconds, so that a list of sessions need not read every record.
 
-    `journal_bytes`, `checksum`: length and CRC-32 of its segment when it said so; a reader that finds others reads the
+    `journal_bytes`, `checksum`: length and CRC-32 of its segment at that moment; a reader that sees others reads the
     record, as it does for a heartbeat of version 0.1, which has no checksum. `damages`: places of the record that were
     damaged when it began, and of which nothing is run again.
-    `ended`: it was the last one; the process may live on. `seconds`: what the search took by then;
-    `seconds_recorded`: by the last event that is recorded, as a reader of the record of an engine that is gone finds.
+    `ended`: it was the last heartbeat; the process may live on. `seconds`: what the search took until then;
+    `seconds_recorded`: until the last event in the record, which is what a reader works out after the engine is gone.
     """
 
     owner: Owner
@@ -64,7 +64,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Liveness:
-    """Whether an engine works on the session, which, and on what host; `certain` is false across hosts."""
+    """Whether an engine works on the session, which one, and on what host; `certain` is false across hosts."""
 
     alive: bool
     owner: str
@@ -98,8 +98,9 @@ def read_heartbeat(folder: Path, opened: Opener = open_regular) -> Heartbeat | N
 def liveness(folder: Path, now: Callable[[], float] = time.time, opened: Opener = open_regular) -> Liveness:
     """Whether the owner of the newest segment still lives.
 
-    On its own host: the same boot and container, and its pid began when the owner says. From another host: a heartbeat
-    that is not older than half a minute; so also from another machine or container that has this host's name.
+    On its own host it lives if the boot and the container are the same and the process of its pid began at the recorded
+    time. Seen from another host, or from another machine or container that has this host's name, it lives if its
+    heartbeat is not older than half a minute.
     """
     numbers = segment_numbers(folder)
     header = read_header(folder, numbers[-1], opened) if numbers else None
@@ -107,29 +108,31 @@ def liveness(folder: Path, now: Callable[[], float] = time.time, opened: Opener 
         return Liveness(alive=False, owner="nobody")
     owner = header.owner
     name = f"pid {owner.pid} on {owner.host}"
-    beat = read_heartbeat(folder, opened)
-    if beat is not None and beat.ended and beat.segment == numbers[-1]:
+    heartbeat = read_heartbeat(folder, opened)
+    if heartbeat is not None and heartbeat.ended and heartbeat.segment == numbers[-1]:
         return Liveness(alive=False, owner=name, same_host=owner.host == socket.gethostname(), host=owner.host)
     if owner.host == socket.gethostname():
         if owner.boot == boot_id() and owner.namespace in ("", process_namespace()):
             alive = process_started(owner.pid) == owner.process_started
             return Liveness(alive=alive, owner=name, host=owner.host)
         # Of this machine's earlier boots there is no heartbeat after the present one began.
-        alive = beat is not None and beat.segment == numbers[-1] and _is_fresh(beat, now())
+        alive = heartbeat is not None and heartbeat.segment == numbers[-1] and _is_fresh(heartbeat, now())
         return Liveness(alive=alive, owner=name, certain=not alive, same_host=False, host=owner.host)
     try:
         # The age by the file server's clock, compared with a file touched there, would be better still; the
         # time written in the heartbeat is what both hosts can read without writing.
-        age = now() - (beat.time if beat and beat.segment == numbers[-1] else segment_mtime(folder, numbers[-1]))
+        age = now() - (
+            heartbeat.time if heartbeat and heartbeat.segment == numbers[-1] else segment_mtime(folder, numbers[-1])
+        )
     except OSError:
         age = float("inf")
     return Liveness(alive=age < _SILENCE_SECONDS, owner=name, certain=False, same_host=False, host=owner.host)
 
 
-def _is_fresh(beat: Heartbeat, now: float) -> bool:
+def _is_fresh(heartbeat: Heartbeat, now: float) -> bool:
     import psutil
 
-    return now - beat.time < _SILENCE_SECONDS and beat.time > psutil.boot_time()
+    return now - heartbeat.time < _SILENCE_SECONDS and heartbeat.time > psutil.boot_time()
 
 
 def segment_mtime(folder: Path, segment: int) -> float:

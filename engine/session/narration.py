@@ -1,4 +1,4 @@
-"""Events in plain words, for logs and plain output."""
+"""Events in plain words, for logs and for output without the terminal app."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from engine.session import events
 from engine.spec.spelling import in_short
 
 if TYPE_CHECKING:
-    from engine.session.state import RefitState, SearchState
+    from engine.session.activity import RefitState
+    from engine.session.state import SearchState
 
 
 def times(count: int) -> str:
@@ -18,22 +19,21 @@ def times(count: int) -> str:
 
 
 def saved_in_words(refit: RefitState) -> str:
-    """A saved model: of which combination, where, and what the test set said."""
+    """A saved model in words: its combination, its path, and its scores on the test set."""
     scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
     return f"#{refit.combination} at {refit.path}{f', test set: {scores}' if scores else ''}"
 
 
 def describe(event: events.Event, state: SearchState) -> str | None:
-    """What happened, in a line; None for what is not worth one. `state` has already applied the event."""
+    """What happened, in a line; None for an event that deserves none. `state` has already applied the event."""
     match event:
         case events.SearchStarted() if event.only_save:
             return None
         case events.SearchStarted():
             what = "search started" if event.segment == 1 else "search goes on"
             if state.lost_at is not None:
-                what += (
-                    f" (the engine before ended without saying so, last heard of at {moment_in_words(state.lost_at)})"
-                )
+                last = moment_in_words(state.lost_at)
+                what += f" (the previous engine did not record its end; its last event was at {last})"
             synthetic = " (synthetic)" if event.synthetic else ""
             passed_over = f", {in_sessions(event.passed_over)} of others passed over" if event.passed_over else ""
             return (
@@ -99,7 +99,7 @@ def in_sessions(count: int) -> str:
 
 
 def delay_in_words(delay: events.DelayForeseen) -> str:
-    """How long it will take and how much is left; and what would save how much."""
+    """How long the search will take, how much time is left, and what would save how much of it."""
     will = "will" if delay.is_certain else "may"
     left = in_words(max(0.0, delay.left))
     text = f"it {will} take {in_words(delay.least)} to {in_words(delay.most)}, {left} is left until the deadline"
@@ -113,8 +113,8 @@ def _stopping(event: events.SearchStopping, running: int) -> str:
 
 
 def _goes_on(event: events.TrainingStarted, state: SearchState) -> str | None:
-    """A line where a training was interrupted before; that it goes on where it waited at a rung is its strategy's."""
-    rungs = [state.combinations[fit.combination].epochs_behind(event.fold) for fit in event.fits]
+    """A line where a training was interrupted before; none where it goes on from a rung, as its strategy decided."""
+    rungs = [state.combinations[fit.combination].fits[event.fold].epochs_behind for fit in event.fits]
     if event.start <= max(rungs, default=0) and not event.start_step:
         return None
     step = f" and {event.start_step} of {event.steps_per_epoch} steps" if event.start_step else ""

@@ -1,4 +1,4 @@
-"""What lies in a session's folder is looked at before any of it is believed."""
+"""Checks of a session's folder before any of its content is used."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ RECORD_NAME = re.compile(
 
 
 def owner_name(folder: Path) -> str:
-    """Whose a folder is, by name, or by number where there is none; empty for this user's, and where it is gone."""
+    """The user to whom a folder belongs, by name, or by number where there is none; empty if that is this user, and
+    where the folder is gone.
+    """
     import pwd
 
     try:
@@ -36,25 +38,25 @@ def owner_name(folder: Path) -> str:
 
 
 def check_place(place: Path, mode: int) -> None:
-    """Refuse what somebody else may have put or changed here."""
+    """Raises SessionUnreadableError or SessionNotTrustedError for what somebody else may have put or changed here."""
     if stat.S_ISLNK(mode) or not stat.S_ISDIR(mode):
         message = f"{place}: is not a session's folder (links are not followed)"
         raise SessionUnreadableError(message)
     owners = (place.lstat().st_uid, 0)
     for path in (place, *(place / name for name in _record_names(place))):
-        found = path.lstat()
-        if stat.S_ISLNK(found.st_mode):
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
             message = f"{path}: is a link; the record of a session holds none"
             raise SessionUnreadableError(message)
         is_folder = path in (place, place / "control")
-        if not (stat.S_ISDIR if is_folder else stat.S_ISREG)(found.st_mode):
-            message = f"{path}: is {kind_of(found.st_mode)}, not a {'folder' if is_folder else 'regular file'}"
+        if not (stat.S_ISDIR if is_folder else stat.S_ISREG)(status.st_mode):
+            message = f"{path}: is {kind_of(status.st_mode)}, not a {'folder' if is_folder else 'regular file'}"
             raise SessionUnreadableError(message)
-        if found.st_uid not in owners:
-            message = f"{path}: belongs to user {found.st_uid}, not to the session's owner"
+        if status.st_uid not in owners:
+            message = f"{path}: belongs to user {status.st_uid}, not to the session's owner"
             raise SessionNotTrustedError(message)
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            message = f"{path}: others may write to it; if that is as it should be: chmod -R go-w {place}"
+        if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            message = f"{path}: others may write to it; if all of it can be trusted: chmod -R go-w {place}"
             raise SessionNotTrustedError(message)
 
 
@@ -77,7 +79,7 @@ def read_record(place: Path, opened: Opener) -> SearchRecord:
     except OSError as error:
         message = f"{path}: cannot be read: {error.strerror}"
         raise SessionUnreadableError(message) from error
-    except ValueError as error:  # of which msgspec's are
+    except ValueError as error:  # msgspec's errors are among them
         message = f"{path}: is not the record of a search: {error}"
         raise SessionUnreadableError(message) from error
     if record.format > FORMAT:

@@ -11,17 +11,17 @@ from pathlib import Path
 from engine.errors import UsageError, shortened
 from engine.system import permissions
 
-IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # what began with - would be an option
-NEW, DELETED = ".new-", ".deleted-"  # how folders begin that are no sessions yet, or no longer
+IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")  # a name that began with - would be an option
+NEW, DELETED = ".new-", ".deleted-"  # how the names of folders begin that are not sessions yet, or no longer
 
 
-def taken(place: Path) -> str:
-    """What is said where a session is to be made and one lies already."""
+def name_taken(place: Path) -> str:
+    """The message where a session is to be created under a name that another one has."""
     return f"session {place.name!r} exists; continue it with: {command_of(place.parent, 'resume', place.name)}"
 
 
 def check_identifier(identifier: str) -> str:
-    """The name itself. Raises UsageError if a session cannot be called so."""
+    """Returns the name itself. Raises UsageError if a session cannot have it."""
     if not IDENTIFIER.fullmatch(identifier):
         shown = shortened(repr(identifier))
         message = f"session name {shown} is not accepted; accepted: 1 to 64 of a-z, 0-9 and -, not first"
@@ -30,7 +30,7 @@ def check_identifier(identifier: str) -> str:
 
 
 def make_private_folder(folder: Path, *, group_readable: bool = False) -> None:
-    """Create a folder that only its owner, or also its group, can enter, parents as the system makes them.
+    """Create a folder that only its owner, or also its group, can enter, with its parents, which get the usual mode.
 
     An existing one is left as it is.
     """
@@ -41,7 +41,7 @@ def make_private_folder(folder: Path, *, group_readable: bool = False) -> None:
 
 
 def sessions_folder(explicit: Path | None = None) -> Path:
-    """Where sessions lie: as asked, else $FOLDWATCH_SESSIONS, else ./sessions if it is there, else the user's data."""
+    """Where sessions lie: `explicit`, else $FOLDWATCH_SESSIONS, else ./sessions if it exists, else the user's data."""
     if explicit is not None:
         return explicit.absolute()
     if named := os.environ.get("FOLDWATCH_SESSIONS"):
@@ -55,13 +55,13 @@ def sessions_folder(explicit: Path | None = None) -> Path:
 
 
 def command_of(sessions: Path, *words: str) -> str:
-    """What somebody would type: `foldwatch WORDS`, and where the sessions lie if that is not the usual folder."""
+    """A command line as a user would type it: `foldwatch WORDS`, with `--sessions` if that is not the usual folder."""
     unusual = [] if sessions == sessions_folder() else ["--sessions", str(sessions)]
     return shlex.join(["foldwatch", *words, *unusual])
 
 
 def new_identifier(folder: Path, stem: str) -> str:
-    """The first of stem-01, stem-02, ... that is free."""
+    """The first of the names stem-01, stem-02, ... that no session has."""
     number = 1
     while (folder / f"{stem}-{number:02}").exists():
         number += 1

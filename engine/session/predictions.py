@@ -1,8 +1,9 @@
-"""What a scored fit predicted for the rows it was validated on: packed for the record, found by place, checked.
+"""What a scored fit predicted for the rows it was validated on: packed for the record, read by its place, checked.
 
-A fit's predictions are a block of `predictions.<segment>.bin`; its score says where, with a checksum. The rows are the
-validation rows of the fit's fold, ascending. A block is a header (format, bytes a class, rows) and, compressed by
-zlib: the labels, the predicted classes, and the high and then the low bytes of the losses as float16. Little-endian.
+A fit's predictions are a block of `predictions.<segment>.bin`; the event of its score holds its place and its
+checksum. The rows are the validation rows of the fit's fold, ascending. A block is a header
+(format, bytes a class, rows) and, compressed by zlib: the labels, the predicted classes, and the high and then the low
+bytes of the losses as float16. All numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from engine.session.events import PredictionsPlace
 
-# A worker's line holds the block of so many rows at the worst; of more, none are kept.
+# A worker's line has room for the block of so many rows, whatever they hold; the predictions of more are not kept.
 MOST_ROWS = 500_000
 _FORMAT = 1
 _HEADER = struct.Struct("<BBI")
@@ -60,7 +61,7 @@ class Predictions:
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
-        """Of the true class of each row, shape (rows,), right to about three decimals."""
+        """The probability of the true class of each row, shape (rows,), right to about three decimals."""
         import numpy as np
 
         return np.exp(-self.losses)
@@ -74,14 +75,14 @@ class Predictions:
             return b""
         size = 1 if max(self.labels.max(initial=0), self.classes.max(initial=0)) < 1 << 8 else 2
         classes = [array.astype(f"<u{size}").tobytes() for array in (self.labels, self.classes)]
-        # The high bytes of numbers are much alike and compress well when they stand together.
+        # The high bytes of the numbers are similar and compress well when they stand together.
         losses = self.losses.astype("<f2").view(np.uint8).reshape(rows, 2)
         content = b"".join([*classes, losses[:, 1].tobytes(), losses[:, 0].tobytes()])
         return _HEADER.pack(_FORMAT, size, rows) + zlib.compress(content, _FASTEST)
 
     @classmethod
     def unpack(cls, block: bytes) -> Predictions | None:
-        """What was packed; None for anything else."""
+        """The predictions of a block that `pack` returned; None for any other bytes."""
         import numpy as np
 
         if len(block) < _HEADER.size:

@@ -1,4 +1,4 @@
-"""`search.json`: what was asked for, and of what data, versions and machine."""
+"""What a session was created with, as `search.json` holds it: the spec, the data, versions and machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FORMAT = 1
 
 
 class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the search was trained on, so that a resume can tell whether it still is."""
+    """The data that the search was created with, so that a resume can check that they are unchanged."""
 
     source_sha256: Name
     digest: Name
@@ -25,7 +25,7 @@ class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """`search.json`: what was asked for, and of what data, versions and machine."""
+    """The content of `search.json`: the spec, and the data, versions and machine that the session was created with."""
 
     format: Count
     id: Name

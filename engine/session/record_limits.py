@@ -1,6 +1,6 @@
-"""How large, how long and how deep what stands in a session's folder may be, so that no reading takes all memory.
+"""How large, how long and how deeply nested the files of a session may be, so that no reader runs out of memory.
 
-Anybody may have put it there. The bounds lie far above what an engine writes, and below what would exhaust a machine.
+Anybody may have written them. The bounds lie far above what an engine writes, and below what would exhaust a machine.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LARGEST_FOLDS = 512 << 20  # bytes of `folds.npy`: 10,000 repeats of the largest
 MOST_SEGMENTS = 1_000  # an engine opens one: each names all the older ones
 MOST_DAMAGES = 1_000
 MOST_COMBINATIONS = 500_000  # each takes a thousand bytes of memory
-MOST_FITS = 4_000_000  # combinations x splits; each takes a hundred bytes
+MOST_FITS = 4_000_000  # combinations x splits; each takes some hundred bytes of memory, with its scores
 MOST_LOST = 10_000  # combinations in a row whose announcement is lost
 MOST_SPLITS = 1_000_000
 

@@ -19,11 +19,11 @@ from engine.system.whole_files import write_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LARGEST = 64 << 10  # a request is some hundred bytes; more is not ours
+_LARGEST = 64 << 10  # bytes; a request has some hundred, so a longer file was not written by foldwatch
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
-    """What somebody asks of a running search."""
+    """Something that a user wants from a running search."""
 
 
 class Pause(Request, frozen=True):
@@ -41,7 +41,7 @@ class Stop(Request, frozen=True):
 
 
 class Skip(Request, frozen=True):
-    """Do not run what is still missing of a combination."""
+    """Do not run the fits of a combination that have no score yet."""
 
     combination: Number
 
@@ -55,7 +55,7 @@ class Retry(Request, frozen=True):
 class Save(Request, frozen=True):
     """Refit a combination (None: the best), save it at an absolute path, score it on the test set.
 
-    `request` names the request, so that its answer can be told from those to others.
+    `request` names the request, so that its answer is not confused with the answers to others.
     """
 
     path: Annotated[str, msgspec.Meta(min_length=1, max_length=4_096, pattern=r"^[^\x00]+$")]
@@ -64,7 +64,7 @@ class Save(Request, frozen=True):
 
 
 class SetDeadline(Request, frozen=True):
-    """End by `at` (seconds since 1970), or `seconds` from when the engine reads this; neither: no deadline any more."""
+    """End by `at` (seconds since 1970), or `seconds` after the engine reads this; with neither there is no deadline."""
 
     at: Annotated[float, msgspec.Meta(ge=0, le=LATEST)] | None = None
     seconds: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_SPAN)] | None = None
@@ -73,7 +73,7 @@ class SetDeadline(Request, frozen=True):
 class AddValues(Request, frozen=True):
     """Search more values of some hyperparameters, with all values of the others; as a spec's space writes them.
 
-    `allow_large`: as a spec says it.
+    `allow_large`: as in a spec.
     """
 
     values: Values
@@ -81,14 +81,14 @@ class AddValues(Request, frozen=True):
 
 
 class DropValues(Request, frozen=True):
-    """Do not run what is still missing of the combinations whose parameter has this value."""
+    """Do not run the fits without a score of the combinations whose parameter has this value."""
 
     parameter: Name
     value: Any
 
 
 class PutFirst(Request, frozen=True):
-    """Run what is missing of a combination before everything else that waits."""
+    """Run the fits of a combination that have no score yet before all others that wait."""
 
     combination: Number
 
@@ -101,7 +101,7 @@ class Clone(Request, frozen=True):
 
 
 class Undo(Request, frozen=True):
-    """Take back the last of the four above that was not taken back yet."""
+    """Take back the last AddValues, DropValues, PutFirst or Clone that was not taken back yet."""
 
 
 def new_name() -> str:
@@ -117,9 +117,9 @@ _decoder = msgspec.json.Decoder(AnyRequest)
 
 
 def write_request(folder: Path, request: Request) -> None:
-    """Leave a request in a session's folder. Raises InputOutputError if that cannot be written.
+    """Write a request into a session's folder.
 
-    Raises UsageError for one that is longer than an engine reads.
+    Raises InputOutputError if the folder cannot be written, UsageError if the request is longer than an engine reads.
     """
     content = msgspec.json.encode(request)
     if len(content) > _LARGEST:
@@ -135,7 +135,7 @@ def write_request(folder: Path, request: Request) -> None:
 
 
 def _read(path: Path) -> tuple[bytes | None, str]:
-    """What a request's file holds; or None, and why it is refused."""
+    """The content of a request's file, and an empty text; or None, and why the file is refused."""
     try:
         with open_regular(path) as file:
             if (owner := owner_of(file)) not in (os.geteuid(), 0):
@@ -148,7 +148,7 @@ def _read(path: Path) -> tuple[bytes | None, str]:
 
 
 def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
-    """Requests that wait, oldest first, each removed as it is taken; and what was refused, in words."""
+    """Requests that wait, oldest first, and messages about files that are refused; both are removed from the folder."""
     control = folder / "control"
     taken: list[AnyRequest] = []
     refused: list[str] = []
@@ -156,20 +156,20 @@ def take_requests(folder: Path) -> tuple[list[AnyRequest], list[str]]:
         if name.startswith(".") or not name.endswith(".json"):
             continue
         path = control / name
-        content, why = _read(path)
+        content, reason = _read(path)
         try:
             path.unlink()
         except OSError as error:
-            # What cannot be removed must not be met again at every turn: it is put aside.
-            content, why = None, why or error.strerror or str(error)
+            # A file that cannot be removed must not be read again each time: it is renamed.
+            content, reason = None, reason or error.strerror or str(error)
             with contextlib.suppress(OSError):
                 path.rename(control / f".refused-{name}")
         if content is not None:
             try:
                 check_depth(content)
                 taken.append(_decoder.decode(content))
-            except ValueError as error:  # of which msgspec's are
-                why = str(error)
-        if why:
-            refused.append(f"control/{name}: {why}")
+            except ValueError as error:  # msgspec's errors are among them
+                reason = str(error)
+        if reason:
+            refused.append(f"control/{name}: {reason}")
     return taken, refused

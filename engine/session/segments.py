@@ -82,7 +82,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     learning_rate: list[Rate]
 
     def up_to(self, epochs: int) -> Curve:
-        """Its first epochs."""
+        """The curve of its first epochs."""
         return Curve(
             training=self.training,
             loss=self.loss[:epochs],
@@ -109,24 +109,24 @@ def segment_numbers(folder: Path) -> list[int]:
 
 
 def segment_path(folder: Path, segment: int) -> Path:
-    """Where a segment lies."""
+    """The path of a segment."""
     return folder / f"journal.{segment}.jsonl"
 
 
 def curves_path(folder: Path, segment: int) -> Path:
-    """Where the curves that belong to a segment lie."""
+    """The path of the curves that belong to a segment."""
     return folder / f"curves.{segment}.jsonl"
 
 
 def predictions_path(folder: Path, segment: int) -> Path:
-    """Where the predictions that belong to a segment lie."""
+    """The path of the predictions that belong to a segment."""
     return folder / f"predictions.{segment}.bin"
 
 
 def read_header(folder: Path, segment: int, opened: Opener = open_regular) -> SegmentOpened | None:
     """A segment's header; None if it is damaged, or the segment no file. Raises OSError where that cannot be known.
 
-    `opened` opens files of whom one trusts.
+    `opened` opens the files: `open_mine` refuses those that others may have written.
     """
     try:
         with opened(segment_path(folder, segment)) as file:
@@ -138,12 +138,12 @@ def read_header(folder: Path, segment: int, opened: Opener = open_regular) -> Se
     try:
         check_depth(payload)
         return header_decoder.decode(payload)[1]
-    except ValueError:  # of which msgspec's are
+    except ValueError:  # msgspec's errors are among them
         return None
 
 
 def holds(folder: Path, seal: Seal, opened: Opener = open_regular) -> bool:
-    """Whether a segment begins with the very bytes that a seal speaks of."""
+    """Whether a segment begins with exactly the bytes that were sealed."""
     checksum, left = 0, seal.length
     with opened(segment_path(folder, seal.segment)) as file:
         while left and (chunk := file.read(min(left, CHUNK_BYTES))):
@@ -152,7 +152,7 @@ def holds(folder: Path, seal: Seal, opened: Opener = open_regular) -> bool:
 
 
 def unreadable(folder: Path, error: OSError) -> FoldwatchError:
-    """What to raise where a file of a session's record cannot be read."""
+    """The error to raise where a file of a session's record cannot be read."""
     if error.errno in TOO_MANY_OPEN:
         return cannot_work(folder, error)
     kind = SessionNotTrustedError if isinstance(error, NotMineError) else SessionUnreadableError

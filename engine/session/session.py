@@ -1,4 +1,4 @@
-"""A session: one search on disk, in a folder of plain files that can be listed, read, followed and steered."""
+"""A session: one search on disk, in a folder of plain files that can be listed, read, followed and changed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ from engine.session.liveness import Liveness, liveness
 from engine.session.opening import check_place, owner_name, read_record
 from engine.session.places import DELETED, check_identifier, command_of, sessions_folder
 from engine.session.record import SearchRecord
-from engine.session.record_limits import (
-    LARGEST_FOLDS,
-)
-from engine.session.state import SearchState, SearchStatus, status_of
+from engine.session.record_limits import LARGEST_FOLDS
+from engine.session.search_status import SearchStatus, status_of
+from engine.session.state import SearchState
 from engine.spec.spec import SearchSpec
 from engine.system.process_marks import new_mark
 from engine.system.regular_files import Opener, is_my_folder, open_mine, open_regular
@@ -41,7 +40,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """A session that exists on disk; `opened` opens its files: one of this user's is read only if nobody forged it."""
+    """A session that exists on disk.
+
+    `opened` opens its files; of a session of this user it opens only those that nobody else can have written.
+    """
 
     folder: Path
     record: SearchRecord
@@ -49,27 +51,27 @@ class Session:
 
     @property
     def id(self) -> str:
-        """Its name, which is that of its folder."""
+        """The session's name, which is that of its folder."""
         return self.folder.name
 
     @property
     def is_mine(self) -> bool:
-        """Whether this user made it; somebody else's can be looked at only."""
+        """Whether the session belongs to this user; one of somebody else can only be looked at."""
         return self.folder.stat().st_uid == os.geteuid()
 
     @property
     def owner(self) -> str:
-        """Who made it, if not this user; empty for one's own."""
+        """The name of the user to whom the session belongs; empty if that is this user."""
         return owner_name(self.folder)
 
     def check_mine(self) -> None:
-        """Raises UsageError if somebody else made it."""
+        """Raises UsageError if the session belongs to somebody else."""
         if not self.is_mine:
             message = f"{self.id}: belongs to user {self.owner}; it can be looked at, not worked on"
             raise UsageError(message)
 
     def folds(self) -> NDArray[np.int16]:
-        """The folds that it was made with, checked against their hash."""
+        """The folds that the session was created with, checked against their hash."""
         import hashlib
 
         path = self.folder / "folds.npy"
@@ -87,7 +89,7 @@ class Session:
 
     @functools.cached_property
     def spec(self) -> SearchSpec:
-        """What was asked for. Raises SessionUnreadableError for what no spec can be."""
+        """What the user asked for. Raises SessionUnreadableError if it cannot be a spec."""
         try:
             return SearchSpec.recorded(self.record.spec)
         except SpecError as error:
@@ -95,30 +97,30 @@ class Session:
             raise SessionUnreadableError(message) from error
 
     def liveness(self) -> Liveness:
-        """Whether an engine works on it now. Raises SessionUnreadableError where that cannot be read."""
+        """Whether an engine works on the session now. Raises SessionUnreadableError where that cannot be read."""
         try:
             return liveness(self.folder, opened=self.opened)
         except OSError as error:
             raise segments.unreadable(self.folder, error) from error
 
     def follow(self) -> Follower:
-        """Start to read it, from the beginning."""
+        """Start to read the session, from the beginning of its record."""
         return Follower(self.folder, self.opened)
 
     def state(self, *, before: int | None = None) -> SearchState:
-        """What its record says now, or said `before` a segment was opened."""
+        """The state that follows from the record, or from its part `before` a segment was opened."""
         return replay(self.follow() if before is None else JournalReader(self.folder, self.opened, before=before))
 
     def status(self, state: SearchState) -> str:
-        """The state's status, or why it cannot be believed.
+        """The state's status, or in one word why it does not hold.
 
-        "crashed" where it says that an engine works on it and none does; "damaged" where something of its record is
-        lost that no engine has run again.
+        "crashed" where an engine works on the session by its record, and none does; "damaged" where something of its
+        record is lost that no engine has run again.
         """
         return status_of(state.status, alive=self.liveness().alive, is_damaged=bool(state.damages))
 
     def damage_in_words(self, state: SearchState) -> str:
-        """What of its record is lost, in one line; nothing where nothing is."""
+        """What is lost of the record, in one line; empty where nothing is lost."""
         if not (damages := state.damages):
             return ""
         more = f", and in {len(damages) - 1} more places" if len(damages) > 1 else ""
@@ -128,19 +130,22 @@ class Session:
         )
 
     def curve(self, place: CurvePlace) -> segments.Curve | None:
-        """The epochs of a scored fit; None if they are gone."""
+        """The curve of a scored fit, epoch by epoch; None if it is gone."""
         return read_curve(self.folder, place, self.opened)
 
     def predictions(self, place: PredictionsPlace) -> predictions.Predictions | None:
-        """What a scored fit predicted for its validation rows; None if that is gone or damaged."""
+        """What a scored fit predicted for its validation rows; None if the predictions are gone or damaged."""
         return predictions.read_predictions(self.folder, place, self.opened)
 
     def command(self, word: str, *options: str) -> str:
-        """What somebody would type to do this with the session."""
+        """The command line of a command on this session, as a user would type it."""
         return command_of(self.folder.parent, word, self.id, *options)
 
     def request(self, request: requests.Request) -> None:
-        """Ask something of its engine. Raises UsageError if none works on it, or if it is somebody else's."""
+        """Write a request to the session's engine.
+
+        Raises UsageError if no engine works on the session, or if the session belongs to somebody else.
+        """
         self.check_mine()
         if not self.liveness().alive:
             is_complete = self.state().status is SearchStatus.COMPLETED
@@ -150,7 +155,7 @@ class Session:
         requests.write_request(self.folder, request)
 
     def delete(self) -> None:
-        """Remove it with all it holds. Raises SessionHeldError while an engine works on it."""
+        """Remove the session with all its files. Raises SessionHeldError while an engine works on it."""
         self.check_mine()
         now = self.liveness()
         if now.alive:
@@ -166,17 +171,17 @@ class Session:
 
 
 _AFTER_COMPLETION = (
-    "the search is complete; to search more values, run a spec that has them too: what is scored here is taken over "
-    "(d on the home screen of the app opens this session's spec as a form)"
+    "the search is complete; to search more values, run a spec that has them too: the scores of this session are "
+    "taken over (d on the home screen of the app opens this session's spec as a form)"
 )
 
 
 def check_free(session: Session, take_over: str = "") -> int:
-    """Its newest segment, 0 if it has none, when nobody worked on it.
+    """The session's newest segment, 0 if it has none, at a moment when no engine worked on it.
 
-    Raises SessionHeldError if an engine works on it, or if it may: one of another host, which is not named here.
+    Raises SessionHeldError if an engine works on the session, or may work on it: one of another host than `take_over`.
 
-    An engine that is taken over and lives after all writes nothing that counts, and ends when it notices.
+    Where an engine is taken over that lives after all, nothing that it writes counts, and it ends when it notices.
     """
     newest = max(segments.segment_numbers(session.folder), default=0)
     now = session.liveness()
@@ -186,7 +191,7 @@ def check_free(session: Session, take_over: str = "") -> int:
         message = f"{session.id}: {now.owner} works on this session; watch it with: {session.command('attach')}"
         raise SessionHeldError(message)
     if take_over != now.host:
-        has = "works on this session" if now.alive else "worked on this session and has not said that it ended"
+        has = "works on this session" if now.alive else "worked on this session and has not recorded its end"
         command = session.command("resume", "--take-over", now.host)
         message = f"{session.id}: {now.owner} {has}; if it is dead: {command}"
         raise SessionHeldError(message)
@@ -194,7 +199,7 @@ def check_free(session: Session, take_over: str = "") -> int:
 
 
 def _read_folds(path: Path, opened: Opener) -> NDArray[np.int16]:
-    """The array of a file, if it is one of folds. Raises OSError, and ValueError for anything else."""
+    """The array of a file of folds. Raises OSError, and ValueError if the file holds anything else."""
     from engine.system.array_files import read_array
 
     with opened(path) as file:
@@ -226,7 +231,7 @@ def open_session(identifier: str, folder: str | Path | None = None) -> Session:
 
 def opened_session(place: Path) -> Session:
     """The session in a folder that was checked. Raises SessionUnreadableError."""
-    # What is this user's is read only from files of this user's: in a folder that others can write to, theirs may
-    # lie under its name by the time a file is opened.
+    # A session of this user is read only from files of this user: in a folder that others can write to, their files
+    # may have taken the place of this user's by the time when one is opened.
     opened = open_mine if is_my_folder(place) else open_regular
     return Session(place, read_record(place, opened), opened)

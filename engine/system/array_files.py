@@ -1,4 +1,4 @@
-"""Arrays in `.npy` files that somebody else may have put there: nothing is unpickled, none is larger than its file."""
+"""Arrays in `.npy` files that somebody else may have written: nothing is unpickled or larger than its file."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _LONGEST_HEADER = 10_000
 def map_array(file: BinaryIO) -> NDArray[Any]:
     """An opened file's array on the file itself, read when it is used; it stays usable when the file is closed.
 
-    For files that nobody shortens meanwhile, which would end this process. Raises as `read_array` does.
+    Only for files that nobody shortens meanwhile: that would end this process. Raises as `read_array` does.
     """
     shape, in_columns, kind, size = _header(file)
     if size == 0:
         return np.empty(shape, kind)  # nothing can be mapped
     mapped = np.memmap(file, kind, "r", file.tell(), shape, "F" if in_columns else "C")
-    # A plain array on the same mapping: what is computed from it is then plain as well.
+    # A plain array on the same mapping, so that results computed from it are plain arrays as well.
     return np.asarray(mapped)
 
 
 def read_array(file: BinaryIO, largest: int) -> NDArray[Any]:
     """An opened file's array in memory, of at most `largest` bytes.
 
-    Raises ValueError for what is no array of plain values, or is longer or shorter than it says; OSError, TooLargeError
-    among them.
+    Raises ValueError for a file that holds no array of plain values, or more or fewer bytes than its header declares;
+    OSError, TooLargeError among them.
     """
     shape, in_columns, kind, size = _header(file)
     if size > largest:
@@ -54,6 +54,6 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     shape, in_columns, kind = read_header(file, max_header_size=_LONGEST_HEADER)
     size = os.fstat(file.fileno()).st_size - file.tell()
     if kind.hasobject or math.prod(shape) * kind.itemsize != size:
-        message = f"holds {size} bytes where its header says {kind} of {shape}"
+        message = f"holds {size} bytes where its header declares {kind} of {shape}"
         raise ValueError(message)
     return shape, in_columns, kind, size

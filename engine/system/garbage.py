@@ -1,4 +1,4 @@
-"""Making very many objects at once without looking through all of them for garbage, over and over."""
+"""Creating very many objects at once without a garbage collection looking through all of them again and again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def without_collections() -> Iterator[None]:
-    """Inside, nothing is looked through for garbage: for work that makes objects that are kept.
+    """Garbage collections are off inside: for work that creates many objects that are kept.
 
     Where two threads are inside, the first to leave ends it for both, which costs time and nothing else.
     """

@@ -13,9 +13,9 @@ _ANSWER_SECONDS = 5.0
 
 
 def outliving(command: Sequence[str]) -> list[str]:
-    """The command as it is to be started, so that it outlives a logout wherever the machine allows that.
+    """The command line with which a command outlives a logout wherever the machine allows that.
 
-    Where the user lingers that is in a scope of the user's manager of services. Without lingering the manager ends at
+    For a user with lingering it runs in a scope of the user's service manager. Without lingering the manager ends at
     the last logout with all its scopes, while most machines let a process in a session of its own go on.
     """
     if _lingers() == "yes" and _answer(*_SCOPE, "true") is not None:
@@ -24,7 +24,7 @@ def outliving(command: Sequence[str]) -> list[str]:
 
 
 def ends_at_logout() -> str | None:
-    """What to tell a user whose processes this machine ends at logout, however they were started; None elsewhere."""
+    """A message for a user whose processes this machine ends at logout, however they were started; None elsewhere."""
     if _lingers() == "no" and _answer("loginctl", "show-user", "--property=KillUserProcesses", "--value") == "yes":
         return "this machine will end the search when you log out; to let it go on: loginctl enable-linger"
     return None

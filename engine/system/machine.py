@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DEVICE = re.compile(r"cpu|gpu:[0-9]{1,4}")
-MOST_WORKERS = 512  # each is a process: more than any machine has use for
+MOST_WORKERS = 512  # each is a process: no machine can use more
 KERNEL_WORKER_BYTES = 350 << 20
 KERAS_WORKER_BYTES = 1200 << 20
 
@@ -83,7 +83,7 @@ def gpus() -> list[Gpu]:
         return []
     chosen = None if visible is None else [part.strip() for part in visible.split(",") if part.strip()]
     try:
-        found = []
+        listed = []
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             uuid = _text(pynvml.nvmlDeviceGetUUID(handle))
@@ -91,38 +91,40 @@ def gpus() -> list[Gpu]:
                 continue
             name = pynvml.nvmlDeviceGetName(handle)
             total = int(pynvml.nvmlDeviceGetMemoryInfo(handle).total)
-            found.append(Gpu(index, _text(name), total))
+            listed.append(Gpu(index, _text(name), total))
     finally:
         pynvml.nvmlShutdown()
-    return found
+    return listed
 
 
-def _text(said: str | bytes) -> str:
-    """Older drivers' libraries answer in bytes."""
-    return said if isinstance(said, str) else said.decode()
+def _text(value: str | bytes) -> str:
+    """The libraries of older drivers return bytes."""
+    return value if isinstance(value, str) else value.decode()
 
 
 def parse_devices(text: str) -> list[str]:
-    """Devices as people list them, `cpu,gpu:0`, each once. Raises UsageError for what is no device's name."""
+    """The devices of a list like `cpu,gpu:0`, each once. Raises UsageError for anything that is not a device's name."""
     names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    strange = next((name for name in names if not _DEVICE.fullmatch(name)), None)
-    if strange is not None or not names:
-        message = f"devices: {strange or text!r} is not accepted; accepted: cpu, gpu:0, gpu:1 and so on, with commas"
+    unknown = next((name for name in names if not _DEVICE.fullmatch(name)), None)
+    if unknown is not None or not names:
+        message = f"devices: {unknown or text!r} is not accepted; accepted: cpu, gpu:0, gpu:1 and so on, with commas"
         raise UsageError(message)
     return list(dict.fromkeys(names))
 
 
 def check_devices(devices: Sequence[str]) -> None:
     """Raises UsageError for a device that this machine does not have."""
-    found = device_names()
+    accepted = device_names()
     for name in devices:
-        if name not in found:
-            message = f"devices: {shortened(repr(name))} is not accepted on this machine; accepted: {', '.join(found)}"
+        if name not in accepted:
+            message = (
+                f"devices: {shortened(repr(name))} is not accepted on this machine; accepted: {', '.join(accepted)}"
+            )
             raise UsageError(message)
 
 
 def device_names() -> list[str]:
-    """What a worker can run on here: `cpu`, and `gpu:<index>` for each GPU."""
+    """The devices that a worker can run on here: `cpu`, and `gpu:<index>` for each GPU."""
     return ["cpu", *(f"gpu:{gpu.index}" for gpu in gpus())]
 
 
@@ -136,10 +138,10 @@ def cpu_model() -> str:
 
 
 def versions(*also: str) -> dict[str, str]:
-    """Versions of what decides a score, and `also` of what else decides in a search."""
+    """Versions of Python and of the packages that scores depend on, and of the packages in `also`."""
     names = ("foldwatch", "keras", "tensorflow", "numba", "numpy", "scipy", "scikit-learn", "scikeras", *also)
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in names:
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
+            installed[name] = metadata.version(name)
+    return installed

@@ -18,7 +18,7 @@ _ABANDONED_SECONDS = 24 * 3600.0
 
 
 def boot_id() -> str:
-    """Something that differs from one boot of this machine to the next."""
+    """A text that differs from one boot of this machine to the next."""
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     import psutil
@@ -27,7 +27,7 @@ def boot_id() -> str:
 
 
 def process_namespace() -> str:
-    """In which of this machine's containers processes have the numbers that are seen here; empty without containers."""
+    """The container of this machine in which process numbers are those seen here; empty without containers."""
     with contextlib.suppress(OSError):
         return str(Path("/proc/self/ns/pid").readlink())
     return ""
@@ -58,10 +58,10 @@ def new_mark() -> str:
 
 
 def is_abandoned(place: Path, mark: str) -> bool:
-    """Whether a file or folder with this mark is this user's, and whoever made it will not finish it.
+    """Whether a file or folder with this mark is this user's, and the process that created it will not finish it.
 
-    The process must have ended. Of those elsewhere (another host, container or boot) nothing is known: what they left
-    counts as abandoned when nothing has changed in it for a day.
+    The process must have ended. Nothing is known of processes elsewhere (another host, container or boot):
+    what they left counts as abandoned when it has not changed for a day.
     """
     try:
         status = place.lstat()

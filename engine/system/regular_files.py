@@ -1,8 +1,8 @@
-"""Reading what somebody else may have put there: regular files only, no links, never blocking, within a bound.
+"""Reading files that somebody else may have written: regular files only, no links, never blocking, within a bound.
 
 A session's folder, a spec's path and a shared cache can hold anything: a FIFO on which `open` would wait for ever, a
-device without an end, a link to another place, a file of terabytes. What is read is asked of the opened descriptor,
-so that it cannot be exchanged between the question and the reading.
+device without an end, a link to another place, a file of terabytes. The kind and the owner of a file are those
+of the opened descriptor, so that the file cannot be exchanged between the check and the reading.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ class TooLargeError(OSError):
 
 
 class NotMineError(OSError):
-    """The file belongs to another user, or others may write to it: what it says may be anybody's."""
+    """The file belongs to another user, or others may write to it: anybody may have written its content."""
 
     def __init__(self, path: str | os.PathLike[str], status: os.stat_result) -> None:
         theirs = status.st_uid not in _trusted_users()
-        why = f"belongs to user {status.st_uid}" if theirs else "may be written by others"
-        super().__init__(errno.EPERM, why, os.fspath(path))
+        reason = f"belongs to user {status.st_uid}" if theirs else "may be written by others"
+        super().__init__(errno.EPERM, reason, os.fspath(path))
 
 
 def open_regular(path: str | os.PathLike[str], *, follow_links: bool = False) -> BinaryIO:
@@ -51,12 +51,12 @@ def open_regular(path: str | os.PathLike[str], *, follow_links: bool = False) ->
 
     Example: `with open_regular(folder / "search.json") as file: ...`
     """
-    # Without O_NONBLOCK, opening a FIFO waits for somebody who writes.
+    # Without O_NONBLOCK, opening a FIFO waits for a writer.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow_links else os.O_NOFOLLOW)
     try:
         descriptor = os.open(path, flags)
     except OSError as error:
-        # Linux says ELOOP for a link that is not followed, FreeBSD EMLINK; a socket is ENXIO.
+        # The error for a link that is not followed is ELOOP on Linux and EMLINK on FreeBSD; for a socket it is ENXIO.
         if error.errno in (errno.ELOOP, errno.EMLINK):
             raise NotRegularError(path, "a link") from None
         if error.errno == errno.ENXIO:
@@ -66,7 +66,7 @@ def open_regular(path: str | os.PathLike[str], *, follow_links: bool = False) ->
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             raise NotRegularError(path, kind_of(mode))
-        return open(path, "rb", opener=lambda *_: descriptor)  # so that it knows its name
+        return open(path, "rb", opener=lambda *_: descriptor)  # so that the file has a name for messages
     except BaseException:
         os.close(descriptor)
         raise
@@ -81,7 +81,7 @@ def read_regular(path: str | os.PathLike[str], largest: int, *, follow_links: bo
 def read_within(file: BinaryIO, largest: int) -> bytes:
     """What an opened file holds, at most `largest` bytes. Raises TooLargeError before more than that is in memory."""
     size = os.fstat(file.fileno()).st_size
-    # Python sets memory aside for as much as is asked for: no more is than the file has, or gets meanwhile.
+    # Python allocates as much as `read` is called with: so that is no more than the file has, or gains meanwhile.
     content = file.read(min(size + _GROWTH_BYTES, largest) + 1) if size <= largest else b""
     if max(size, len(content)) > largest:
         raise TooLargeError(file.name, max(size, len(content)), largest)
@@ -89,7 +89,7 @@ def read_within(file: BinaryIO, largest: int) -> bytes:
 
 
 def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
-    """So many bytes of an opened file from an offset on; nothing where the file does not reach so far."""
+    """`length` bytes of an opened file from `offset` on; empty where the file ends before."""
     size = os.fstat(file.fileno()).st_size
     if not 0 <= offset <= offset + length <= size:
         return b""
@@ -98,7 +98,7 @@ def read_at(file: BinaryIO, offset: int, length: int) -> bytes:
 
 
 def open_mine(path: str | os.PathLike[str]) -> BinaryIO:
-    """As `open_regular`, for what only this user can have written, or root, whom nothing keeps from anything.
+    """Open a regular file that only this user, or root, can have written; links are not followed.
 
     Raises OSError, NotRegularError and NotMineError among them.
     """
@@ -111,7 +111,7 @@ def open_mine(path: str | os.PathLike[str]) -> BinaryIO:
 
 
 def is_my_folder(folder: str | os.PathLike[str]) -> bool:
-    """Whether it is a real folder of this user, to which nobody else can write. Asked of the opened folder."""
+    """Whether it is a real folder of this user, to which nobody else can write; the opened folder is checked."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -123,7 +123,7 @@ def is_my_folder(folder: str | os.PathLike[str]) -> bool:
 
 
 def is_there(path: Path) -> bool:
-    """Whether something lies at a path, a link that leads nowhere too; nothing lies where no path can lead."""
+    """Whether something exists at a path, be it a link to nothing; False for a text that cannot be a path."""
     try:
         path.lstat()
     except (OSError, ValueError):
@@ -132,7 +132,7 @@ def is_there(path: Path) -> bool:
 
 
 def is_regular(path: Path) -> bool:
-    """Whether a path leads to a regular file, also over links; not where it cannot be told."""
+    """Whether a path leads to a regular file, also over links; False where that cannot be determined."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (OSError, ValueError):
@@ -140,7 +140,7 @@ def is_regular(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a path leads to a folder, also over links; not where it cannot be told."""
+    """Whether a path leads to a folder, also over links; False where that cannot be determined."""
     try:
         return stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError):
@@ -148,7 +148,7 @@ def is_folder(path: Path) -> bool:
 
 
 def owner_of(file: BinaryIO) -> int:
-    """The number of the user whose file an opened one is."""
+    """The number of the user to whom an opened file belongs."""
     return os.fstat(file.fileno()).st_uid
 
 
@@ -162,7 +162,7 @@ def _trusted_users() -> tuple[int, ...]:
 
 
 def kind_of(mode: int) -> str:
-    """What is no regular file, by its mode, in words."""
+    """The kind of something that is not a regular file, by its mode, in words."""
     for is_kind, name in (
         (stat.S_ISDIR, "a folder"),
         (stat.S_ISFIFO, "a FIFO"),

@@ -1,8 +1,8 @@
-"""A folder that the workers of a search share for what cannot be kept: made when one needs it, gone with the search.
+"""A folder that the workers of a search share: created when one needs it, removed at the end of the search.
 
 It lies in the system's temporary folder, where anybody may write: so its name cannot be guessed, and it is used only
 while it is this user's alone. The engine that named it removes it at its end; where that was killed, its last worker
-does; and where all were killed at once, whoever makes the next such folder does.
+does; and where all were killed at once, the next process that creates such a folder does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from engine.system.regular_files import is_my_folder
 
-VARIABLE = "FOLDWATCH_SCRATCH"  # tells a worker the folder's name
+VARIABLE = "FOLDWATCH_SCRATCH"  # the environment variable from which a worker reads the folder's path
 _PREFIX = "foldwatch-kernel-"
 _IN_USE = "in-use.lock"
 
@@ -31,7 +31,7 @@ def new_name() -> Path:
 
 
 def use(folder: Path) -> Path:
-    """The folder, made with mode 0700 if need be, and in use until this process leaves it or ends.
+    """Create the folder with mode 0700 if it does not exist, and keep it in use until this process leaves it or ends.
 
     Folders of this user whose users have all been killed are removed. Raises OSError, also where the folder is
     somebody else's.
@@ -44,7 +44,7 @@ def use(folder: Path) -> Path:
         message = f"{folder} belongs to somebody else, or others can write to it"
         raise PermissionError(message)
     descriptor = os.open(folder / _IN_USE, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with contextlib.suppress(OSError):  # where there are no locks, it can never be taken for unused
+    with contextlib.suppress(OSError):  # where there are no locks, it never counts as unused
         fcntl.flock(descriptor, fcntl.LOCK_SH)
     _in_use[folder] = descriptor
     return folder
@@ -59,7 +59,7 @@ def leave(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove the folder, if it is there, whoever may use it."""
+    """Remove the folder if it exists, even if another process uses it."""
     if is_my_folder(folder) and folder.name.startswith(_PREFIX):
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -69,7 +69,7 @@ def _remove_unused(folder: Path) -> None:
         return
     try:
         descriptor = os.open(folder / _IN_USE, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:  # it has just been made, or removed
+    except OSError:  # it has just been created, or removed
         return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The three standard streams as whoever started this left them: open, closed, or read by nobody any more."""
+"""The three standard streams as this process was started with them: open, closed, or without a reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def open_closed_streams() -> None:
-    """Give a closed stream /dev/null: `2>&-` is no reason not to run.
+    """Give a closed stream /dev/null: foldwatch also runs with `2>&-`.
 
     Its descriptor is filled too, so that no file opened later gets the number that every library writes errors to.
     """
@@ -23,12 +23,12 @@ def open_closed_streams() -> None:
 
 
 def forget_stdout() -> None:
-    """Whoever read standard output has gone, or it is full; Python would complain once more at its exit."""
+    """Redirect standard output to /dev/null after it failed: Python would report the failure again at its exit."""
     _connect_to_nothing(sys.stdout.fileno())
 
 
 def is_dumb_terminal() -> bool:
-    """Whether the terminal is said to know no escape sequences."""
+    """Whether TERM names a terminal without escape sequences."""
     return os.environ.get("TERM", "") in ("dumb", "unknown")
 
 

@@ -1,7 +1,8 @@
 """Files that are written whole: a reader sees all of the old or all of the new content, and a failure changes nothing.
 
-What is being written lies beside its target under a name that nobody can guess or plant, so that a folder that others
-can write to is as safe as one's own. The name says which process writes there: what a killed one left is removed.
+A file that is being written lies beside its target under a name that nobody can guess or plant, so that a folder
+that others can write to is as safe as one's own. The name holds which process writes there, so that what a killed
+process left can be removed.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ _NEW = os.O_WRONLY | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 def write_whole(path: Path, *content: bytes | memoryview, mode: int | None = None, lasting: bool = True) -> None:
     """Write a file so that readers see all of the old or of the new content; `lasting`: even after a power loss.
 
-    `mode`: before the umask; None makes it readable for whoever its folder is. A link of that name is replaced, not
-    followed. Raises OSError; NotRegularError where a FIFO, a device or a socket lies there.
+    `mode`: before the umask; None makes it readable for those who can read its folder. A link of that name is
+    replaced, not followed. Raises OSError; NotRegularError where a FIFO, a device or a socket lies there.
     """
     check_replaceable(path)
     temporary = temporary_path(path.parent)
@@ -52,7 +53,7 @@ def write_whole(path: Path, *content: bytes | memoryview, mode: int | None = Non
 
 
 def write_for_user(path: Path, content: str, what: str, *, mode: int | None = 0o666) -> None:
-    """Write a file that somebody asked for by name, by default readable as the system makes files.
+    """Write a file whose path the user gave, by default with the mode that new files have.
 
     `mode` as in `write_whole`. Raises CannotCreateError or InputOutputError, which name the place and `what` was to be
     written.
@@ -72,13 +73,13 @@ def check_replaceable(path: Path) -> None:
     """Raises NotRegularError where no file may take the place of what lies there: a FIFO, a device, a socket."""
     with contextlib.suppress(FileNotFoundError):
         mode = path.stat().st_mode
-        # A folder is refused by the system, with words of its own.
+        # For a folder the system raises an error of its own.
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             raise NotRegularError(path, kind_of(mode))
 
 
 def temporary_path(folder: Path, kind: str = "tmp") -> Path:
-    """A new name in a folder for what is not finished; its length does not depend on any other name."""
+    """A new path in a folder for a file that is not finished; its length does not depend on any other name."""
     return folder / f".foldwatch-{new_mark()}.{kind}"
 
 
@@ -86,7 +87,7 @@ def temporary_path(folder: Path, kind: str = "tmp") -> Path:
 def temporary_folder(parent: Path) -> Iterator[Path]:
     """A folder inside another that only this user can enter, removed at the end with what is still in it.
 
-    For what others write by a name of its own: nobody can plant anything there. Raises OSError.
+    For files that other libraries write under names of their own: nobody can plant anything there. Raises OSError.
     """
     folder = temporary_path(parent)
     folder.mkdir(mode=0o700)
@@ -98,11 +99,11 @@ def temporary_folder(parent: Path) -> Iterator[Path]:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes of this user left unfinished in a folder; see `is_abandoned`."""
-    # What cannot be removed, or is no longer there, stands in nobody's way.
+    # What cannot be removed, or is no longer there, does no harm.
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
-            found = _TEMPORARY.fullmatch(name)
-            if found and is_abandoned(folder / name, found[1]):
+            temporary = _TEMPORARY.fullmatch(name)
+            if temporary and is_abandoned(folder / name, temporary[1]):
                 remove_tree(folder / name)
 
 
@@ -116,14 +117,14 @@ def remove_tree(place: Path) -> None:
 
 
 def write_all(descriptor: int, content: bytes) -> None:
-    """Hand all of it to the system, however little it takes at once. Raises OSError."""
+    """Write all of the content, however little the system takes at once. Raises OSError."""
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last a power loss."""
+    """Sync a folder, so that the names in it survive a power loss."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

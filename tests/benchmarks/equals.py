@@ -64,7 +64,7 @@ def outcomes_of(seed: int, common: dict[str, Any]) -> list[Outcome]:
         dropped = bool(state.combinations[best_of_grid].dropped)
         # Whatever is not judged was dropped on the way, without a fold in full.
         not_judged = honest.dropped_early + honest.chosen_before
-        unjudged = dropped and all(fit is None for fit in state.combinations[best_of_grid].scores["accuracy"])
+        unjudged = dropped and all(score is None for score in state.combinations[best_of_grid].scores_of("accuracy"))
         outcomes.append(
             Outcome(
                 strategy=strategy,

@@ -40,9 +40,9 @@ OPTIONS: list[dict[str, Any]] = [{"factor": factor, "least": least} for factor i
 def epochs_of(state: SearchState) -> int:
     """Epochs that a search needed, all folds together."""
     return sum(
-        EPOCHS if fit.is_finished else combination.epochs_behind(fold)
+        EPOCHS if fit.status.is_finished else fit.epochs_behind
         for combination in state.combinations
-        for fold, fit in enumerate(combination.fits)
+        for fit in combination.fits
     )
 
 

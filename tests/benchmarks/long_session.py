@@ -194,7 +194,7 @@ class Engine:
             (combination.index, fold)
             for combination in self.state.combinations
             for fold, fit in enumerate(combination.fits)
-            if fit is FitStatus.WAITING
+            if fit.status is FitStatus.WAITING
         )
         busy: dict[int, Iterator[events.Event]] = {}
         while True:

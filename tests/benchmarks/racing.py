@@ -56,7 +56,7 @@ def epochs_trained(plan: Plan, state: SearchState) -> int:
 
 
 def _is_scored(state: SearchState, combination: int, fold: int) -> bool:
-    return state.combinations[combination].scores["accuracy"][fold] is not None
+    return state.combinations[combination].score("accuracy", fold) is not None
 
 
 def full_grid(name: str, options: dict[str, Any]) -> NDArray[np.float64]:
@@ -69,7 +69,7 @@ def full_grid(name: str, options: dict[str, Any]) -> NDArray[np.float64]:
     if sessions.get(name) != "completed":
         search.start()
         search.wait()
-    return np.array([one.scores["accuracy"] for one in search.state.combinations], float)
+    return np.array([one.scores_of("accuracy") for one in search.state.combinations], float)
 
 
 def main() -> None:

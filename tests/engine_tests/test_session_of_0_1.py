@@ -58,11 +58,11 @@ def test_it_goes_on_where_it_was_and_says_what_an_older_rule_scored(old: Path) -
 
 def test_what_no_changed_rule_touches_is_taken_over_alone(old: Path) -> None:
     session = open_session(NAME, old)
-    before = session.state().combinations[1].scores
+    before = session.state().combinations[1].scores_of("accuracy")
     again = Search(session.spec, sessions=old, workers=1, worker_command=FAKE_WORKER)
     happened = [event for event in again.run() if isinstance(event, FitScored)]
     assert {(event.combination, event.fold) for event in happened if event.taken_from} == {(1, 1)}
     assert {(event.combination, event.fold) for event in happened} == {
         (one, fold) for one in range(5) for fold in (0, 1)
     }
-    assert again.state.combinations[1].scores["accuracy"][1] == before["accuracy"][1]
+    assert again.state.combinations[1].score("accuracy", 1) == before[1]

@@ -97,10 +97,10 @@ def _assert_same(search: Search, undisturbed: Search) -> None:
     assert undisturbed.session is not None
     for mine, other in zip(search.state.combinations, undisturbed.state.combinations, strict=True):
         assert (mine.stopped_at, mine.stopped_scores) == (other.stopped_at, other.stopped_scores)
-        for place, expected in zip(mine.curves, other.curves, strict=True):
-            assert place is not None
-            assert expected is not None
-            assert search.session.curve(place) == undisturbed.session.curve(expected)
+        for fit, expected in zip(mine.fits, other.fits, strict=True):
+            assert fit.curve is not None
+            assert expected.curve is not None
+            assert search.session.curve(fit.curve) == undisturbed.session.curve(expected.curve)
     assert not (search.session.folder / "checkpoints").exists()
 
 
@@ -127,10 +127,10 @@ def test_nothing_is_trained_twice(how: str, trainer: str, surroundings: Path) ->
     assert max(event.start for event in _of(happened, TrainingStarted)) > 0
     _assert_same(search, undisturbed)
     for combination in search.state.combinations:
-        for fold, seconds in enumerate(combination.seconds):
-            assert seconds is not None
+        for fold, fit in enumerate(combination.fits):
+            assert fit.seconds is not None
             started = [event for event in _of(happened, TrainingStarted) if event.fold == fold]
-            assert 0 < seconds < happened[-1].time - started[0].time
+            assert 0 < fit.seconds < happened[-1].time - started[0].time
 
 
 def test_a_paused_search_that_is_stopped_ends_at_once_and_says_so(surroundings: Path) -> None:

@@ -103,8 +103,8 @@ def test_a_session_that_is_exchanged_while_it_is_open_is_not_believed(surroundin
     _forge(surroundings / "theirs")
     _give(surroundings / "theirs")
     session = open_session("mine", surroundings)
-    combination = session.state().combinations[0]
-    curve, predictions = combination.curves[0], combination.predictions[0]
+    fit = session.state().combinations[0].fits[0]
+    curve, predictions = fit.curve, fit.predictions
     assert curve is not None
     assert predictions is not None
     assert session.curve(curve) is not None

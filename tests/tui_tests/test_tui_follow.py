@@ -11,7 +11,7 @@ import pytest
 from engine.errors import UsageError
 from engine.session.events import SearchPaused
 from engine.session.requests import Pause
-from engine.session.state import SearchStatus
+from engine.session.search_status import SearchStatus
 from tests.tui_tests.scripted_search import Script, ScriptedSession
 from tui.live.follow import BATCH_EVENTS, Changed, Feed, Follow, replay
 from tui.processes.engine_command import EngineCommand

@@ -12,7 +12,7 @@ import pytest
 from textual.widgets import Input, TextArea
 
 from engine.session.listing import SessionSummary, list_sessions, summarise
-from engine.session.state import SearchStatus
+from engine.session.search_status import SearchStatus
 from tests.tui_tests.pilots import shown, until
 from tests.tui_tests.scripted_search import NOON, Script
 from tests.tui_tests.small_sessions import make_session, some_sessions

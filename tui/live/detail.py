@@ -125,7 +125,7 @@ class DetailScreen(Watching):
 
         heading("scores by fold")
         text.append_text(self._scores_by_fold(combination))
-        sources = {source for source in combination.taken_from if source}
+        sources = {fit.taken_from for fit in combination.fits if fit.taken_from}
         if sources:
             text.append(f"  taken over from {clean(', '.join(sorted(sources)))}\n")
         if combination.status is CombinationStatus.COMPLETE and live.state.test_looks(self.combination):
@@ -133,10 +133,11 @@ class DetailScreen(Watching):
             text.append(f"  the test set was looked at {looks} time{'s' if looks > 1 else ''}\n")
         text.append("\n")
 
-        for fold, (error, trace) in sorted(combination.errors.items()):
-            heading(f"fold {fold} failed")
-            text.append(f"  {clean(error)}\n", style="bold")
-            text.append(f"{clean(trace, lines=True)}\n\n", style="dim")
+        for fold, fit in enumerate(combination.fits):
+            if fit.error is not None:
+                heading(f"fold {fold} failed")
+                text.append(f"  {clean(fit.error)}\n", style="bold")
+                text.append(f"{clean(fit.traceback, lines=True)}\n\n", style="dim")
 
         heading("the same in Python")
         text.append(f"{clean(snippet.python_snippet(spec, combination.params), lines=True)}\n\n")
@@ -147,24 +148,24 @@ class DetailScreen(Watching):
     def _scores_by_fold(self, combination: CombinationState) -> Text:
         """A line a fold, a column a metric: folds can be many."""
         seeds = self._live.history.seeds.get(self.combination, {})
-        metrics = list(combination.scores)
+        metrics = combination.metrics
         widths = [max(9, len(clean(metric, longest=24)) + 2) for metric in metrics]
         titles = zip(metrics, widths, strict=True)
         text = Text()
         text.append(f"  {'':<8}" + "".join(f"{clean(metric, longest=24):>{width}}" for metric, width in titles), "dim")
         text.append(f"{'seconds':>10}\n", "dim")
         for fold, fit in enumerate(combination.fits):
-            shown = [numbers.score(combination.scores[metric][fold]) or str(fit) for metric in metrics]
+            shown = [numbers.score(score) or str(fit.status) for score in fit.scores or [None] * len(metrics)]
             text.append(f"  {f'fold {fold}':<8}")
             text.append("".join(f"{one:>{width}}" for one, width in zip(shown, widths, strict=True)))
-            seconds = numbers.seconds(combination.seconds[fold]) or "·"
+            seconds = numbers.seconds(fit.seconds) or "·"
             text.append(f"{seconds:>10}", "dim")
-            for epochs, scores in sorted(combination.rungs.items()):
-                if scores[fold] is not None:
-                    text.append(f"  {numbers.at_rung(epochs, scores[fold])}", "dim")
-            if combination.stopped_at[fold] is not None:
-                there = numbers.score(combination.stopped_scores[fold])
-                at = f"at {combination.stopped_at[fold]}"
+            for rung in sorted(fit.rungs, key=lambda rung: rung.epochs):
+                if rung.score is not None:
+                    text.append(f"  {numbers.at_rung(rung.epochs, rung.score)}", "dim")
+            if fit.stopped_at is not None:
+                there = numbers.score(fit.stopped_score)
+                at = f"at {fit.stopped_at}"
                 text.append(f"  ▪ {at}: {there}" if there else f"  ▪ stopped {at}")
             text.append("\n")
         is_finished = combination.status.is_finished

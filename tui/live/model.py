@@ -12,7 +12,8 @@ from engine.analysis.forecast.stall import StallWatch
 from engine.errors import SessionUnreadableError
 from engine.formatting.times import moment_in_words
 from engine.session.combination import FitStatus
-from engine.session.state import SearchState, SearchStatus
+from engine.session.search_status import SearchStatus
+from engine.session.state import SearchState
 from engine.spec.spec import SearchSpec
 from engine.spec.strategy_options import strategy_in_words, strategy_name
 from tui.live.drawn import HeaderFacts
@@ -222,10 +223,10 @@ class LiveModel:
         return max(1, -(-(rows * (folds - 1) // folds) // batch_size))
 
     def _epochs(self, combination: int, fold: int) -> Epochs | Curve | None:
-        state = self.state.combinations[combination]
-        place = state.curves[fold]
-        if place is None and state.fits[fold] is not FitStatus.RUNNING:
-            place = state.rung_curves[fold]
+        record = self.state.combinations[combination].fits[fold]
+        place = record.curve
+        if place is None and record.rungs and record.status is not FitStatus.RUNNING:
+            place = record.rungs[-1].curve
         if place is not None:
             if place in self._curves:
                 self._curves.move_to_end(place)
@@ -234,7 +235,7 @@ class LiveModel:
                 self._asked_curves.add(place)
                 self._follow.want_curves([place])
             return None
-        if state.fits[fold] is not FitStatus.RUNNING:
+        if record.status is not FitStatus.RUNNING:
             return None
         for training in self.state.trainings.values():
             if training.fold != fold:

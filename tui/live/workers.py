@@ -12,7 +12,8 @@ from tui.parts.pane import Pane, style_of
 from tui.parts.safe_text import clean
 
 if TYPE_CHECKING:
-    from engine.session.state import SearchState, WorkerState
+    from engine.session.activity import WorkerState
+    from engine.session.state import SearchState
     from tui.live.process_usage import MachineReading
 
 _HISTORY = 8

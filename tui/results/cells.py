@@ -173,7 +173,7 @@ class Cells:
                 segments.append(Segment(text.rjust(width) if column.right else text.ljust(width), plain))
             elif kind == "fold":
                 segments.extend(self._fold(row, column.fold, width, plain))
-                if model.stopped[row][column.fold] is not None:
+                if model.fits[row][column.fold].stopped_at is not None:
                     # In the gap behind the score, so that no column need be wider for it.
                     segments += [Segment("▪", styles["dim"]), Segment(" " * (self.gap - 1), None)]
                     continue
@@ -202,7 +202,7 @@ class Cells:
         return segments
 
     def _fold(self, row: int, fold: int, width: int, plain: Style | None) -> list[Segment]:
-        styles, status = self.styles, self.model.fits[row][fold]
+        styles, status = self.styles, self.model.fits[row][fold].status
         if status is FitStatus.SCORED:
             value = self.model.values[f"fold {fold}"][row]
             text = "undef." if value is None else numbers.score(value, width)
@@ -228,7 +228,7 @@ class Cells:
             style = self.styles["running"]
             epoch, epochs = 0, 0
             for fold, fit in enumerate(self.model.fits[row]):
-                training = self.model.running.get((row, fold)) if fit is FitStatus.RUNNING else None
+                training = self.model.running.get((row, fold)) if fit.status is FitStatus.RUNNING else None
                 if training is not None:
                     wanted = next(fit.epochs for fit in training.fits if fit.combination == row)
                     epoch, epochs = max(epoch, min(training.epoch, wanted)), max(epochs, wanted)
@@ -237,11 +237,11 @@ class Cells:
         elif status is CombinationStatus.PARTIAL:
             fits = self.model.fits[row]
             rungs = self.model.rungs[row] or [None] * len(fits)
-            scored = sum(fit.is_finished or rung is not None for fit, rung in zip(fits, rungs, strict=True))
+            scored = sum(fit.status.is_finished or rung is not None for fit, rung in zip(fits, rungs, strict=True))
             text = f"{scored} of {self.model.splits}"
-            if self.model.rung(row) and not any(fit.is_finished for fit in fits):
+            if self.model.rung(row) and not any(fit.status.is_finished for fit in fits):
                 text = f"rung {self.model.rung(row)}"
-            if FitStatus.FAILED in fits:
+            if any(fit.status is FitStatus.FAILED for fit in fits):
                 style = self.styles["failed"]
         elif status is CombinationStatus.FAILED:
             style = self.styles["failed"]

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.analysis.varying import shown_parameter, varying
-from engine.session.combination import CombinationStatus, FitStatus
+from engine.session.combination import CombinationStatus
 from engine.spec.spelling import show_value
 from tui.parts.safe_text import clean
 from tui.results.parameter_columns import grouped, in_one, shared_texts
 
 if TYPE_CHECKING:
-    from engine.session.combination import CombinationState
-    from engine.session.state import SearchState, TrainingState
+    from engine.session.activity import TrainingState
+    from engine.session.combination import CombinationState, FitRecord
+    from engine.session.state import SearchState
 
 LAST = frozenset({CombinationStatus.FAILED, CombinationStatus.DIVERGED, CombinationStatus.DROPPED})
 _LONGEST_VALUE = 24
@@ -56,8 +57,7 @@ class ResultsModel:
         self.deviations: dict[str, list[float | None]] = {}  # of the further metrics, by the same keys
         self.texts: dict[str, list[str]] = {}  # of the hyperparameters, as drawn
         self.shared: dict[str, list[str]] = {}  # columns that several hyperparameters share: to sort by, not to filter
-        self.fits: list[list[FitStatus]] = []
-        self.stopped: list[list[int | None]] = []  # by fold: the epoch at which patience ran out before the last
+        self.fits: list[list[FitRecord]] = []  # by fold
         self.statuses: list[CombinationStatus] = []
         self.stages: list[int] = []  # counted from 0
         self.rungs: list[list[tuple[int, float | None] | None]] = []  # by fold: epochs and score of the latest rung
@@ -124,7 +124,6 @@ class ResultsModel:
             self.values["stage"] = [stage + 1 for stage in self.stages]
         self.rungs = [[] for _ in range(self.rows)]
         self.fits = [[] for _ in range(self.rows)]
-        self.stopped = [[] for _ in range(self.rows)]
         self.statuses = [CombinationStatus.WAITING] * self.rows
         self.complete, self.last = set(), set()
         self._ranking = []
@@ -168,7 +167,7 @@ class ResultsModel:
             widest = max(map(len, self.texts[key]), default=0)
             width = max(min(widest, _LONGEST_VALUE), len(title))
             columns.append(Column(key, title, width, "param", right=numeric))
-        least = len(".7312@10") if any(one.epochs_allowed or one.rungs for one in combinations) else len("0.7312")
+        least = len(".7312@10") if any(one.epochs_allowed or one.rung_epochs for one in combinations) else len("0.7312")
         columns += [Column(key, key, max(least, len(key)), "fold", fold=number) for number, key in enumerate(folds)]
         columns.append(Column("seconds", "seconds", 7, "seconds"))
         columns.append(Column("status", "status", 8, "status", right=False))
@@ -183,7 +182,7 @@ class ResultsModel:
         self.running = running
 
     def _refresh(self, row: int, combination: CombinationState) -> None:
-        metric = next(iter(combination.scores))
+        metric = combination.metrics[0]
         status = combination.status
         if row in self.complete:
             self.complete.discard(row)
@@ -192,7 +191,7 @@ class ResultsModel:
         means = combination.mean if status.is_finished else combination.mean_so_far
         mean, deviation = means(metric)
         values = self.values
-        for column, score in zip(self._folds, combination.scores[metric], strict=True):
+        for column, score in zip(self._folds, combination.scores_of(metric), strict=True):
             column[row] = score
         values["mean"][row] = None if math.isnan(mean) else mean
         values["std"][row] = None if math.isnan(deviation) else deviation
@@ -205,8 +204,7 @@ class ResultsModel:
         values["trainer"][row] = combination.trainer
         self.statuses[row] = status
         self.fits[row] = combination.fits
-        self.stopped[row] = combination.stopped_at
-        self.rungs[row] = _latest_rungs(combination) if combination.rungs else []
+        self.rungs[row] = _latest_rungs(combination) if combination.rung_epochs else []
         (self.last.add if status in LAST else self.last.discard)(row)
         # A metric that a fold cannot define leaves a complete combination without a mean, and so without a rank.
         if status is CombinationStatus.COMPLETE and not math.isnan(mean):
@@ -215,8 +213,8 @@ class ResultsModel:
 
 
 def _latest_rungs(combination: CombinationState) -> list[tuple[int, float | None] | None]:
-    behind = [combination.epochs_behind(fold) for fold in range(len(combination.fits))]
-    return [(epochs, combination.rungs[epochs][fold]) if epochs else None for fold, epochs in enumerate(behind)]
+    latest = [fit.rung(fit.epochs_behind) for fit in combination.fits]
+    return [(rung.epochs, rung.score) if rung is not None else None for rung in latest]
 
 
 def _identity(value: Any) -> Any:

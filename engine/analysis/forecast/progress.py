@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from engine.session.state import SearchStatus
+from engine.session.search_status import SearchStatus
 from engine.spec.resolved import epochs_of
 from engine.spec.stages import rows_in
 
@@ -28,15 +28,16 @@ def share_done(state: SearchState, spec: SearchSpec) -> float:
     for combination in state.combinations:
         epochs, weight = epochs_of(combination.params), rows[combination.stage]
         whole += epochs
-        for fold, fit in enumerate(combination.fits):
-            behind = epochs if fit.is_finished else combination.epochs_behind(fold)
+        for fit in combination.fits:
+            behind = epochs if fit.status.is_finished else fit.epochs_behind
             done += weight * behind
             wanted += weight * (behind if combination.dropped else epochs)
     for training in state.trainings.values():
         for served in training.fits:
             combination = state.combinations[served.combination]
-            if not combination.fits[training.fold].is_finished:
-                more = min(training.epoch, served.epochs) - combination.epochs_behind(training.fold)
+            fit = combination.fits[training.fold]
+            if not fit.status.is_finished:
+                more = min(training.epoch, served.epochs) - fit.epochs_behind
                 done += rows[combination.stage] * max(0, more)
     if not state.combinations:
         return 0.0

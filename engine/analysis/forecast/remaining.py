@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from engine.plan.cost import Parts
     from engine.plan.pace import Fit
     from engine.plan.plan import Plan
-    from engine.session.state import SearchState, TrainingState
+    from engine.session.activity import TrainingState
+    from engine.session.state import SearchState
 
 _LEAST_EVIDENCE = 1.0  # trainings, running ones in part
 _NINETIETH = 1.2816  # of the standard normal distribution: an interval of 80 %

@@ -107,7 +107,7 @@ def _compared(state: SearchState, name: str) -> dict[str, tuple[str, float | Non
         for one, combination in group.items():
             for other, another in group.items():
                 if one != other:
-                    pairs = zip(combination.scores[metric], another.scores[metric], strict=True)
+                    pairs = zip(combination.scores_of(metric), another.scores_of(metric), strict=True)
                     differences[one, other] += [a - b for a, b in pairs if a is not None and b is not None]
     found: dict[str, tuple[str, float | None, int]] = {}
     for (one, other), these in differences.items():

@@ -165,7 +165,7 @@ def _place(value: Any) -> tuple[int, float, str]:
 
 
 def _trace(session: Session, state: SearchState, combination: CombinationState) -> Trace:
-    curves = [session.curve(place) for place in combination.curves if place is not None]
+    curves = [session.curve(fit.curve) for fit in combination.fits if fit.curve is not None]
     rows = state.started.rows if state.started else session.record.data.rows
     try:
         folds, batch_size = int(session.record.spec.get("folds", 3)), int(combination.params.get("batch_size", 128))

@@ -77,7 +77,7 @@ def _best(report: Report) -> str:
     else:
         mean, deviation = best.mean(report.metric)
         further = "".join(f"{escape(metric)} {mean_in_words(best, metric)}<br>" for metric in report.further)
-        folds = ", ".join(f"{score:.4f}" for score in best.scores[report.metric] if score is not None)
+        folds = ", ".join(f"{score:.4f}" for score in best.scores_of(report.metric) if score is not None)
         shown = (
             f'<div class="best"><strong>{mean:.4f} ± {deviation:.4f}</strong> {escape(report.metric)}, '
             f"combination #{best.index}<br>{escape(in_short(best.params))}<br>{further}"

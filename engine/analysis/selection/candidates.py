@@ -109,12 +109,12 @@ class _Reader:
 
         None unless both have the predictions of that rung on every split.
         """
-        epochs = max(combination.rung_predictions, default=0)
-        if not epochs or epochs not in self._best.rung_predictions:
+        epochs = max(combination.rung_epochs, default=0)
+        if not epochs or epochs not in self._best.rung_epochs:
             return None
         if epochs not in self._best_on_the_way:
-            self._best_on_the_way[epochs] = self._earned(self._best.rung_predictions[epochs])
-        own, of_best = self._earned(combination.rung_predictions[epochs]), self._best_on_the_way[epochs]
+            self._best_on_the_way[epochs] = self._earned(self._best.rung_predictions(epochs))
+        own, of_best = self._earned(combination.rung_predictions(epochs)), self._best_on_the_way[epochs]
         found: list[Earned | None] = []
         for final, one, other in zip(self.best, own, of_best, strict=True):
             if final is None or one is None or other is None:

@@ -56,7 +56,7 @@ def complete_combinations(state: SearchState) -> CompleteCombinations:
         if combination.status is not CombinationStatus.COMPLETE or combination.stage != stage:
             continue
         mean, deviation = combination.mean(metric)
-        scores = [score for score in combination.scores[metric] if score is not None]
+        scores = [score for score in combination.scores_of(metric) if score is not None]
         if math.isnan(mean) or len(scores) < state.splits:
             continue
         indices.append(combination.index)

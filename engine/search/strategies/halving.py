@@ -90,7 +90,7 @@ class Halving:
     ) -> Decision:
         ended = [Dropped(one.index, why) for one in here if (why := why_incomplete(one))]
         means = {
-            one.index: mean_and_deviation([score for score in one.rungs[rung.epochs] if score is not None])[0]
+            one.index: mean_and_deviation([score for score in one.rung_scores(rung.epochs) if score is not None])[0]
             for one in here
             if not why_incomplete(one)
         }
@@ -134,7 +134,7 @@ def _is_in(combination: CombinationState, rung: Rung) -> bool:
 
     A complete one does where it was allowed to go on by a decision that a damaged record lost.
     """
-    return not combination.status.is_finished or (combination.is_complete and rung.epochs in combination.rungs)
+    return not combination.status.is_finished or (combination.is_complete and rung.epochs in combination.rung_epochs)
 
 
 def _is_awaited(combination: CombinationState, rung: Rung) -> bool:

@@ -88,7 +88,7 @@ class BetweenFolds:
         """The look after the newest fold, once all have been scored on it."""
         racers = [one for one in state.combinations if one.folds_allowed is not None and not one.dropped]
         folds = max((one.folds_allowed or 0 for one in racers), default=0)
-        if not racers or not all(one.fits[folds - 1].is_finished for one in racers):
+        if not racers or not all(one.fits[folds - 1].status.is_finished for one in racers):
             return None
         return Round(
             racers,
@@ -127,7 +127,7 @@ class BetweenEpochs:
         look = self._rungs.index(epochs)
         return Round(
             racers,
-            [one.rung_predictions.get(epochs, []) for one in racers],
+            [one.rung_predictions(epochs) for one in racers],
             look=look,
             reached=f"{epochs} of {self._epochs} epochs",
             done=0.0,
@@ -149,7 +149,7 @@ class BetweenEpochs:
 
 
 def _rung_mean(combination: CombinationState, epochs: int) -> float:
-    return mean_and_deviation([score for score in combination.rungs.get(epochs, []) if score is not None])[0]
+    return mean_and_deviation([score for score in combination.rung_scores(epochs) if score is not None])[0]
 
 
 class Racing:

@@ -14,11 +14,12 @@ _WITHOUT_SCORES = (FitStatus.FAILED, FitStatus.DIVERGED)
 
 def has_reached(combination: CombinationState, epochs: int) -> bool:
     """Whether every fold is scored after so many epochs, or has ended before."""
-    rung = combination.rungs.get(epochs, [None] * len(combination.fits))
-    return all(score is not None or fit.is_finished for score, fit in zip(rung, combination.fits, strict=True))
+    scores = combination.rung_scores(epochs)
+    return all(score is not None or fit.status.is_finished for score, fit in zip(scores, combination.fits, strict=True))
 
 
 def why_incomplete(combination: CombinationState) -> str:
     """Why a combination can never be complete, in words; empty if it can."""
-    ended = (f"{fit} on fold {fold}" for fold, fit in enumerate(combination.fits) if fit in _WITHOUT_SCORES)
+    statuses = enumerate(combination.statuses)
+    ended = (f"{status} on fold {fold}" for fold, status in statuses if status in _WITHOUT_SCORES)
     return next(ended, "")

@@ -13,7 +13,8 @@ from engine.plan.pace import Pace
 from engine.plan.workload import Workload, workload_of
 from engine.session import events
 from engine.session.events import PlannedCombination, ServedFit
-from engine.session.state import MOST_ENDED, SearchState
+from engine.session.search_facts import MOST_ENDED
+from engine.session.state import SearchState
 from engine.spec.resolved import resolved_params_of
 
 NOON = 1_000_000.0
@@ -221,7 +222,7 @@ def test_what_waits_is_the_same_however_it_came_about() -> None:
         index, fold = generator.randrange(len(params)), generator.randrange(SPLITS)
         what = generator.choice(["begin", "end", "drop", "restore"])
         for state in (often, once):
-            if what == "begin" and not state.combinations[index].fits[fold].is_finished:
+            if what == "begin" and not state.combinations[index].fits[fold].status.is_finished:
                 begin(state, index, fold, NOON + step)
             elif what == "end":
                 end(state, index, fold, NOON + step)

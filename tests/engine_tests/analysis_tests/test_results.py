@@ -62,7 +62,7 @@ def test_eight_combinations_are_as_grid_search_finds_them(surroundings: Path) ->
     search = Search(sessions=surroundings, space=EIGHT, trainer="keras", scoring=scoring, workers=1, **SMALL)
     happened = list(search.run())
     assert search.outcome == "completed"
-    assert search.state.fits_failed == 0, [one.errors for one in search.state.combinations]
+    assert search.state.fits_failed == 0, [fit.error for one in search.state.combinations for fit in one.fits]
     assert len([event for event in happened if isinstance(event, EpochEnded)]) == 4 * 3 * 2
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=Warning, module="sklearn|keras|scikeras")

@@ -276,7 +276,7 @@ def test_dropped_combinations_count_on_the_folds_that_they_have(
     assert found.indices == tuple(range(8))
     assert set(np.flatnonzero(found.in_part)) == dropped
     for index in dropped:
-        for split, score in enumerate(race.state.combinations[index].scores["accuracy"]):
+        for split, score in enumerate(race.state.combinations[index].scores_of("accuracy")):
             (group,) = found.row_scores.splits[split]
             if score is None:
                 np.testing.assert_array_equal(group.earned[index], group.earned[honest.combination])
@@ -303,10 +303,10 @@ def test_what_was_dropped_after_fewer_epochs_is_corrected_for_but_not_judged(
     assert (honest.candidates, honest.dropped_early, honest.dropped_in_part) == (8, len(dropped), 0)
     assert set(honest.tied).isdisjoint(one.index for one in dropped)
     for one in dropped:
-        epochs = max(one.rungs)
-        for split, (own, of_best) in enumerate(zip(one.rungs[epochs], best.rungs[epochs], strict=True)):
+        epochs = max(one.rung_epochs)
+        for split, (own, of_best) in enumerate(zip(one.rung_scores(epochs), best.rung_scores(epochs), strict=True)):
             (group,) = found.row_scores.splits[split]
-            final = best.scores["accuracy"][split]
+            final = best.scores_of("accuracy")[split]
             assert own is not None
             assert of_best is not None
             assert final is not None

@@ -245,7 +245,7 @@ def test_scored_fits_are_taken_over(surroundings: Path, capsys: pytest.CaptureFi
     assert text.endswith(proposed.spec.to_toml())
     fine = Search(SearchSpec.read(Path("fine.toml")), workers=2, sessions=surroundings, worker_command=FAKE_WORKER)
     list(fine.run())
-    taken = [one.index for one in fine.state.combinations if set(one.taken_from) == {"coarse"}]
+    taken = [one.index for one in fine.state.combinations if {fit.taken_from for fit in one.fits} == {"coarse"}]
     assert taken == proposed.scored
     assert fine.best_score_ >= coarse.best_score_
 

@@ -92,8 +92,8 @@ def test_it_drops_with_evidence_and_trains_less(surroundings: Path, capsys: pyte
     # A training that also served a longer combination ends where the longest of those left does.
     assert {one.epochs for one in trained} == {2, 8}
     for one, complete in zip(state.combinations, whole.state.combinations, strict=True):
-        scored = [score for score in one.scores["accuracy"] if score is not None]
-        assert scored == complete.scores["accuracy"][: len(scored)]
+        scored = [score for score in one.scores_of("accuracy") if score is not None]
+        assert scored == complete.scores_of("accuracy")[: len(scored)]
         assert (one.status is CombinationStatus.DROPPED) == (len(scored) < 5) == ("tell them apart" in one.evidence)
     best = whole.state.best
     assert best is not None

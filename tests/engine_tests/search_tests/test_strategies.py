@@ -85,13 +85,15 @@ def test_halving_trains_the_best_further_and_says_why_others_were_dropped(surrou
     dropped = [one for one in state.combinations if one.dropped]
     assert len(dropped) == 10
     assert all("epochs: place" in one.evidence for one in dropped)
-    last = max(dropped, key=lambda one: max(one.rungs))
-    means = {one.index: sum(map(float, filter(None, one.rungs[4]))) for one in state.combinations if 4 in one.rungs}
+    last = max(dropped, key=lambda one: max(one.rung_epochs))
+    judged = [one for one in state.combinations if 4 in one.rung_epochs]
+    means = {one.index: sum(map(float, filter(None, one.rung_scores(4)))) for one in judged}
     assert means[last.index] == min(means.values())
     assert state.best is not None
-    assert state.best.curves[0] is not None
+    place = state.best.fits[0].curve
+    assert place is not None
     assert search.session is not None
-    curve = search.session.curve(state.best.curves[0])
+    curve = search.session.curve(place)
     assert curve is not None
     assert len(curve.loss) == 8
     assert not (search.session.folder / "checkpoints").exists()

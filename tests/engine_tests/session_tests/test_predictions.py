@@ -174,7 +174,7 @@ def _check(session: Session, state: SearchState) -> int:
     checked = 0
     for combination in state.combinations:
         for split, place in enumerate(combination.predictions):
-            accuracy = combination.scores["accuracy"][split]
+            accuracy = combination.score("accuracy", split)
             assert (place is None) == (accuracy is None)
             if place is None or accuracy is None:
                 continue
@@ -226,7 +226,7 @@ def test_predictions_are_taken_over_with_the_scores_and_a_fit_without_them_too(s
     list(first.run())
     second = fake_search(surroundings, SPACE, name="second")
     list(second.run())
-    assert {name for one in second.state.combinations for name in one.taken_from} == {"first"}
+    assert {fit.taken_from for one in second.state.combinations for fit in one.fits} == {"first"}
     assert _predicted(_session(second)) == _predicted(_session(first))
     assert _check(_session(second), second.state) == 6
     _session(second).delete()
@@ -234,7 +234,7 @@ def test_predictions_are_taken_over_with_the_scores_and_a_fit_without_them_too(s
     path.write_bytes(b"\0" + path.read_bytes()[1:])
     third = fake_search(surroundings, SPACE, name="third")
     list(third.run())
-    assert {name for one in third.state.combinations for name in one.taken_from} == {"first"}
+    assert {fit.taken_from for one in third.state.combinations for fit in one.fits} == {"first"}
     assert _predicted(_session(third)).count(None) == 1
     assert third.state.best is not None
     assert third.best_score_ == first.best_score_

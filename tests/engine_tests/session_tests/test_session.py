@@ -189,7 +189,7 @@ def test_another_hosts_session_is_taken_over_by_name(tmp_path: Path) -> None:
     check_free(session)
     owner = msgspec.structs.replace(this_process(), host="elsewhere")
     JournalWriter(session.folder, owner).close()
-    for has in ("works on this session", "has not said that it ended"):
+    for has in ("works on this session", "has not recorded its end"):
         for named in ("", "another"):
             with pytest.raises(SessionHeldError, match=rf"on elsewhere .*{has}.* --take-over elsewhere"):
                 check_free(session, named)

@@ -13,13 +13,15 @@ from msgspec import structs
 from engine.formatting.times import moment_in_words
 from engine.plan.workload import Workload, workload_of
 from engine.session import events
-from engine.session.combination import CombinationStatus, FitStatus
+from engine.session.combination import CombinationStatus, FitRecord, FitStatus, RungRecord
 from engine.session.events import PlannedCombination, ServedFit
 from engine.session.journal_reader import Damage
 from engine.session.narration import describe
 from engine.session.ranking import mean_and_deviation, ranks
 from engine.session.record_limits import MOST_LOST
-from engine.session.state import _RULES, LOST, SearchState, SearchStatus
+from engine.session.rules.combinations import LOST
+from engine.session.search_status import SearchStatus
+from engine.session.state import RULES, SearchState
 
 NOON = 1000.0
 
@@ -105,7 +107,7 @@ def _failed(combination: int, fold: int, training: int = 0) -> events.FitFailed:
 
 
 def test_there_is_a_rule_for_every_event() -> None:
-    assert set(_RULES) == set(typing.get_args(events.AnyEvent))
+    assert set(RULES) == set(typing.get_args(events.AnyEvent))
 
 
 def test_a_new_search_waits() -> None:
@@ -120,7 +122,7 @@ def test_a_new_search_waits() -> None:
 
 def test_a_training_runs_its_fits_until_each_is_scored() -> None:
     state = _state(_worker(), _training(0, [(0, 1), (1, 3)]))
-    assert [combination.fits[0] for combination in state.combinations] == ["running", "running", "waiting"]
+    assert [combination.fits[0].status for combination in state.combinations] == ["running", "running", "waiting"]
     assert [worker.training for worker in state.workers.values()] == [0]
     state.apply(_epoch(0, 1))
     state.apply(_scored(0, 0, 0.5))
@@ -132,6 +134,26 @@ def test_a_training_runs_its_fits_until_each_is_scored() -> None:
     assert state.trainings == {}
     assert [worker.training for worker in state.workers.values()] == [None]
     assert state.fits_finished == 2
+
+
+def test_what_happens_to_one_fit_changes_the_record_of_no_other() -> None:
+    state = _state(_training(0, [(0, 1)]))
+    rung = events.RungScored(
+        time=NOON + 2, combination=0, fold=0, training=0, epochs=3, scores={"accuracy": 0.25}, seconds=1.5
+    )
+    state.apply(rung)
+    combination = state.combinations[0]
+    assert combination.fits[0] == FitRecord(seconds=1.5, rungs=(RungRecord(3, 0.25),))
+    assert (combination.rung_epochs, combination.rung_scores(3)) == ([3], [0.25, None])
+    state.apply(_scored(0, 0, 0.5, stopped_at=4))
+    first, second = combination.fits
+    assert first == FitRecord(
+        FitStatus.SCORED, (0.5, 0.5), seconds=2.0, stopped_at=4, rungs=(RungRecord(3, 0.25),), older_revision=0
+    )
+    assert {fit for one in state.combinations[1:] for fit in one.fits} == {second} == {FitRecord()}
+    assert combination.scores_of("f1_macro") == [0.5, None]
+    with pytest.raises(ValueError, match="log_loss"):
+        combination.scores_of("log_loss")
 
 
 def test_a_combination_is_complete_when_every_fold_is_scored() -> None:
@@ -174,8 +196,8 @@ def test_a_combination_without_a_mean_is_best_only_where_none_has_one() -> None:
 
 def test_a_score_that_counts_is_never_taken_back_or_changed() -> None:
     state = _state(_scored(0, 0, 0.5), _scored(0, 0, 0.9), _scored(0, 0, None, diverged=True), _failed(0, 0))
-    assert state.combinations[0].scores["accuracy"] == [0.5, None]
-    assert state.combinations[0].fits[0] is FitStatus.SCORED
+    assert state.combinations[0].scores_of("accuracy") == [0.5, None]
+    assert state.combinations[0].fits[0].status is FitStatus.SCORED
     assert (state.fits_finished, state.fits_failed) == (1, 0)
 
 
@@ -200,7 +222,7 @@ def test_only_a_complete_combination_has_a_mean() -> None:
 def test_an_engine_that_ended_without_saying_so_is_told_of_when_the_search_goes_on() -> None:
     again = _started(NOON + 60, segment=2)
     state = _state(_scored(0, 0, 0.5), again)
-    lost = "search goes on (the engine before ended without saying so, last heard of at "
+    lost = "search goes on (the previous engine did not record its end; its last event was at "
     assert (describe(again, state) or "").startswith(f"{lost}{moment_in_words(NOON + 5)})")
     state.apply(events.SearchPaused(time=NOON + 70))
     state.apply(later := _started(NOON + 80, segment=3))
@@ -214,11 +236,11 @@ def test_a_failed_fit_is_retried_on_request() -> None:
     state = _state(_failed(0, 0), _scored(0, 1, 0.5))
     combination = state.combinations[0]
     assert str(combination.status) == "failed"
-    assert combination.errors == {0: ("it broke", "where")}
+    assert [(fit.error, fit.traceback) for fit in combination.fits] == [("it broke", "where"), (None, "")]
     assert (state.fits_finished, state.fits_failed) == (2, 1)
     state.apply(events.CombinationRestored(time=NOON + 7, combination=0))
-    assert combination.fits == [FitStatus.WAITING, FitStatus.SCORED]
-    assert combination.errors == {}
+    assert combination.statuses == [FitStatus.WAITING, FitStatus.SCORED]
+    assert [(fit.error, fit.traceback) for fit in combination.fits] == [(None, "")] * 2
     assert (state.fits_finished, state.fits_failed) == (1, 0)
     state.apply(_scored(0, 0, 0.5))
     assert str(combination.status) == "complete"
@@ -234,7 +256,7 @@ def test_fits_of_a_training_that_is_lost_wait_again(how: str) -> None:
         "finished": events.SearchFinished(time=NOON + 9, outcome="interrupted"),
     }
     state = _state(_worker(), _training(0, [(0, 1), (1, 3)]), _epoch(0, 1), _scored(0, 0, 0.5), lost[how])
-    assert [combination.fits[0] for combination in state.combinations] == ["scored", "waiting", "waiting"]
+    assert [combination.fits[0].status for combination in state.combinations] == ["scored", "waiting", "waiting"]
     assert state.trainings == {}
     assert all(worker.training is None for worker in state.workers.values())
 
@@ -254,8 +276,8 @@ def test_a_dropped_combination_counts_no_more_and_can_be_restored() -> None:
     assert str(combination.status) == "dropped"
     assert (combination.dropped, combination.evidence) == ("asked", "seen")
     assert state.fits_total == 4
-    assert combination.fits == [FitStatus.WAITING] * 2
-    assert state.combinations[0].fits[0] is FitStatus.RUNNING
+    assert combination.statuses == [FitStatus.WAITING] * 2
+    assert state.combinations[0].fits[0].status is FitStatus.RUNNING
     state.apply(_scored(0, 0, 0.5))
     assert state.trainings == {}
     state.apply(events.CombinationRestored(time=NOON + 7, combination=1))
@@ -347,10 +369,10 @@ def test_scores_whose_combinations_a_damaged_record_lost_count_once_they_are_kno
     assert state.combinations == []
     state.apply(_started(NOON + 50, segment=2))
     state.apply(_added())
-    assert state.combinations[0].scores["accuracy"] == [0.5, None]
-    assert state.combinations[2].fits == [FitStatus.WAITING, FitStatus.FAILED]
+    assert state.combinations[0].scores_of("accuracy") == [0.5, None]
+    assert state.combinations[2].statuses == [FitStatus.WAITING, FitStatus.FAILED]
     # A training that an engine of the past had begun is not running.
-    assert state.combinations[1].fits == [FitStatus.WAITING] * 2
+    assert state.combinations[1].statuses == [FitStatus.WAITING] * 2
     assert (state.fits_finished, state.fits_failed, state.fits_total) == (2, 1, 6)
 
 
@@ -361,7 +383,7 @@ def test_a_record_that_lost_its_start_is_whole_with_the_next_engine() -> None:
     assert (state.combinations, state.fits_total, state.elapsed()) == ([], 0, 0.0)
     state.apply(_started(NOON + 50, segment=2))
     assert len(state.combinations) == 3
-    assert state.combinations[0].scores["accuracy"] == [0.5, None]
+    assert state.combinations[0].scores_of("accuracy") == [0.5, None]
 
 
 def test_means_and_deviations_are_numpys_to_the_last_bit() -> None:
@@ -406,8 +428,8 @@ def test_scores_stay_with_their_numbers_where_an_announcement_between_is_lost() 
     # Number 3 was announced in a line that is lost.
     state = _state(_one_more(4, 50), _scored(3, 0, 0.25), _scored(4, 0, 0.75))
     assert [one.params for one in state.combinations[3:]] == [{}, {"epochs": 50}]
-    assert state.combinations[4].scores["accuracy"] == [0.75, None]
-    assert state.combinations[3].scores["accuracy"] == [None, None]
+    assert state.combinations[4].scores_of("accuracy") == [0.75, None]
+    assert state.combinations[3].scores_of("accuracy") == [None, None]
     assert (state.combinations[3].status, state.combinations[3].dropped) == (CombinationStatus.DROPPED, LOST)
     assert (state.fits_finished, state.fits_total) == (1, 8)
 
@@ -418,7 +440,7 @@ def test_a_number_whose_announcement_is_lost_is_never_given_again() -> None:
     assert [one.dropped for one in state.combinations[3:]] == [LOST, LOST]
     state.apply(_one_more(5, 60))
     state.apply(_scored(5, 0, 0.5))
-    assert state.combinations[5].scores["accuracy"] == [0.5, None]
+    assert state.combinations[5].scores_of("accuracy") == [0.5, None]
     assert (state.fits_finished, state.fits_total, state.damages) == (1, 8, [])
 
 
@@ -449,7 +471,7 @@ def test_a_fault_of_the_reducer_is_not_taken_for_damage(monkeypatch: pytest.Monk
     def faulty(state: SearchState, event: events.FitScored) -> None:
         [][event.fold]
 
-    rules: dict[Any, Any] = _RULES
+    rules: dict[Any, Any] = RULES
     monkeypatch.setitem(rules, events.FitScored, faulty)
     with pytest.raises(IndexError):
         _state(_scored(0, 0, 0.5))

@@ -13,6 +13,7 @@ import pytest
 from engine.cli.main import main
 from engine.search.model_description import describe_model, refit_epochs
 from engine.search.search import Search
+from engine.session.combination import FitRecord
 from engine.session.events import EpochEnded, FitScored, TrainingStarted
 from engine.session.segments import Curve
 from engine.spec.early_stopping import EarlyStopping, Patience
@@ -29,7 +30,7 @@ def stopped(search: Search) -> dict[tuple[int, int], list[int | None]]:
 
 
 def curve(search: Search, combination: int, fold: int) -> Curve:
-    place = search.state.combinations[combination].curves[fold]
+    place = search.state.combinations[combination].fits[fold].curve
     assert place is not None
     assert search.session is not None
     found = search.session.curve(place)
@@ -84,7 +85,8 @@ def test_a_shared_training_stops_as_each_would_alone(surroundings: Path, whole: 
         for one in alone.state.combinations:
             key = (epochs, one.params["hidden_units"])
             twin = shared.state.combinations[list(everything).index(key)]
-            assert (one.scores, one.stopped_at) == (twin.scores, twin.stopped_at)
+            assert [fit.scores for fit in one.fits] == [fit.scores for fit in twin.fits]
+            assert one.stopped_at == twin.stopped_at
     # A score is that of the epoch where it stopped, and nothing was trained after it.
     places = {(one.params["epochs"], one.params["hidden_units"]): one.index for one in whole.state.combinations}
     for event in happened:
@@ -108,8 +110,8 @@ def test_without_stop_it_is_recorded_and_changes_no_score(surroundings: Path, wh
     assert stopped(recording) == stopped(ending)
     for there, here in zip(ending.state.combinations, recording.state.combinations, strict=True):
         for fold, stopped_at in enumerate(here.stopped_at):
-            would_be = here.stopped_scores[fold] if stopped_at else here.scores["accuracy"][fold]
-            assert would_be == there.scores["accuracy"][fold]
+            would_be = here.stopped_scores[fold] if stopped_at else here.scores_of("accuracy")[fold]
+            assert would_be == there.scores_of("accuracy")[fold]
             assert there.stopped_scores[fold] is None
 
 
@@ -189,9 +191,9 @@ def test_a_refit_lasts_as_long_as_the_folds_did(surroundings: Path) -> None:
         ([3, 4], 4),
     ]
     for folds, epochs in cases:
-        combination.stopped_at = folds
+        combination.fits = [FitRecord(stopped_at=stopped_at) for stopped_at in folds]
         assert refit_epochs(combination, search.spec) == epochs
-    combination.stopped_at = [5, None, 3]
+    combination.fits = [FitRecord(stopped_at=stopped_at) for stopped_at in (5, None, 3)]
     record = describe_model(search.session, search.state, combination.index)
     assert record["early_stopping"] == {"patience": 2, "stopped_at": [5, None, 3], "stopped_scores": [None] * 3}
     only_recorded = fake_search(surroundings, SPACE, early_stopping={**RULE, "stop": False})
