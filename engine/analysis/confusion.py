@@ -14,7 +14,6 @@ import numpy as np
 
 from engine import data
 from engine.analysis.results import best_of
-from engine.data.facts import dataset_facts
 from engine.data.loading import training_sequences
 from engine.data.sources.keras_sequences import OOV_CHAR
 from engine.data.words import word_names
@@ -100,7 +99,7 @@ def errors_of(
     if not 0 <= index < len(state.combinations):
         message = f"combination {index} is not accepted; accepted: 0 to {len(state.combinations) - 1}"
         raise UsageError(message)
-    names = dataset_facts(session.spec.dataset).label_names
+    names = session.spec.source.label_names
     found = _predictions(session, state, index, len(names))
     rows = np.concatenate([numbers for numbers, _ in found])
     labels, classes = (
@@ -192,23 +191,21 @@ def _words(session: Session, rows: NDArray[np.intp], data_dir: Path | None) -> l
     """How the texts of training rows begin; none of any where the search's data are not at hand. Nothing is fetched."""
     spec, record = session.spec, session.record
     folder = data_dir or (Path(record.data_dir) if record.data_dir else None)
-    name = spec.dataset
     try:
-        at_hand = data.whereabouts(name, folder).at_hand
+        at_hand = spec.source.whereabouts(folder).at_hand
     except DataError:
         if data_dir is not None:
             raise
         at_hand = False
     if not at_hand:
         return [()] * len(rows)
-    num_words = spec.num_words
-    digest = data.load(name, num_words=num_words, data_dir=folder).digest
+    digest = data.load(spec.source, num_words=spec.num_words, data_dir=folder).digest
     if digest != record.data.digest:
         if data_dir is not None:
             message = f"{data_dir}: the data have changed: digest {digest}, the session's {record.data.digest}"
             raise DataError(message)
         return [()] * len(rows)
-    name_of = word_names(name, folder)
-    sequences = training_sequences(name, num_words=num_words, data_dir=folder).take(rows).sequences
+    name_of = word_names(spec.dataset, folder)
+    sequences = training_sequences(spec.source, spec.encoding, data_dir=folder).take(rows).sequences
     texts = (sequences.values[begin:end][1 : WORDS + 1] for begin, end in itertools.pairwise(sequences.indptr))
     return [tuple("…" if word == OOV_CHAR else name_of(int(word)) for word in text) for text in texts]

@@ -32,7 +32,7 @@ def plan(
     read = SearchSpec.read(spec, set_ or [], allow_large=allow_large)
     check_optuna(read)
     made = make_plan(read, combinations_of(read))
-    if data_dir is not None and read.dataset != "sample":
+    if data_dir is not None and not read.source.synthetic:
         from engine.plan.prepared import load_data, prepare
 
         prepare(read, load_data(read, data_dir, Console().say), combinations_of(read))
@@ -72,7 +72,7 @@ def plan(
     print_text(
         facts(
             [
-                ("data", f"{read.dataset}, {read.rows} rows{', synthetic' if read.dataset == 'sample' else ''}"),
+                ("data", f"{read.dataset}, {read.rows} rows{', synthetic' if read.source.synthetic else ''}"),
                 ("combinations", f"{total}, {first} at first" if to_come else first),
                 ("fits", f"{total * made.splits} = {total} combinations x {made.splits} splits"),
                 (

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from engine.session.state import SearchStatus
 from engine.spec.resolved import epochs_of
-from engine.spec.stages import rows_in
 
 if TYPE_CHECKING:
     from engine.session.state import SearchState
@@ -23,7 +22,7 @@ def share_done(state: SearchState, spec: SearchSpec) -> float:
         return state.fits_finished / state.fits_total if state.fits_total else 0.0
     if state.status is SearchStatus.COMPLETED:
         return 1.0
-    rows = [rows_in(spec.dataset, stage.subsample) for stage in spec.stages]
+    rows = spec.stage_rows
     done, wanted, whole = 0, 0, 0
     for combination in state.combinations:
         epochs, weight = epochs_of(combination.params), rows[combination.stage]
