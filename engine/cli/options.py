@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from engine.errors import FoldwatchError
 from engine.formatting.characters import ask_for_plain
 from engine.spec.bounds import MOST_COMBINATIONS_ALLOWED, MOST_FITS_ALLOWED
 
@@ -16,8 +17,22 @@ def _ask_for_plain(is_wanted: bool) -> None:
         ask_for_plain(True)
 
 
+def session_names(context: typer.Context, incomplete: str) -> list[str]:
+    """Sessions that a shell may complete a name to; none where their folder cannot be listed."""
+    from engine.session.listing import list_names
+    from engine.session.places import sessions_folder
+
+    try:
+        names = list_names(sessions_folder(context.params.get("sessions")))
+    except FoldwatchError:
+        return []
+    return sorted(name for name in names if name.startswith(incomplete))
+
+
 SpecPath = Annotated[Path, typer.Argument(metavar="SPEC.toml", help="What to search.")]
-Identifier = Annotated[str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list")]
+Identifier = Annotated[
+    str, typer.Argument(metavar="ID", help="Name of a session; see: foldwatch list", autocompletion=session_names)
+]
 Sessions = Annotated[Path | None, typer.Option(help="Folder of sessions.")]
 DataDir = Annotated[Path | None, typer.Option(envvar="FOLDWATCH_DATA", help="Folder with reuters.npz or imdb.npz.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; else what the machine allows.")]
