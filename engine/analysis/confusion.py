@@ -1,4 +1,4 @@
-"""What a combination takes for what: by class, by pair of classes and by row, from out-of-fold predictions.
+"""Which classes a combination confuses: by class, by pair of classes and by row, from out-of-fold predictions.
 
 Every row was predicted by a model that was not trained on it. The test set is not looked at.
 """
@@ -31,7 +31,7 @@ WORDS = 40  # of a row
 
 @dataclass(frozen=True)
 class ClassErrors:
-    """One class: `support`: rows that are of it; `predicted`: rows taken for it; None where nothing is divided."""
+    """One class: `support`: rows that are of it; `predicted`: rows predicted as it; None where nothing is divided."""
 
     name: str
     support: int
@@ -43,7 +43,7 @@ class ClassErrors:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """`rows` of class `true` were taken for `predicted`, a `share` of all rows of that class."""
+    """`rows` of class `true` were confused with `predicted`, a `share` of all rows of that class."""
 
     true: str
     predicted: str
@@ -100,18 +100,18 @@ def errors_of(
         message = f"combination {index} is not accepted; accepted: 0 to {len(state.combinations) - 1}"
         raise UsageError(message)
     names = session.spec.source.label_names
-    found = _predictions(session, state, index, len(names))
-    rows = np.concatenate([numbers for numbers, _ in found])
+    predictions = _predictions(session, state, index, len(names))
+    rows = np.concatenate([numbers for numbers, _ in predictions])
     labels, classes = (
-        np.concatenate([getattr(one, name) for _, one in found]).astype(np.intp) for name in ("labels", "classes")
+        np.concatenate([getattr(one, name) for _, one in predictions]).astype(np.intp) for name in ("labels", "classes")
     )
-    losses = np.concatenate([one.losses for _, one in found])
+    losses = np.concatenate([one.losses for _, one in predictions])
     counts = np.bincount(labels * len(names) + classes, minlength=len(names) ** 2).reshape(len(names), len(names))
     worst = _worst(rows, losses, np.flatnonzero(labels != classes), most)
     words = _words(session, rows[worst], data_dir)
     return Errors(
         combination=index,
-        splits=len(found),
+        splits=len(predictions),
         rows=len(rows),
         wrong=int((labels != classes).sum()),
         classes=_by_class(counts, names),
@@ -131,7 +131,7 @@ def _predictions(
     """The rows and the predictions of each split that has any."""
     combination, folds = state.combinations[index], session.folds()
     count = int(folds.max()) + 1
-    found = []
+    kept = []
     for split, place in enumerate(combination.predictions):
         # Each stage has its own rows, repeat after repeat.
         repeat, fold = divmod(combination.stage * state.splits + split, count)
@@ -140,16 +140,16 @@ def _predictions(
         rows = np.flatnonzero(folds[repeat] == fold)
         one = session.predictions(place) if place else None
         if one is not None and len(one) == len(rows) and max(one.labels.max(), one.classes.max()) < classes:
-            found.append((rows, one))
-    if not found:
+            kept.append((rows, one))
+    if not kept:
         message = f"combination {index} has no predictions in the record"
         raise NotAvailableError(message)
-    return found
+    return kept
 
 
 def _by_class(counts: NDArray[np.intp], names: tuple[str, ...]) -> tuple[ClassErrors, ...]:
     supports, predicted, right = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
-    found = [
+    classes = [
         ClassErrors(
             name=names[one],
             support=int(supports[one]),
@@ -160,7 +160,7 @@ def _by_class(counts: NDArray[np.intp], names: tuple[str, ...]) -> tuple[ClassEr
         )
         for one in np.argsort(-supports, kind="stable")
     ]
-    return tuple(one for one in found if one.support or one.predicted)
+    return tuple(one for one in classes if one.support or one.predicted)
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -12,7 +12,7 @@ from engine.formatting.characters import ask_for_plain
 from engine.spec.bounds import MOST_COMBINATIONS_ALLOWED, MOST_FITS_ALLOWED
 
 
-def _ask_for_plain(is_wanted: bool) -> None:
+def _plain_wanted(is_wanted: bool) -> None:
     if is_wanted:
         ask_for_plain(True)
 
@@ -35,16 +35,19 @@ Identifier = Annotated[
 ]
 Sessions = Annotated[Path | None, typer.Option(help="Folder of sessions.")]
 DataDir = Annotated[Path | None, typer.Option(envvar="FOLDWATCH_DATA", help="Folder with reuters.npz or imdb.npz.")]
-Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; else what the machine allows.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes; by default what the machine allows.")]
 Devices = Annotated[
     str | None,
-    typer.Option(metavar="cpu,gpu:0", help="What workers run on, in turn; else GPUs where they are of use."),
+    typer.Option(metavar="cpu,gpu:0", help="What workers run on, in turn; by default GPUs where they help."),
 ]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="space.epochs=[5,10]")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a value of the spec: space.epochs=[5,10]."),
+]
 AllowLarge = Annotated[
     bool,
     typer.Option(
-        "--allow-large", help=f"Up to {MOST_COMBINATIONS_ALLOWED:,} combinations, {MOST_FITS_ALLOWED:,} fits."
+        "--allow-large", help=f"Accept up to {MOST_COMBINATIONS_ALLOWED:,} combinations, {MOST_FITS_ALLOWED:,} fits."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output.")]
@@ -61,7 +64,7 @@ Plain = Annotated[
     bool,
     typer.Option(
         "--plain",
-        callback=_ask_for_plain,
+        callback=_plain_wanted,
         expose_value=False,
         help="ASCII in place of symbols, borders and braille dots; or FOLDWATCH_PLAIN=1.",
     ),

@@ -29,7 +29,7 @@ def load(
     cache_dir: Path | None,
     progress: Callable[[str], None] | None,
 ) -> Dataset:
-    """See `engine.data.load`."""
+    """What `engine.data.load` promises, of a dataset with features of one kind."""
     num_words = features.num_words
     if type(num_words) is not int or not LEAST_NUM_WORDS <= num_words <= MOST_NUM_WORDS:
         place, accepted = "num_words", f"a whole number from {LEAST_NUM_WORDS} to {MOST_NUM_WORDS}"
@@ -68,7 +68,10 @@ def load(
 
 
 def training_sequences(source: DataSource, features: Features, *, data_dir: Path | None) -> LabelledSequences:
-    """The training rows as sequences of word numbers, parsed anew: the file must be at hand. Raises as `load` does."""
+    """The training rows as sequences of word numbers, parsed anew: the file must be at hand.
+
+    Raises `DataError` for a file that is missing or refused, `InputOutputError` for a failed download.
+    """
     opened = source.open(
         features, data_dir=data_dir, cache_dir=None, root=private_folder(None), progress=lambda line: None
     )

@@ -108,7 +108,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def read(cls, path: Path, overrides: Sequence[str] = (), *, allow_large: bool = False) -> SearchSpec:
         """A spec from a TOML file, with `key=value` overrides (`space.epochs=[5,10]`). Raises SpecError.
 
-        `allow_large`: as if the file said so.
+        `allow_large`: as if the file had it.
         """
         import tomllib
 
@@ -138,7 +138,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return values
 
     def to_toml(self) -> str:
-        """The same as TOML, but for what holds anyway: no stages."""
+        """The spec as TOML, without what holds anyway, such as no stages."""
         import tomlkit
 
         given = {key: value for key, value in self.to_values().items() if value not in (None, [], False)}
