@@ -24,9 +24,9 @@ class _Interruption:
         self.code = 0
         self._patient_until = 0.0
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._come)
+            signal.signal(number, self._handle_signal)
 
-    def _come(self, number: int, frame: object) -> None:
+    def _handle_signal(self, number: int, frame: object) -> None:
         if time.monotonic() >= self._patient_until:
             self.code = 128 + number
             self._patient_until = time.monotonic() + _PATIENCE_SECONDS

@@ -108,7 +108,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def read(cls, path: Path, overrides: Sequence[str] = (), *, allow_large: bool = False) -> SearchSpec:
         """A spec from a TOML file, with `key=value` overrides (`space.epochs=[5,10]`). Raises SpecError.
 
-        `allow_large`: as if the file had it.
+        `allow_large`: as if the file set it.
         """
         import tomllib
 
@@ -185,7 +185,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @functools.cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages of the search, first looks first: one, unless more were asked for."""
+        """The stages of the search, first looks first: one, unless the spec has more."""
         choice = self.choice
         if choice.name == "halving" and choice.options["over"] == "rows":
             candidates = most_different(self.spaces, choice.count)
@@ -214,7 +214,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def _elsewhere(key: str) -> str:
-    """Where what somebody means by a key is said; nothing where it is unknown."""
+    """The place where a spec, or a command, says what a key means elsewhere; empty where it is unknown."""
     if key in ("n_jobs", "workers", "devices"):
         return f"this when it is run: foldwatch run --{'devices' if key == 'devices' else 'workers'}"
     meant = OTHER_NAMES.get(key, key)

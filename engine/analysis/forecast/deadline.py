@@ -107,7 +107,7 @@ class DeadlineWatch:
         self._ends = math.inf  # of a span, by the monotonic clock
         self._announced = 0.0
         self._look_at = -math.inf
-        self._worry = 0
+        self._lateness = 0
         self.refused = False  # since it was last asked what may start, something was not allowed to
 
     def set(self, deadline: Deadline | None) -> DeadlineSet:
@@ -116,7 +116,7 @@ class DeadlineWatch:
         self._ends = math.inf
         if deadline is not None:
             self._ends = self._monotonic() + deadline.seconds
-        self._look_at, self._worry, self.refused = -math.inf, 0, False
+        self._look_at, self._lateness, self.refused = -math.inf, 0, False
         return self._announce()
 
     @property
@@ -148,9 +148,9 @@ class DeadlineWatch:
             due.append(self._announce())
         expected = forecast(self._state, self._wall())
         if expected is not None:
-            worry = _worry(expected, self.seconds_left)
-            if worry > self._worry:
-                self._worry = worry
+            lateness = _lateness_of(expected, self.seconds_left)
+            if lateness > self._lateness:
+                self._lateness = lateness
                 due.append(foresee(self._state, expected, self.seconds_left, self._wall()))
         return due
 
@@ -176,7 +176,7 @@ class DeadlineWatch:
         return DeadlineSet(time=self._wall(), at=self._announced if self._deadline is not None else None)
 
 
-def _worry(expected: Forecast, left: float) -> int:
+def _lateness_of(expected: Forecast, left: float) -> int:
     """0: it will be in time; 1: it may be late; 2: it will be late. Where nothing is left to train nothing can be."""
     if expected.most == 0:
         return 0
@@ -211,7 +211,7 @@ def forecast_of_plan(
     each = [cost.parts(resolved_params_of(one.params).epochs) for cost, one in zip(costs, few, strict=True)]
     expected = planned_forecast(plan, workers, average(each, to_come * plan.splits), to_come * plan.splits)
     left = math.inf if deadline is None else deadline.seconds if deadline.at is None else deadline.at - now
-    if _worry(expected, left) == 0:
+    if _lateness_of(expected, left) == 0:
         return expected, None
     # What could be left out is found in a state, which is far larger than a plan.
     state = SearchState()

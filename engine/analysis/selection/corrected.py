@@ -1,4 +1,4 @@
-"""The best score with what is to be said beside it, and the combinations that would serve as well."""
+"""The best score with what qualifies it, and the combinations that would serve as well."""
 
 from __future__ import annotations
 

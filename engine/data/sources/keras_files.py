@@ -137,7 +137,7 @@ class Reuters(KerasFile):
     """Rows in one piece, which Keras shuffles and splits."""
 
     def class_sizes(self) -> tuple[int, ...]:
-        """As Keras' split has them; the sample was given the same."""
+        """As Keras' split has them; the sample copies them."""
         from engine.data.sample import TRAINING_COUNTS
 
         return TRAINING_COUNTS
