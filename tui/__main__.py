@@ -29,6 +29,7 @@ from engine.cli.options import (
     Plain,
     Sessions,
     Workers,
+    session_names,
 )
 from engine.cli.printing import say
 from engine.errors import UsageError
@@ -83,7 +84,6 @@ app = typer.Typer(
     name="foldwatch",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    add_completion=False,
     invoke_without_command=True,
 )
 
@@ -137,7 +137,12 @@ def home(
 @app.command()
 def attach(
     identifier: Annotated[
-        str | None, typer.Argument(metavar="ID", help="The session to watch; else the newest that runs, or the newest.")
+        str | None,
+        typer.Argument(
+            metavar="ID",
+            help="The session to watch; else the newest that runs, or the newest.",
+            autocompletion=session_names,
+        ),
     ] = None,
     sessions: Sessions = None,
     data_dir: DataDir = None,

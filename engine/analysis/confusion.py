@@ -1,4 +1,4 @@
-"""What a combination takes for what: by class, by pair of classes and by row, from out-of-fold predictions.
+"""Which classes a combination confuses: by class, by pair of classes and by row, from out-of-fold predictions.
 
 Every row was predicted by a model that was not trained on it. The test set is not looked at.
 """
@@ -14,7 +14,6 @@ import numpy as np
 
 from engine import data
 from engine.analysis.results import best_of
-from engine.data.facts import dataset_facts
 from engine.data.loading import training_sequences
 from engine.data.sources.keras_sequences import OOV_CHAR
 from engine.data.words import word_names
@@ -32,7 +31,7 @@ WORDS = 40  # of a row
 
 @dataclass(frozen=True)
 class ClassErrors:
-    """One class: `support`: rows that are of it; `predicted`: rows taken for it; None where nothing is divided."""
+    """One class: `support`: rows that are of it; `predicted`: rows predicted as it; None where nothing is divided."""
 
     name: str
     support: int
@@ -44,7 +43,7 @@ class ClassErrors:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """`rows` of class `true` were taken for `predicted`, a `share` of all rows of that class."""
+    """`rows` of class `true` were confused with `predicted`, a `share` of all rows of that class."""
 
     true: str
     predicted: str
@@ -100,19 +99,19 @@ def errors_of(
     if not 0 <= index < len(state.combinations):
         message = f"combination {index} is not accepted; accepted: 0 to {len(state.combinations) - 1}"
         raise UsageError(message)
-    names = dataset_facts(session.spec.dataset).label_names
-    found = _predictions(session, state, index, len(names))
-    rows = np.concatenate([numbers for numbers, _ in found])
+    names = session.spec.source.label_names
+    predictions = _predictions(session, state, index, len(names))
+    rows = np.concatenate([numbers for numbers, _ in predictions])
     labels, classes = (
-        np.concatenate([getattr(one, name) for _, one in found]).astype(np.intp) for name in ("labels", "classes")
+        np.concatenate([getattr(one, name) for _, one in predictions]).astype(np.intp) for name in ("labels", "classes")
     )
-    losses = np.concatenate([one.losses for _, one in found])
+    losses = np.concatenate([one.losses for _, one in predictions])
     counts = np.bincount(labels * len(names) + classes, minlength=len(names) ** 2).reshape(len(names), len(names))
     worst = _worst(rows, losses, np.flatnonzero(labels != classes), most)
     words = _words(session, rows[worst], data_dir)
     return Errors(
         combination=index,
-        splits=len(found),
+        splits=len(predictions),
         rows=len(rows),
         wrong=int((labels != classes).sum()),
         classes=_by_class(counts, names),
@@ -132,7 +131,7 @@ def _predictions(
     """The rows and the predictions of each split that has any."""
     combination, folds = state.combinations[index], session.folds()
     count = int(folds.max()) + 1
-    found = []
+    kept = []
     for split, place in enumerate(combination.predictions):
         # Each stage has its own rows, repeat after repeat.
         repeat, fold = divmod(combination.stage * state.splits + split, count)
@@ -141,16 +140,16 @@ def _predictions(
         rows = np.flatnonzero(folds[repeat] == fold)
         one = session.predictions(place) if place else None
         if one is not None and len(one) == len(rows) and max(one.labels.max(), one.classes.max()) < classes:
-            found.append((rows, one))
-    if not found:
+            kept.append((rows, one))
+    if not kept:
         message = f"combination {index} has no predictions in the record"
         raise NotAvailableError(message)
-    return found
+    return kept
 
 
 def _by_class(counts: NDArray[np.intp], names: tuple[str, ...]) -> tuple[ClassErrors, ...]:
     supports, predicted, right = counts.sum(axis=1), counts.sum(axis=0), np.diag(counts)
-    found = [
+    classes = [
         ClassErrors(
             name=names[one],
             support=int(supports[one]),
@@ -161,7 +160,7 @@ def _by_class(counts: NDArray[np.intp], names: tuple[str, ...]) -> tuple[ClassEr
         )
         for one in np.argsort(-supports, kind="stable")
     ]
-    return tuple(one for one in found if one.support or one.predicted)
+    return tuple(one for one in classes if one.support or one.predicted)
 
 
 def _ratio(part: int, whole: int) -> float | None:
@@ -192,23 +191,21 @@ def _words(session: Session, rows: NDArray[np.intp], data_dir: Path | None) -> l
     """How the texts of training rows begin; none of any where the search's data are not at hand. Nothing is fetched."""
     spec, record = session.spec, session.record
     folder = data_dir or (Path(record.data_dir) if record.data_dir else None)
-    name = spec.dataset
     try:
-        at_hand = data.whereabouts(name, folder).at_hand
+        at_hand = spec.source.whereabouts(folder).at_hand
     except DataError:
         if data_dir is not None:
             raise
         at_hand = False
     if not at_hand:
         return [()] * len(rows)
-    num_words = spec.num_words
-    digest = data.load(name, num_words=num_words, data_dir=folder).digest
+    digest = data.load(spec.source, num_words=spec.num_words, data_dir=folder).digest
     if digest != record.data.digest:
         if data_dir is not None:
             message = f"{data_dir}: the data have changed: digest {digest}, the session's {record.data.digest}"
             raise DataError(message)
         return [()] * len(rows)
-    name_of = word_names(name, folder)
-    sequences = training_sequences(name, num_words=num_words, data_dir=folder).take(rows).sequences
+    name_of = word_names(spec.dataset, folder)
+    sequences = training_sequences(spec.source, spec.encoding, data_dir=folder).take(rows).sequences
     texts = (sequences.values[begin:end][1 : WORDS + 1] for begin, end in itertools.pairwise(sequences.indptr))
     return [tuple("…" if word == OOV_CHAR else name_of(int(word)) for word in text) for text in texts]

@@ -143,8 +143,8 @@ def _main_effect(trials: Sequence[Trial]) -> float:
 
 def _distinct(values: Sequence[Any]) -> list[Any]:
     """Each once: numbers ascending, then all else in the order of its first."""
-    found = list({show_value(value): value for value in reversed(values)}.values())[::-1]
-    return sorted(filter(is_number, found)) + [value for value in found if not is_number(value)]
+    distinct = list({show_value(value): value for value in reversed(values)}.values())[::-1]
+    return sorted(filter(is_number, distinct)) + [value for value in distinct if not is_number(value)]
 
 
 def _are_spaced_by_ratios(numbers: Sequence[float]) -> bool:
@@ -174,8 +174,8 @@ def _beyond(edge: float, inside: float, kind: Number, *, by_ratio: bool) -> Any:
     if abs(number) < 1e-9 * abs(edge):
         number = 0.0  # the difference of equal numbers
     low, high = (edge, math.inf) if edge > inside else (-math.inf, edge)
-    if (found := _written(number, low, high, kind)) is not None and found != kind.high:
-        return found
+    if (written := _written(number, low, high, kind)) is not None and written != kind.high:
+        return written
     bound = kind.high if edge > inside else kind.low
     return _between(edge, bound, kind, by_ratio=False) if math.isfinite(bound) and bound != edge else None
 

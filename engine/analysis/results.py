@@ -67,11 +67,11 @@ def _masked(values: list[Any]) -> np.ma.MaskedArray[Any, Any]:
     """An array as scikit-learn makes it: of NumPy's type for them if that is of numbers; masked where none."""
     present = [value for value in values if value is not np.ma.masked]
     try:
-        found = np.array(present)
+        numbers = np.array(present)
     except ValueError:  # lists of unlike lengths
         kind: Any = object
     else:
-        kind = found.dtype if found.dtype.kind != "U" and found.ndim == 1 else object
+        kind = numbers.dtype if numbers.dtype.kind != "U" and numbers.ndim == 1 else object
     array: np.ma.MaskedArray[Any, Any] = np.ma.MaskedArray(np.empty(len(values), kind), mask=True)
     for index, value in enumerate(values):
         if value is not np.ma.masked:
@@ -170,8 +170,8 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
 
 def metric_values(combination: CombinationState) -> dict[str, dict[str, float | None]]:
     """Mean and standard deviation of every metric; None where there is none."""
-    found = {metric: combination.mean(metric) for metric in combination.metrics}
-    return {metric: {"mean": finite(mean), "std": finite(deviation)} for metric, (mean, deviation) in found.items()}
+    means = {metric: combination.mean(metric) for metric in combination.metrics}
+    return {metric: {"mean": finite(mean), "std": finite(deviation)} for metric, (mean, deviation) in means.items()}
 
 
 def finite(number: float) -> float | None:

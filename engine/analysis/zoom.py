@@ -93,10 +93,10 @@ def zoom(spec: SearchSpec, state: SearchState, *, allow_large: bool = False) -> 
     spaces: list[dict[str, Any]] = []
     refinements: list[Refinement] = []
     for number, (axes, members) in enumerate(groups, start=1):
-        space, found = _Refiner(spec, axes, members, noise).space()
+        space, refined = _Refiner(spec, axes, members, noise).space()
         spaces.append(space)
         prefix = f"space {number}: " if len(groups) > 1 else ""
-        refinements += [replace(one, name=f"{prefix}{one.name}") for one in found]
+        refinements += [replace(one, name=f"{prefix}{one.name}") for one in refined]
     if allow_large:
         spec = replace_fields(spec, allow_large=True)
     proposed = _spec(spec, spaces[0] if len(spaces) == 1 else spaces)
@@ -115,12 +115,12 @@ def zoom(spec: SearchSpec, state: SearchState, *, allow_large: bool = False) -> 
 
 def _borders(best: _Complete, refinements: Sequence[Refinement]) -> list[str]:
     """Numbers of the best combination beyond which nothing was searched, and nothing is proposed."""
-    found = []
+    borders = []
     for one in refinements:
         numbers, value = sorted(filter(is_number, one.tried)), best.params.get(one.name)
         if len(numbers) > 1 and value in (numbers[0], numbers[-1]):
-            found.append(f"{one.name} ({show_value(value)})")
-    return found
+            borders.append(f"{one.name} ({show_value(value)})")
+    return borders
 
 
 def _complete(state: SearchState) -> tuple[list[_Complete], float]:
@@ -140,11 +140,11 @@ def _complete(state: SearchState) -> tuple[list[_Complete], float]:
     noise = statistics.median(errors) if errors else 0.0
     means = dict(zip(complete.indices, complete.means, strict=True))
     means |= {one.index: complete.means[best] - one.behind for one in dropped}
-    found = [
+    members = [
         _Complete(state.combinations[index].params, mean, mean >= complete.means[best] - noise)
         for index, mean in means.items()
     ]
-    return found, noise
+    return members, noise
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _dropped(state: SearchState) -> list[_Dropped]:
     if best is None:
         return []
     strategies = {decided.strategy for decided in state.rounds}
-    found = []
+    dropped = []
     for one in state.combinations:
         if one.is_complete or one.stage != best.stage or one.dropped not in strategies:
             continue
@@ -176,9 +176,9 @@ def _dropped(state: SearchState) -> list[_Dropped]:
         for own, ahead in looks:
             pairs = [(mine, its) for mine, its in zip(own, ahead, strict=False) if mine is not None and its is not None]
             if pairs:
-                found.append(_Dropped(one.index, [mine for mine, _ in pairs], [its for _, its in pairs]))
+                dropped.append(_Dropped(one.index, [mine for mine, _ in pairs], [its for _, its in pairs]))
                 break
-    return found
+    return dropped
 
 
 def _groups(spec: SearchSpec, combinations: Sequence[_Complete]) -> list[tuple[tuple[Axis, ...], list[_Complete]]]:
@@ -223,10 +223,10 @@ class _Refiner:
         space: dict[str, Any] = {}
         refinements: list[Refinement] = []
         for name in sorted(name for name in self.members[0].params if "__" not in name):
-            found = self._refined(name, name, self.members, self._kind(name))
-            refinements.append(found)
+            refinement = self._refined(name, name, self.members, self._kind(name))
+            refinements.append(refinement)
             space[name] = []
-            for value in found.proposed:
+            for value in refinement.proposed:
                 if name in _TABLE_KEYS and isinstance(value, str):
                     tables, more = self._tables(name, value)
                     space[name] += tables
@@ -256,9 +256,9 @@ class _Refiner:
             fields = {}
             for name in arguments:
                 kind = _argument_kind(head, word, _argument(name))
-                found = self._refined(f"{word} {_argument(name)}", name, members, kind)
-                refinements.append(found)
-                fields[name] = found.proposed
+                refinement = self._refined(f"{word} {_argument(name)}", name, members, kind)
+                refinements.append(refinement)
+                fields[name] = refinement.proposed
             tables.append(_table(head, word, fields))
         return tables, refinements
 
@@ -323,7 +323,7 @@ def _unwrapped(values: list[Any]) -> Any:
 
 
 def _spec(spec: SearchSpec, space: dict[str, Any] | list[dict[str, Any]]) -> SearchSpec:
-    """The same search in another space: on the rows of the last stage at once, and as a grid where that is smaller."""
+    """The search in another space: on the rows of the last stage at once, and as a grid where that is smaller."""
     stages = spec.stages
     values = {**spec.to_values(), "space": space, "stage": [], "subsample": stages[-1].subsample}
     choice = spec.choice

@@ -19,30 +19,30 @@ def add(
     identifier: Identifier, values: Assignments, allow_large: AllowLarge = False, sessions: Sessions = None
 ) -> None:
     """Search more values of a running search's hyperparameters, with all values of the others."""
-    _steer(identifier, sessions, "add", values, allow_large=allow_large)
+    _request_change(identifier, sessions, "add", values, allow_large=allow_large)
 
 
 def drop(identifier: Identifier, value: Assignment, sessions: Sessions = None) -> None:
     """Leave out what is still missing of the combinations with a value."""
-    _steer(identifier, sessions, "drop", [value])
+    _request_change(identifier, sessions, "drop", [value])
 
 
 def first(identifier: Identifier, combination: One, sessions: Sessions = None) -> None:
     """Run a combination before all others that wait."""
-    _steer(identifier, sessions, "first", [], combination)
+    _request_change(identifier, sessions, "first", [], combination)
 
 
 def clone(identifier: Identifier, combination: One, changes: Assignments, sessions: Sessions = None) -> None:
     """Add a copy of a combination with something changed, and run it first."""
-    _steer(identifier, sessions, "clone", changes, combination)
+    _request_change(identifier, sessions, "clone", changes, combination)
 
 
 def undo(identifier: Identifier, sessions: Sessions = None) -> None:
     """Take back the last add, drop, first or clone."""
-    _steer(identifier, sessions, "undo", [])
+    _request_change(identifier, sessions, "undo", [])
 
 
-def _steer(
+def _request_change(
     identifier: str,
     sessions: Path | None,
     word: str,
@@ -51,15 +51,15 @@ def _steer(
     *,
     allow_large: bool = False,
 ) -> None:
-    """Ask for it, if it means something now; say what."""
+    """Send the request, if it means something now, and print what it is."""
     from engine.search.change_words import request_of
     from engine.search.changes import in_full, step_of
     from engine.session.places import sessions_folder
     from engine.session.session import open_session
 
     request = request_of(word, assignments, combination, allow_large=allow_large)
-    found = open_session(identifier, sessions_folder(sessions))
-    state = found.state()
-    step = step_of(request, found.spec, state)
-    found.request(request)
+    session = open_session(identifier, sessions_folder(sessions))
+    state = session.state()
+    step = step_of(request, session.spec, state)
+    session.request(request)
     say(f"{identifier}: asked its engine: {in_full(step, state)}")

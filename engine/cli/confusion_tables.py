@@ -35,7 +35,7 @@ def errors_text(errors: Errors, splits: int, width: int) -> str:
     if errors.pairs:
         parts += [
             table(
-                ["true class", "taken for", "rows", "of its rows"],
+                ["true class", "confused with", "rows", "of its rows"],
                 [[clean(p.true), clean(p.predicted), str(p.rows), f"{p.share:.1%}"] for p in errors.pairs],
                 width,
                 right=[False, False, True, True],
@@ -48,13 +48,13 @@ def errors_text(errors: Errors, splits: int, width: int) -> str:
 def _rows(errors: Errors, width: int) -> str:
     lines = ["the most confidently misclassified rows, and how likely their true class was:"]
     for one in errors.misclassified:
-        told = f"row {one.row}  {one.true}, taken for {one.predicted}: {one.probability:.2g}"
-        lines += textwrap.wrap(clean(told), width, subsequent_indent="    ")
+        line = f"row {one.row}  {one.true}, confused with {one.predicted}: {one.probability:.2g}"
+        lines += textwrap.wrap(clean(line), width, subsequent_indent="    ")
         lines += textwrap.wrap(
             clean(" ".join(one.words)), width, initial_indent="    ", subsequent_indent="    ", max_lines=3
         )
     if not any(one.words for one in errors.misclassified):
-        lines.append("their texts are not told: the data are not at hand (--data-dir)")
+        lines.append("their texts are not shown: the data are not at hand (--data-dir)")
     return "\n".join(lines)
 
 

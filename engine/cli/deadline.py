@@ -1,4 +1,4 @@
-"""The command `deadline`: a search that runs is told by when to end."""
+"""The command `deadline`: sets the moment by which a running search ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def deadline(
     """End a running search by then; what is missing can be resumed."""
     from engine.analysis.forecast.deadline import Deadline, request_of
 
-    asked = Deadline.read(when)
-    open_session(identifier, sessions_folder(sessions)).request(request_of(asked))
-    what = f"end by {when}" if asked else "forget its deadline"
+    read = Deadline.read(when)
+    open_session(identifier, sessions_folder(sessions)).request(request_of(read))
+    what = f"end by {when}" if read else "forget its deadline"
     say(f"{identifier}: asked its engine to {what}")

@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 def findings(data_dir: Path | None, sessions: Path) -> list[tuple[str, str]]:
     """Names and values: versions, processors, memory, GPUs, where data would come from, where sessions lie."""
-    found = list(machine.versions().items())
-    found.append(("processor", machine.cpu_model()))
-    found.append(("CPUs allowed", str(machine.allowed_cpus())))
-    found.append(("memory available", f"{machine.available_memory() / 2**30:.1f} GiB"))
+    named = list(machine.versions().items())
+    named.append(("processor", machine.cpu_model()))
+    named.append(("CPUs allowed", str(machine.allowed_cpus())))
+    named.append(("memory available", f"{machine.available_memory() / 2**30:.1f} GiB"))
     cards = machine.gpus()
-    found += [(f"GPU {gpu.index}", f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB") for gpu in cards]
+    named += [(f"GPU {gpu.index}", f"{gpu.name}, {gpu.memory_bytes / 2**30:.0f} GiB") for gpu in cards]
     if not cards:
-        found.append(("GPU", "none; searches run on the CPU"))
-    found.append(("--devices", ", ".join(["cpu", *(f"gpu:{gpu.index}" for gpu in cards)])))
+        named.append(("GPU", "none; searches run on the CPU"))
+    named.append(("--devices", ", ".join(["cpu", *(f"gpu:{gpu.index}" for gpu in cards)])))
     for name in data.DATASETS:
-        found.append((f"data: {name}", str(data.whereabouts(name, data_dir))))
+        named.append((f"data: {name}", str(data.whereabouts(name, data_dir))))
     nearest = next(folder for folder in (sessions, *sessions.parents) if folder.exists())
     writable = os.access(nearest, os.W_OK)
-    found.append(("sessions", f"{sessions}{'' if writable else ' (cannot be written)'}"))
-    return found
+    named.append(("sessions", f"{sessions}{'' if writable else ' (cannot be written)'}"))
+    return named
 
 
 def doctor(data_dir: DataDir = None, sessions: Sessions = None, as_json: AsJson = False) -> None:
     """What is installed, which GPUs, which data are at hand."""
     from engine.formatting.tables import facts
 
-    found = findings(data_dir, sessions_folder(sessions))
+    named = findings(data_dir, sessions_folder(sessions))
     if as_json:
-        print_json(dict(found))
+        print_json(dict(named))
     else:
-        print_text(facts(found))
+        print_text(facts(named))

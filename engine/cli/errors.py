@@ -1,4 +1,4 @@
-"""The command `errors`: what a combination takes for what, as text or JSON."""
+"""The command `errors`: which classes a combination confuses, as text or JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.cli.printing import print_json, print_text, say, terminal_width
 
 def errors(
     identifier: Identifier,
-    combination: Annotated[int | None, typer.Option(min=0, help="Else the best one.")] = None,
+    combination: Annotated[int | None, typer.Option(min=0, help="Number of one; by default the best.")] = None,
     most: Annotated[int, typer.Option(min=1, help="Show this many pairs of classes, and rows.")] = 10,
     sessions: Sessions = None,
     data_dir: DataDir = None,
@@ -26,11 +26,11 @@ def errors(
     from engine.session.places import sessions_folder
     from engine.session.session import open_session
 
-    found = open_session(identifier, sessions_folder(sessions))
-    state = found.state()
-    say(found.damage_in_words(state))
-    wrong = errors_of(found, state, combination, most=most, data_dir=data_dir)
+    session = open_session(identifier, sessions_folder(sessions))
+    state = session.state()
+    say(session.damage_in_words(state))
+    wrong = errors_of(session, state, combination, most=most, data_dir=data_dir)
     if as_json:
-        print_json({"session": found.id, **asdict(wrong), "damages": state.damages})
+        print_json({"session": session.id, **asdict(wrong), "damages": state.damages})
     else:
         print_text(errors_text(wrong, state.splits, terminal_width()))

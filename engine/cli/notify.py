@@ -23,7 +23,7 @@ class Notifier:
     def notify(self, session: str, outcome: str) -> None:
         """Start the command, without a shell, with FOLDWATCH_SESSION and FOLDWATCH_OUTCOME set.
 
-        What it prints goes to standard error. That it cannot be run, or fails, is said as soon as it is known.
+        What it prints goes to standard error. That it cannot be run, or fails, is reported as soon as it is known.
         """
         if self._command is None:
             return
@@ -40,7 +40,7 @@ class Notifier:
         except (OSError, ValueError) as error:
             complain(str(error))
             return
-        thread = threading.Thread(target=_see_to_its_end, args=(process,), name="notify", daemon=True)
+        thread = threading.Thread(target=_wait_for_end, args=(process,), name="notify", daemon=True)
         thread.start()
         self._threads.append(thread)
 
@@ -50,7 +50,7 @@ class Notifier:
             thread.join(_PATIENCE_SECONDS)
 
 
-def _see_to_its_end(process: subprocess.Popen[bytes]) -> None:
+def _wait_for_end(process: subprocess.Popen[bytes]) -> None:
     code = process.wait()
     if code != 0:
         complain(f"the command ended with {code}")
@@ -66,5 +66,5 @@ def _standard_error() -> int:
 
 
 def complain(text: str) -> None:
-    """A line on standard error, beside what a search tells."""
+    """A line on standard error, beside the narration of a search."""
     sys.stderr.write(f"foldwatch: --notify: {clean(text)}\n")

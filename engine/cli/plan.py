@@ -18,7 +18,7 @@ def plan(
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> None:
-    """Say what a spec means; nothing runs. With --data-dir, scorers that a fold cannot define are refused too."""
+    """Show what a spec means; nothing runs. With --data-dir, scorers that a fold cannot define are refused too."""
     from engine.analysis.forecast.deadline import Deadline, forecast_of_plan
     from engine.formatting.tables import facts
     from engine.formatting.times import in_words
@@ -31,36 +31,36 @@ def plan(
 
     read = SearchSpec.read(spec, set_ or [], allow_large=allow_large)
     check_optuna(read)
-    made = make_plan(read, combinations_of(read))
-    if data_dir is not None and read.dataset != "sample":
+    planned = make_plan(read, combinations_of(read))
+    if data_dir is not None and not read.source.synthetic:
         from engine.plan.prepared import load_data, prepare
 
         prepare(read, load_data(read, data_dir, Console().say), combinations_of(read))
-    first = len(made.combinations)
-    strategy = strategy_of(read, first, made.combinations[0].params)
-    notes = [*made.notes, *strategy.notes(first)]
+    first = len(planned.combinations)
+    strategy = strategy_of(read, first, planned.combinations[0].params)
+    notes = [*planned.notes, *strategy.notes(first)]
     to_come = len(strategy.to_come(first))
     total = first + to_come
-    asked = read.choice.count
-    if asked is not None and (different := min(total, most_different(read.spaces, asked))) < asked:
-        notes.append(f"{asked} combinations were asked for; the space has {different} that differ")
-    uses_keras = any(training.trainer == "keras" for training in made.trainings)
-    count = workers or machine.default_workers(len(made.trainings), uses_keras=uses_keras)
-    wanted = Deadline.read(deadline) if deadline is not None else None
-    expected, delay = forecast_of_plan(read, made, count, wanted, to_come=to_come)
-    trainers = sorted({combination.trainer for combination in made.combinations})
+    requested = read.choice.count
+    if requested is not None and (different := min(total, most_different(read.spaces, requested))) < requested:
+        notes.append(f"{requested} combinations were asked for; the space has {different} that differ")
+    uses_keras = any(training.trainer == "keras" for training in planned.trainings)
+    count = workers or machine.default_workers(len(planned.trainings), uses_keras=uses_keras)
+    limit = Deadline.read(deadline) if deadline is not None else None
+    expected, delay = forecast_of_plan(read, planned, count, limit, to_come=to_come)
+    trainers = sorted({combination.trainer for combination in planned.combinations})
     if as_json:
         print_json(
             {
                 "combinations": [
                     {"index": c.index, "params": c.params, "trainer": c.trainer, "same_as": c.same_as}
-                    for c in made.combinations
+                    for c in planned.combinations
                 ],
                 "combinations_to_come": to_come,
-                "fits": total * made.splits,
-                "trainings": len(made.trainings),
-                "epochs": made.epochs,
-                "epochs_unshared": made.unshared_epochs,
+                "fits": total * planned.splits,
+                "trainings": len(planned.trainings),
+                "epochs": planned.epochs,
+                "epochs_unshared": planned.unshared_epochs,
                 "workers": count,
                 "seconds": expected.estimate,
                 "seconds_interval": [expected.least, expected.most],
@@ -72,17 +72,17 @@ def plan(
     print_text(
         facts(
             [
-                ("data", f"{read.dataset}, {read.rows} rows{', synthetic' if read.dataset == 'sample' else ''}"),
+                ("data", f"{read.dataset}, {read.rows} rows{', synthetic' if read.source.synthetic else ''}"),
                 ("combinations", f"{total}, {first} at first" if to_come else first),
-                ("fits", f"{total * made.splits} = {total} combinations x {made.splits} splits"),
+                ("fits", f"{total * planned.splits} = {total} combinations x {planned.splits} splits"),
                 (
                     "trainings",
-                    f"{len(made.trainings)}{' at first' if to_come else ''}, {made.epochs} epochs "
-                    f"(unshared: {made.unshared_epochs})",
+                    f"{len(planned.trainings)}{' at first' if to_come else ''}, {planned.epochs} epochs "
+                    f"(unshared: {planned.unshared_epochs})",
                 ),
                 ("trainer", ", ".join(trainers)),
                 ("time", f"{in_words(expected.least)} to {in_words(expected.most)} on {count} workers, a first guess"),
-                ("deadline", delay_in_words(delay) if delay else "in time" if wanted else None),
+                ("deadline", delay_in_words(delay) if delay else "in time" if limit else None),
                 *(("note", note) for note in notes),
                 *(("note", note) for note in _idle_gpus(trainers)),
             ]

@@ -35,7 +35,7 @@ def print_data(content: bytes) -> None:
 
 
 def flush() -> None:
-    """Here whoever went away, or a full disk, is noticed in time."""
+    """Flush standard output, so that a closed pipe or a full disk is noticed in time."""
     with _written():
         sys.stdout.flush()
 

@@ -47,10 +47,10 @@ def report(
     if chosen not in _FORMATS:
         message = f"--format: {shortened(repr(chosen))} is not accepted; accepted: {', '.join(_FORMATS)}"
         raise UsageError(message)
-    found = open_session(identifier, sessions_folder(sessions))
-    made = make_report(found, pair)
-    say(found.damage_in_words(made.state))
-    content = _written(made, chosen, to)
+    session = open_session(identifier, sessions_folder(sessions))
+    findings = make_report(session, pair)
+    say(session.damage_in_words(findings.state))
+    content = _written(findings, chosen, to)
     if to is None:
         if chosen == "text":
             print_text(content.removesuffix("\n"))
@@ -61,9 +61,9 @@ def report(
         say(f"the report is in {to}")
 
 
-def _written(made: Report, chosen: str, to: Path | None) -> str:
+def _written(findings: Report, chosen: str, to: Path | None) -> str:
     if chosen == "json":
-        return json.dumps(made.as_values(), allow_nan=False) + "\n"
+        return json.dumps(findings.as_values(), allow_nan=False) + "\n"
     if chosen == "html":
-        return made.to_html()
-    return made.to_text(100 if to else terminal_width()) + "\n"
+        return findings.to_html()
+    return findings.to_text(100 if to else terminal_width()) + "\n"

@@ -38,9 +38,9 @@ def skip(identifier: Identifier, combination: Combinations, sessions: Sessions =
     """Leave out what is still missing of combinations."""
     from engine.search.changes import check_skip
 
-    found = open_session(identifier, sessions_folder(sessions))
-    if found.liveness().alive:
-        state = found.state()
+    session = open_session(identifier, sessions_folder(sessions))
+    if session.liveness().alive:
+        state = session.state()
         for number in combination:
             check_skip(number, state)
     for number in combination:
@@ -53,21 +53,21 @@ def retry(identifier: Identifier, combination: Combinations, sessions: Sessions 
     With the time limit that its engine has: for another one, stop it, and then: foldwatch resume ID --retry N
     --time-limit SECONDS.
     """
-    found = open_session(identifier, sessions_folder(sessions))
-    check_retries(found, combination)
-    if not found.liveness().alive:
-        command = found.command("resume", *(part for number in combination for part in ("--retry", str(number))))
+    session = open_session(identifier, sessions_folder(sessions))
+    check_retries(session, combination)
+    if not session.liveness().alive:
+        command = session.command("resume", *(part for number in combination for part in ("--retry", str(number))))
         message = f"{identifier}: no engine works on this session; start one that finishes them with: {command}"
         raise UsageError(message)
     for number in combination:
         _ask(identifier, sessions, requests.Retry(combination=number), f"finish combination {number}")
 
 
-def check_retries(found: Session, combinations: list[int]) -> None:
+def check_retries(session: Session, combinations: list[int]) -> None:
     """Before an engine is started or asked for what it could not do."""
     from engine.search.changes import check_retry
 
     if combinations:
-        state = found.state()
+        state = session.state()
         for number in combinations:
             check_retry(number, state)

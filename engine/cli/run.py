@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -58,34 +60,30 @@ def run(
     from engine.spec.spec import SearchSpec
 
     read = SearchSpec.read(spec, set_ or [], allow_large=allow_large)
-    wanted = _devices(devices)
-    folder = sessions_folder(sessions)
+    engine = _Engine.of(workers, devices, sessions, data_dir, notify, deadline)
+    folder = engine.sessions
     if name is not None:
         check_identifier(name)
         if is_there(folder / name):
             raise UsageError(name_taken(folder / name))
     if detach:
         chosen = name or new_identifier(folder, read.dataset)
-        arguments = ["run", str(spec.absolute()), "--name", chosen]
-        arguments += [part for override in set_ or [] for part in ("--set", override)]
-        arguments += ["--allow-large"] if allow_large else []
-        arguments += ["--fresh"] if fresh else []
-        arguments += ["--group-readable"] if group_readable else []
-        arguments += ["--deadline", deadline] if deadline else []
-        _detach(arguments, folder, chosen, workers=workers, devices=wanted, data_dir=data_dir, notify=notify)
-        return 0
+        options = {
+            "--name": chosen,
+            "--set": set_,
+            "--allow-large": allow_large,
+            "--fresh": fresh,
+            "--group-readable": group_readable,
+        }
+        return engine.detach(["run", str(spec.absolute())], options, chosen)
     console = Console()
     search = Search(
         read,
-        workers=workers,
-        devices=wanted,
         name=name,
-        sessions=folder,
-        data_dir=data_dir,
         fresh=fresh,
         group_readable=group_readable,
-        deadline=deadline,
         progress=console.say,
+        **engine.of_search,
     )
     return watch_search(search, console, as_json=as_json, notify=notify)
 
@@ -115,89 +113,118 @@ def resume(
     as_json: AsJson = False,
     plain: Plain = False,
 ) -> int:
-    """Go on with what is missing: of a paused search, or of one whose engine has ended."""
+    """Continue a paused search, or one whose engine has ended: run what is missing."""
     from engine.analysis.forecast.deadline import Deadline, request_of
     from engine.search.search import Search
 
-    wanted = _devices(devices)
-    folder = sessions_folder(sessions)
-    found = session.open_session(identifier, folder)
-    check_retries(found, retry or [])
+    engine = _Engine.of(workers, devices, sessions, data_dir, notify, deadline)
+    options = {"--take-over": take_over, "--accept-versions": accept_versions, "--time-limit": time_limit}
+    opened = session.open_session(identifier, engine.sessions)
+    check_retries(opened, retry or [])
     console = Console()
-    state = found.state()
-    if found.liveness().alive and str(state.status) == "paused":
+    state = opened.state()
+    if opened.liveness().alive and str(state.status) == "paused":
         _refuse_for_running_engine(
-            found,
-            {
-                "--workers": workers,
-                "--devices": devices,
-                "--take-over": take_over,
-                "--accept-versions": accept_versions,
-                "--notify": notify,
-                "--time-limit": time_limit,
-                "--json": as_json,
-            },
+            opened, {"--workers": workers, "--devices": devices, **options, "--notify": notify, "--json": as_json}
         )
-        found.request(requests.Resume())
+        opened.request(requests.Resume())
         for number in retry or []:
-            found.request(requests.Retry(combination=number))
+            opened.request(requests.Retry(combination=number))
         if deadline is not None:
-            found.request(request_of(Deadline.read(deadline)))
+            opened.request(request_of(Deadline.read(deadline)))
         console.say(f"{identifier}: asked its engine to go on")
         return 0
     if state.is_complete and not retry and not as_json:
-        console.say(f"{identifier} is complete: nothing is left to run; its results: {found.command('show')}")
+        console.say(f"{identifier} is complete: nothing is left to run; its results: {opened.command('show')}")
         return 0
-    if damage := found.damage_in_words(state):
+    if damage := opened.damage_in_words(state):
         console.say(damage)
     if detach:
-        arguments = ["resume", identifier]
-        arguments += ["--take-over", take_over] if take_over else []
-        arguments += ["--accept-versions"] if accept_versions else []
-        arguments += [part for number in retry or [] for part in ("--retry", str(number))]
-        arguments += ["--time-limit", str(time_limit)] if time_limit is not None else []
-        arguments += ["--deadline", deadline] if deadline else []
-        _detach(arguments, folder, identifier, workers=workers, devices=wanted, data_dir=data_dir, notify=notify)
-        return 0
+        return engine.detach(["resume", identifier], {**options, "--retry": retry}, identifier)
     search = Search.of_session(
         identifier,
-        sessions=folder,
-        workers=workers,
-        devices=wanted,
-        data_dir=data_dir,
         take_over=take_over,
         accept_versions=accept_versions,
-        deadline=deadline,
         time_limit=time_limit,
         progress=console.say,
+        **engine.of_search,
     )
     for number in retry or []:
         search.retry(number)
     return watch_search(search, console, as_json=as_json, notify=notify)
 
 
-def _detach(arguments: list[str], folder: Path, identifier: str, **options: Any) -> None:
-    from engine.search.detached import start_detached
-    from engine.system.logout import ends_at_logout
+@dataclass(frozen=True)
+class _Engine:
+    """How an engine is to work, whatever it works on: the options that `run` and `resume` have in common."""
 
-    start_detached(arguments, folder, identifier, **options)
-    print_text(identifier)
-    if warning := ends_at_logout():
-        complain(warning)
+    workers: int | None
+    devices: list[str] | None
+    sessions: Path
+    data_dir: Path | None
+    notify: str | None
+    deadline: str | None
+
+    @classmethod
+    def of(
+        cls,
+        workers: int | None,
+        devices: str | None,
+        sessions: Path | None,
+        data_dir: Path | None,
+        notify: str | None,
+        deadline: str | None,
+    ) -> _Engine:
+        """The options as the command line has them. Raises UsageError for devices that cannot be read."""
+        from engine.system.machine import parse_devices
+
+        read = None if devices is None else parse_devices(devices)
+        return cls(workers, read, sessions_folder(sessions), data_dir, notify, deadline)
+
+    @property
+    def of_search(self) -> dict[str, Any]:
+        """What a search in this process takes of them: the command `--notify` is run by whoever watches it."""
+        names = ("workers", "devices", "sessions", "data_dir", "deadline")
+        return {name: getattr(self, name) for name in names}
+
+    def detach(self, command: list[str], options: Mapping[str, Any], identifier: str) -> int:
+        """Start the command in the background, with these options and its own; print the session's name."""
+        from engine.search.detached import start_detached
+        from engine.system.logout import ends_at_logout
+
+        start_detached(
+            [*command, *_as_arguments({**options, "--deadline": self.deadline})],
+            self.sessions,
+            identifier,
+            workers=self.workers,
+            devices=self.devices,
+            data_dir=self.data_dir,
+            notify=self.notify,
+        )
+        print_text(identifier)
+        if warning := ends_at_logout():
+            complain(warning)
+        return 0
 
 
-def _devices(text: str | None) -> list[str] | None:
-    from engine.system.machine import parse_devices
+def _as_arguments(options: Mapping[str, Any]) -> list[str]:
+    """Options as a command line has them: those that were given, a list as the option several times."""
+    arguments: list[str] = []
+    for name, value in options.items():
+        if value is True:
+            arguments.append(name)
+        elif value is not None and value is not False and value != "":
+            for one in value if isinstance(value, list) else [value]:
+                arguments += [name, str(one)]
+    return arguments
 
-    return None if text is None else parse_devices(text)
 
-
-def _refuse_for_running_engine(found: session.Session, options: dict[str, object]) -> None:
+def _refuse_for_running_engine(opened: session.Session, options: dict[str, object]) -> None:
     """Raise UsageError for an option that an engine takes at its start, where one runs already and is only paused."""
     given = [name for name, value in options.items() if value]
     if given:
         message = (
             f"{', '.join(given)}: not accepted while the search is paused, since its engine goes on as it was started; "
-            f"without it: {found.command('resume')}; to start another engine, first: {found.command('stop')}"
+            f"without it: {opened.command('resume')}; to start another engine, first: {opened.command('stop')}"
         )
         raise UsageError(message)

@@ -23,7 +23,7 @@ _POLL_SECONDS = 0.2  # between two looks at what another process records
 def save(
     identifier: Identifier,
     to: Annotated[Path, typer.Option(metavar="FILE.keras", help="Where to save the model.")],
-    combination: Annotated[int | None, typer.Option(min=0, help="Else as --choose says.")] = None,
+    combination: Annotated[int | None, typer.Option(min=0, help="Number of one; by default as --choose says.")] = None,
     choose: Annotated[str, typer.Option(help="best, one-standard-error or cheapest-tied.")] = "best",
     sessions: Sessions = None,
     data_dir: DataDir = None,
@@ -34,8 +34,8 @@ def save(
     from engine.search.search import Search
 
     console = Console()
-    found = session.open_session(identifier, sessions_folder(sessions))
-    search = Search.of_session(identifier, sessions=found.folder.parent, data_dir=data_dir, progress=console.say)
+    opened = session.open_session(identifier, sessions_folder(sessions))
+    search = Search.of_session(identifier, sessions=opened.folder.parent, data_dir=data_dir, progress=console.say)
     return save_model(search, to, combination, choose, as_json=as_json, console=console)
 
 
@@ -66,16 +66,16 @@ def save_model(search: Any, to: Path, combination: int | None, choose: str, *, a
     return 0
 
 
-def _ask_to_save(found: session.Session, request: requests.Save, console: Console) -> dict[str, float]:
+def _ask_to_save(opened: session.Session, request: requests.Save, console: Console) -> dict[str, float]:
     """Have the engine that works on the session save a model, and wait for it; its scores on the test set."""
     from engine.session import events
 
-    follower = found.follow()
+    follower = opened.follow()
     state = replay(follower)
-    found.request(request)
-    console.say(f"{found.id}: asked its engine to save combination {request.combination}")
+    opened.request(request)
+    console.say(f"{opened.id}: asked its engine to save combination {request.combination}")
     while True:
-        alive = found.liveness().alive  # what it said last is read after that
+        alive = opened.liveness().alive  # what it recorded last is read after that
         for event in follower.poll():
             state.apply(event)
             if isinstance(event, events.RefitStarted | events.ModelSaved | events.SaveFailed):
@@ -86,6 +86,6 @@ def _ask_to_save(found: session.Session, request: requests.Save, console: Consol
                 raise error_of(event.exit_code, event.error)
         console.draw(state)
         if not alive:
-            message = f"{found.id}: its engine ended before the model was saved"
+            message = f"{opened.id}: its engine ended before the model was saved"
             raise FoldwatchError(message)
         time.sleep(_POLL_SECONDS)

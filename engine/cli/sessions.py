@@ -64,40 +64,40 @@ def show(
     from engine.session.narration import delay_in_words, saved_in_words
     from engine.spec.spelling import in_short
 
-    found = open_session(identifier, sessions_folder(sessions))
-    spec, state = found.spec, found.state()
-    status = found.status(state)
+    session = open_session(identifier, sessions_folder(sessions))
+    spec, state = session.spec, session.state()
+    status = session.status(state)
     if as_json:
-        print_json({**as_values(state, found.id, status), "honest": corrected_values(find_corrected(found, state))})
+        print_json({**as_values(state, session.id, status), "honest": corrected_values(find_corrected(session, state))})
         return
     best = state.best
     looks = state.all_test_looks
     trainers = Counter(f"{one.trainer} ({one.trainer_reason})" for one in state.combinations)
     taken = Counter(name for combination in state.combinations for fit in combination.fits if (name := fit.taken_from))
-    synthetic = " (synthetic)" if found.record.data.synthetic else ""
+    synthetic = " (synthetic)" if session.record.data.synthetic else ""
     print_text(
         facts(
             [
-                ("session", found.id),
-                ("owner", found.owner),
+                ("session", session.id),
+                ("owner", session.owner),
                 ("state", f"{status}{': ' + state.message if state.message else ''}"),
-                ("data", f"{spec.dataset}{synthetic}, {found.record.data.rows} rows"),
+                ("data", f"{spec.dataset}{synthetic}, {session.record.data.rows} rows"),
                 ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
                 *(("taken over", f"{count} fits from {name}") for name, count in sorted(taken.items())),
                 *(("versions", change) for change in state.changed_versions),
                 *(("scored by an older rule", which) for which in scored_by_older_rules(state.combinations)),
-                ("took", in_words(state.elapsed(time.time() if found.liveness().alive else None))),
+                ("took", in_words(state.elapsed(time.time() if session.liveness().alive else None))),
                 ("deadline", moment_in_words(state.deadline) if state.deadline else None),
                 ("foreseen", delay_in_words(state.delay) if state.delay and not state.status.is_finished else None),
                 *(("trainer", f"{count} x {why}") for why, count in sorted(trainers.items())),
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
-                *corrected_facts(find_corrected(found, state)),
+                *corrected_facts(find_corrected(session, state)),
                 *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
                 ("early stopping", spec.stopping),
                 *(("changed", step.words) for step in state.steps),
                 *(("saved", saved_in_words(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
-                *_damage_facts(found, state),
+                *_damage_facts(session, state),
             ]
         )
     )
@@ -116,14 +116,14 @@ def show(
         print_text(f"and {len(dropped) - limit} more were dropped; --json says why each")
 
 
-def _damage_facts(found: Session, state: SearchState) -> list[tuple[str, str]]:
+def _damage_facts(session: Session, state: SearchState) -> list[tuple[str, str]]:
     """What of the record is lost, and what helps."""
     if not (damages := state.damages):
         return []
     named = damages[:_DAMAGES_SHOWN]
     if len(damages) > len(named):
         named.append(f"and in {len(damages) - len(named)} more places")
-    return [*(("damaged", one) for one in named), ("", f"what is lost is run again with: {found.command('resume')}")]
+    return [*(("damaged", one) for one in named), ("", f"what is lost is run again with: {session.command('resume')}")]
 
 
 def logs(
@@ -135,19 +135,19 @@ def logs(
     """What happened, and what the workers printed."""
     from engine.session.narration import describe
 
-    found = open_session(identifier, sessions_folder(sessions))
+    session = open_session(identifier, sessions_folder(sessions))
 
     def tell(event: Event, state: SearchState) -> None:
         if (words := describe(event, state)) is not None:
             print_text(f"{time.strftime('%H:%M:%S', time.localtime(event.time))}  {clean(words)}")
 
-    state = replay(found.follow(), tell)
-    say(found.damage_in_words(state))
+    state = replay(session.follow(), tell)
+    say(session.damage_in_words(state))
     for combination in state.combinations:
         for fold, fit in enumerate(combination.fits):
             if fit.traceback:
                 print_text(f"\ncombination {combination.index} fold {fold}:\n{clean(fit.traceback, lines=True)}")
-    for log in sorted(found.folder.glob("*.log")):
+    for log in sorted(session.folder.glob("*.log")):
         try:
             lines = _last_lines(log, tail)
         except OSError as error:
@@ -169,7 +169,7 @@ def _last_lines(log: Path, most: int) -> list[str]:
 def export(
     identifier: Identifier,
     format_: Annotated[
-        str | None, typer.Option("--format", help="csv or json; else by how FILE ends: .csv, .json; else csv.")
+        str | None, typer.Option("--format", help="csv or json; by default what FILE ends with, else csv.")
     ] = None,
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="Write here, not to standard output.")] = None,
     sessions: Sessions = None,
@@ -179,10 +179,10 @@ def export(
     if chosen not in ("csv", "json"):
         message = f"--format: {shortened(repr(chosen))} is not accepted; accepted: csv, json"
         raise UsageError(message)
-    found = open_session(identifier, sessions_folder(sessions))
-    if found.owner:
-        say(f"{found.id} is a session of {found.owner}")
-    content = _exported(found, chosen)
+    session = open_session(identifier, sessions_folder(sessions))
+    if session.owner:
+        say(f"{session.id} is a session of {session.owner}")
+    content = _exported(session, chosen)
     if to is None:
         print_data(content.encode())
     else:
@@ -205,14 +205,14 @@ def _exported(session: Session, chosen: str) -> str:
 
 def delete(
     identifier: Identifier,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without a question.")] = False,
     sessions: Sessions = None,
 ) -> None:
     """Remove a session with all it holds."""
-    found = open_session(identifier, sessions_folder(sessions))
+    session = open_session(identifier, sessions_folder(sessions))
     if not yes:
         if not sys.stdin.isatty():
-            message = f"{identifier}: nobody is here to be asked; to delete it all the same: --yes"
+            message = f"{identifier}: nobody is here to answer a question; to delete it without one: --yes"
             raise UsageError(message)
-        typer.confirm(f"Delete {clean(str(found.folder))} with all scores and models in it?", abort=True, err=True)
-    found.delete()
+        typer.confirm(f"Delete {clean(str(session.folder))} with all scores and models in it?", abort=True, err=True)
+    session.delete()

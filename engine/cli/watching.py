@@ -24,9 +24,9 @@ class _Interruption:
         self.code = 0
         self._patient_until = 0.0
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._come)
+            signal.signal(number, self._handle_signal)
 
-    def _come(self, number: int, frame: object) -> None:
+    def _handle_signal(self, number: int, frame: object) -> None:
         if time.monotonic() >= self._patient_until:
             self.code = 128 + number
             self._patient_until = time.monotonic() + _PATIENCE_SECONDS
@@ -34,7 +34,7 @@ class _Interruption:
 
 
 def watch_search(search: Any, console: Console, *, as_json: bool, notify: str | None) -> int:
-    """Run a search to its end, telling of it; the exit code."""
+    """Run a search to its end and narrate it; returns the exit code."""
     import queue
 
     from engine.analysis.forecast.stall import StallWatch
@@ -60,7 +60,7 @@ def watch_search(search: Any, console: Console, *, as_json: bool, notify: str | 
                 console.draw(seen)
                 quiet = bool(stall.quiet_seconds(seen, time.monotonic()))
                 if quiet and not is_stalled:
-                    console.say("nothing has come for longer than trainings take")
+                    console.say("no progress for longer than trainings take")
                     if search.session:
                         notifier.notify(search.session.id, "stalled")
                 is_stalled = quiet

@@ -39,60 +39,61 @@ def zoom(
     if to is not None and is_there(to) and not force:
         message = f"{to}: is there already; to replace it: --force"
         raise UsageError(message)
-    found = open_session(identifier, sessions_folder(sessions))
-    spec, state = found.spec, found.state()
-    say(found.damage_in_words(state))
-    made = zooming.zoom(spec, state, allow_large=allow_large)
+    session = open_session(identifier, sessions_folder(sessions))
+    spec, state = session.spec, session.state()
+    say(session.damage_in_words(state))
+    proposal = zooming.zoom(spec, state, allow_large=allow_large)
     if to is not None:
-        write_for_user(to, made.spec.to_toml(), "spec")
+        write_for_user(to, proposal.spec.to_toml(), "spec")
     if as_json:
-        print_json({**_as_values(made), "damages": state.damages})
+        print_json({**_as_values(proposal), "damages": state.damages})
     else:
-        print_text(_as_text(made).removesuffix("\n"))
+        print_text(_as_text(proposal).removesuffix("\n"))
     if to is not None:
         say(f"the spec is in {to}; run it with: foldwatch run {to}")
 
 
-def _as_text(made: Zoom) -> str:
+def _as_text(proposal: Zoom) -> str:
     from engine.formatting.tables import facts
     from engine.formatting.times import in_words
 
-    count, scored = len(made.plan.combinations), len(made.scored)
-    expected, workers = _forecast(made)
+    count, scored = len(proposal.plan.combinations), len(proposal.scored)
+    expected, workers = _forecast(proposal)
     what = facts(
         [
             ("combinations", f"{count}, {scored} of them scored already: taken over on an equal machine"),
-            ("fits", f"{made.plan.fits}, {scored * made.plan.splits} of them scored already"),
+            ("fits", f"{proposal.plan.fits}, {scored * proposal.plan.splits} of them scored already"),
             ("time", f"{in_words(expected.least)} to {in_words(expected.most)} on {workers} workers, a first guess"),
-            *(("note", note) for note in made.plan.notes),
+            *(("note", note) for note in proposal.plan.notes),
         ]
     )
-    lines = "\n".join(clean(line) for line in made.lines)
-    return f"{lines}\n\n{what}\n\n{made.spec.to_toml()}"
+    lines = "\n".join(clean(line) for line in proposal.lines)
+    return f"{lines}\n\n{what}\n\n{proposal.spec.to_toml()}"
 
 
-def _as_values(made: Zoom) -> dict[str, Any]:
-    expected, workers = _forecast(made)
+def _as_values(proposal: Zoom) -> dict[str, Any]:
+    expected, workers = _forecast(proposal)
     return {
         "hyperparameters": [
-            {"name": one.name, "tried": one.tried, "proposed": one.proposed, "why": one.why} for one in made.refinements
+            {"name": one.name, "tried": one.tried, "proposed": one.proposed, "why": one.why}
+            for one in proposal.refinements
         ],
-        "combinations": len(made.plan.combinations),
-        "combinations_scored": len(made.scored),
-        "fits": made.plan.fits,
-        "fits_scored": len(made.scored) * made.plan.splits,
+        "combinations": len(proposal.plan.combinations),
+        "combinations_scored": len(proposal.scored),
+        "fits": proposal.plan.fits,
+        "fits_scored": len(proposal.scored) * proposal.plan.splits,
         "workers": workers,
         "seconds": expected.estimate,
         "seconds_interval": [expected.least, expected.most],
-        "spec": made.spec.to_values(),
+        "spec": proposal.spec.to_values(),
     }
 
 
-def _forecast(made: Zoom) -> tuple[Forecast, int]:
+def _forecast(proposal: Zoom) -> tuple[Forecast, int]:
     """How long what is not scored yet is expected to take, and on how many workers."""
     from engine.analysis.forecast.deadline import forecast_of_plan
     from engine.system import machine
 
-    uses_keras = any(training.trainer == "keras" for training in made.rest.trainings)
-    workers = machine.default_workers(len(made.rest.trainings), uses_keras=uses_keras)
-    return forecast_of_plan(made.spec, made.rest, workers, None)[0], workers
+    uses_keras = any(training.trainer == "keras" for training in proposal.rest.trainings)
+    workers = machine.default_workers(len(proposal.rest.trainings), uses_keras=uses_keras)
+    return forecast_of_plan(proposal.spec, proposal.rest, workers, None)[0], workers

@@ -1,32 +1,45 @@
-"""Datasets by name, as multi-hot rows that every process maps from one private folder; importing it is instant."""
+"""Datasets, and their rows as numbers that every process maps from one private folder; importing it is instant."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from engine.data.dataset import Dataset
-from engine.data.facts import DATASETS, DatasetFacts, Whereabouts, whereabouts
+from engine.data.facts import DATASETS, dataset_named, whereabouts
+from engine.data.features.kinds import DEFAULT_NUM_WORDS, Features, MultiHot
+from engine.data.source import DataSource, Whereabouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["DATASETS", "Dataset", "DatasetFacts", "Whereabouts", "load", "open_cached", "whereabouts"]
+__all__ = [
+    "DATASETS",
+    "DataSource",
+    "Dataset",
+    "Features",
+    "MultiHot",
+    "Whereabouts",
+    "dataset_named",
+    "load",
+    "open_cached",
+    "whereabouts",
+]
 
 
 def load(
-    name: str,
+    source: str | DataSource,
     *,
-    num_words: int = 10_000,
+    num_words: int = DEFAULT_NUM_WORDS,
     data_dir: Path | None = None,
     cache_dir: Path | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Dataset:
-    """The dataset's rows, multi-hot over `num_words` columns, with Keras' own meaning of `num_words` and split.
+    """The rows of a dataset, multi-hot over `num_words` columns, with Keras' own meaning of `num_words` and split.
 
-    `sample` is made. `reuters` and `imdb` are read from `data_dir` or $FOLDWATCH_DATA if either is given, else from
-    the user's Keras cache, else downloaded. Parsed rows are kept below `cache_dir`, else $FOLDWATCH_CACHE, else the
-    user's cache folder. `progress` is told in whole lines what takes time.
+    `source`: the dataset, or its name. `sample` is generated. `reuters` and `imdb` are read from `data_dir` or
+    $FOLDWATCH_DATA if either is given, else from the user's Keras cache, else downloaded. Parsed rows are kept below
+    `cache_dir`, else $FOLDWATCH_CACHE, else the user's cache folder. `progress` gets whole lines about what takes time.
 
     Raises `UsageError` for an unknown name, `SpecError` for an impossible `num_words`, `DataError` for a file that
     is missing or refused, `InputOutputError` for a failed download or a full disk, `CannotCreateError` if no folder
@@ -34,7 +47,8 @@ def load(
     """
     from engine.data import loading
 
-    return loading.load(name, num_words=num_words, data_dir=data_dir, cache_dir=cache_dir, progress=progress)
+    chosen = dataset_named(source) if isinstance(source, str) else source
+    return loading.load(chosen, MultiHot(num_words), data_dir=data_dir, cache_dir=cache_dir, progress=progress)
 
 
 def open_cached(folder: Path) -> Dataset:

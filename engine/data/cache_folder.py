@@ -34,7 +34,7 @@ def download_folder(cache_dir: Path | None) -> Path:
 
 
 def private_folder(cache_dir: Path | None) -> Path:
-    """The folder for parsed data, created if need be, mode 0700, surely writable.
+    """The folder for parsed data, created if need be, mode 0700, proven to be writable.
 
     Where the preferred one cannot be made, written or trusted, a private one in the system's temporary folder
     serves. Raises as `cannot_work` says if not even that can be made.

@@ -41,13 +41,13 @@ class Rows:
         return Rows(self.indices[source], indptr, self.labels[rows], self.width, self.classes)
 
     def dense(self) -> NDArray[np.float32]:
-        """The same rows as a dense array, shape (rows, width)."""
+        """The rows as a dense array, shape (rows, width)."""
         dense = np.zeros((len(self), self.width), np.float32)
         dense[np.repeat(np.arange(len(self)), np.diff(self.indptr)), self.indices] = 1.0
         return dense
 
     def to_scipy(self) -> Any:
-        """The same rows as a `scipy.sparse.csr_array` of float32."""
+        """The rows as a `scipy.sparse.csr_array` of float32."""
         from scipy.sparse import csr_array
 
         ones = np.ones(len(self.indices), np.float32)

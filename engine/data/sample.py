@@ -1,4 +1,4 @@
-"""A synthetic corpus, made from a seed without file or network, on which searches behave as they do on Reuters.
+"""A synthetic corpus, generated from a seed without file or network, on which searches behave as they do on Reuters.
 
 It has Reuters' 46 class sizes and lengths of rows, Zipf-like words, and topics that share part of their
 vocabulary. A share of the rows carries the label of another topic, which bounds what any network can learn.
@@ -109,7 +109,7 @@ def _topic_vocabulary(generator: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _frequency_ranks(words: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The same words numbered from 1 by how often they occur, the commonest first, as in Keras' files."""
+    """The words numbered from 1 by how often they occur, the commonest first, as in Keras' files."""
     counts = np.bincount(words, minlength=VOCABULARY)
     ranks = np.empty(VOCABULARY, np.int64)
     ranks[np.argsort(-counts, kind="stable")] = np.arange(1, VOCABULARY + 1)

@@ -18,7 +18,7 @@ def stratified_subsample(labels: NDArray[np.integer], subsample: float, seed: in
 
     `subsample`: a fraction in (0, 1], rounded to whole rows, at least one, or a whole number of rows above 1; 1 is
     all rows. Every class gets its exact share rounded down; rows that remain go to the largest remainders, the
-    lower class first (Hamilton's method). The same seed draws rows of a class in the same order whatever the
+    lower class first (Hamilton's method). Equal seeds draw rows of a class in one order, whatever the
     number. Raises `ValueError` for another number, or for more rows than there are.
     """
     wanted = _wanted_rows(len(labels), subsample)

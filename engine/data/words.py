@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.data.facts import chosen_data_folder, keras_folder
+from engine.data.sources.keras_files import chosen_data_folder, keras_folder
 from engine.data.sources.keras_sequences import INDEX_FROM
 from engine.errors import DataError
 from engine.system.regular_files import is_regular, read_regular

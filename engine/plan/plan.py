@@ -19,7 +19,6 @@ from engine.spec.catalogue import HYPERPARAMETERS
 from engine.spec.resolved import ResolvedParams, resolved_params_of, without_idle_parts
 from engine.spec.schedules import in_steps, rate_of, steps_per_epoch
 from engine.spec.space_of_one import combination_space
-from engine.spec.stages import rows_in
 from engine.system.garbage import without_collections
 
 if TYPE_CHECKING:
@@ -138,8 +137,7 @@ def make_plan(
 
 def expected_fold_rows(spec: SearchSpec) -> tuple[int, ...]:
     """Training rows of every split of every stage, as far as the data set is known before it is read."""
-    rows = [rows_in(spec.dataset, stage.subsample) for stage in spec.stages]
-    return tuple(count - -(-count // spec.folds) for count in rows for _ in range(spec.splits))
+    return tuple(count - -(-count // spec.folds) for count in spec.stage_rows for _ in range(spec.splits))
 
 
 def extended(

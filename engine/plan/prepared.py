@@ -47,8 +47,8 @@ class Prepared:
 
 
 def load_data(spec: SearchSpec, data_dir: Path | None, progress: Callable[[str], None] | None) -> Dataset:
-    """The data set of a spec, from a file, a cache or the network."""
-    return data.load(spec.dataset, num_words=spec.num_words, data_dir=data_dir, progress=progress)
+    """The data of a spec, from wherever they are at hand."""
+    return data.load(spec.source, num_words=spec.encoding.num_words, data_dir=data_dir, progress=progress)
 
 
 def prepare(spec: SearchSpec, dataset: Dataset, combinations: Sequence[Params]) -> Prepared:

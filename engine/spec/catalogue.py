@@ -238,16 +238,19 @@ LEARNING_RATE = _RATE
 EPOCHS_ARGUMENT = Number(0, low_open=True)
 
 # Hyperparameters with what they accept and what they are when a space does not name them; `optimizer` and
-# `learning_rate` have tables of their own.
-HYPERPARAMETERS: dict[str, tuple[Kind, Any]] = {
+# `learning_rate` have tables of their own. First those of every training, whatever is trained.
+TRAINING_HYPERPARAMETERS: dict[str, tuple[Kind, Any]] = {
     "epochs": (Number(1, 100_000, integer=True), 10),
     "batch_size": (Number(1, integer=True), 128),
+}
+PERCEPTRON_HYPERPARAMETERS: dict[str, tuple[Kind, Any]] = {
     "hidden_layers": (Number(0, MOST_HIDDEN_LAYERS, integer=True), 2),
     "hidden_units": (Units(), 64),
     "activation": (Word(ACTIVATIONS), "relu"),
     "dropout": (Number(0, 1, high_open=True), 0.0),
     "l2": (_NOT_NEGATIVE, 0.0),
 }
+HYPERPARAMETERS = TRAINING_HYPERPARAMETERS | PERCEPTRON_HYPERPARAMETERS
 DEFAULT_OPTIMIZER = "rmsprop"
 
 

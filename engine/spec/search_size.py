@@ -50,6 +50,6 @@ def check_size(
     if choice.draws and (size := grid_size(spaces)) > LARGEST_GRID_TO_DRAW_FROM:
         accepted = f"at most {LARGEST_GRID_TO_DRAW_FROM:,} to draw from, or a distribution"
         raise SpecError("space", Words(f"a grid of {size:,} combinations"), accepted)
-    found = search_size(spaces, choice, stages, splits)
+    counted = search_size(spaces, choice, stages, splits)
     place = "space" if choice.count is None else "strategy"
-    check_count(place, found.combinations, found.fits, allow_large=allow_large)
+    check_count(place, counted.combinations, counted.fits, allow_large=allow_large)

@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from engine.errors import SpecError
 from engine.spec.catalogue import (
     EPOCHS_ARGUMENT,
-    HYPERPARAMETERS,
     LEARNING_RATE,
     LIST_ARGUMENTS,
     NONE,
     OPTIMIZERS,
     OTHER_NAMES,
     SCHEDULES,
+    TRAINING_HYPERPARAMETERS,
     UNITS,
     WHOLE_TRAINING,
     Kind,
@@ -30,10 +30,12 @@ from engine.spec.catalogue import (
     Units,
     Word,
 )
+from engine.spec.models import Model, Perceptron
 
 Option = dict[str, Any]
 _Parser = Callable[[object, str], "Product"]
 
+_PERCEPTRON = Perceptron()
 _DISTRIBUTION_KEYS = frozenset({"low", "high", "log", "int"})
 
 
@@ -109,22 +111,24 @@ def most_different(spaces: Sequence[tuple[Axis, ...]], wanted: int | None) -> in
     return size if wanted is None else min(wanted, size)
 
 
-def parse_space(raw: object, place: str) -> tuple[Axis, ...]:
-    """The axes of one space, sorted by name. Raises SpecError at the first thing that is not accepted."""
+def parse_space(raw: object, place: str, model: Model = _PERCEPTRON) -> tuple[Axis, ...]:
+    """The axes of one space, sorted by name. Raises SpecError at the first thing that is not accepted.
+
+    `model`: what is trained, whose hyperparameters the space may name.
+    """
     if not isinstance(raw, Mapping):
         raise SpecError(place, raw, "a table of hyperparameters")
-    known = [*HYPERPARAMETERS, "optimizer", "learning_rate"]
+    kinds = {name: kind for name, (kind, _) in {**TRAINING_HYPERPARAMETERS, **model.hyperparameters}.items()}
+    known = [*kinds, "optimizer", "learning_rate"]
     for name in raw:
         if name not in known:
             raise SpecError(f"{place}.{name}", raw[name], unknown("a hyperparameter", str(name), known))
     if "hidden_layers" in raw and any(isinstance(units, list | tuple) for units in _listed(raw.get("hidden_units"))):
         accepted = "numbers of neurons; a list names the layers one by one and goes without hidden_layers"
         raise SpecError(f"{place}.hidden_units", raw["hidden_units"], accepted)
-    parsers = {"optimizer": _optimizer_options, "learning_rate": _learning_rate_options}
-    return tuple(
-        Axis(name, tuple(_products(raw[name], f"{place}.{name}", parsers.get(name, _plain_options(name)))))
-        for name in sorted(raw)
-    )
+    parsers = {name: _plain_options(name, kind) for name, kind in kinds.items()}
+    parsers |= {"optimizer": _optimizer_options, "learning_rate": _learning_rate_options}
+    return tuple(Axis(name, tuple(_products(raw[name], f"{place}.{name}", parsers[name]))) for name in sorted(raw))
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> str:
@@ -161,9 +165,7 @@ def items_of(raw: object, place: str) -> list[tuple[Any, str]]:
     return [(item, f"{place}[{i}]") for i, item in enumerate(raw)]
 
 
-def _plain_options(name: str) -> _Parser:
-    kind = HYPERPARAMETERS[name][0] if name in HYPERPARAMETERS else LEARNING_RATE
-
+def _plain_options(name: str, kind: Kind) -> _Parser:
     def parse(value: object, place: str) -> Product:
         return Product({name: _value(kind, value, place)})
 

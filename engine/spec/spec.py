@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from engine.data.facts import DATASETS, LEAST_NUM_WORDS, MOST_NUM_WORDS
+from engine.data import DATASETS, DataSource, Features, MultiHot
+from engine.data.features.kinds import DEFAULT_NUM_WORDS
 from engine.errors import SpecError, UsageError
 from engine.spec.bounds import (
     check_toml,
@@ -18,17 +19,20 @@ from engine.spec.bounds import (
 )
 from engine.spec.catalogue import HYPERPARAMETERS, OTHER_NAMES, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.spec.early_stopping import EarlyStopping
+from engine.spec.features import NUM_WORDS, parse_features
+from engine.spec.models import Model, Perceptron, parse_model
 from engine.spec.overrides import apply_override
 from engine.spec.python_values import plain
 from engine.spec.search_size import check_size
 from engine.spec.space import Axis, Distribution, most_different, parse_space, unknown
-from engine.spec.stages import Stage, parse_stages, rows_in, stages_of_halving
+from engine.spec.stages import Stage, parse_stages, stages_of_halving
 from engine.spec.strategy_options import Choice, parse_strategy
 from engine.spec.toml import as_item
 from engine.spec.workable import check_strategy, check_trainable
 from engine.system.regular_files import TooLargeError, read_regular
 
 _LARGEST_FILE = 1 << 20
+_KINDS = ("features", "model")  # keys that are no fields: with one kind of each, there is nothing else to keep
 TRAINERS = ("auto", "kernel", "keras")
 
 
@@ -45,7 +49,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """
 
     dataset: str = "reuters"
-    num_words: int = 10_000
+    num_words: int = DEFAULT_NUM_WORDS
     subsample: float | int = 1.0
     folds: int = 3
     repeats: int = 1
@@ -72,7 +76,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def recorded(cls, values: Mapping[str, Any]) -> SearchSpec:
         """The spec of a session that has begun, however large, whatever of it cannot be trained. Raises SpecError."""
         check_value(values, "")
-        known = cls.__struct_fields__
+        known = (*cls.__struct_fields__, *_KINDS)
         for key in values:
             if key not in known:
                 raise SpecError(str(key), values[key], _elsewhere(str(key)) or unknown("a key", str(key), known))
@@ -83,6 +87,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         given = {key: plain(value, key) for key, value in values.items()}
         if isinstance(given.get("scoring"), str):
             given["scoring"] = [given["scoring"]]
+        _settle_kinds(given)
         spec = cls(**given)
         _validate(spec)
         return spec
@@ -103,7 +108,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def read(cls, path: Path, overrides: Sequence[str] = (), *, allow_large: bool = False) -> SearchSpec:
         """A spec from a TOML file, with `key=value` overrides (`space.epochs=[5,10]`). Raises SpecError.
 
-        `allow_large`: as if the file said so.
+        `allow_large`: as if the file set it.
         """
         import tomllib
 
@@ -133,7 +138,7 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return values
 
     def to_toml(self) -> str:
-        """The same as TOML, but for what holds anyway: no stages."""
+        """The spec as TOML, without what holds anyway, such as no stages."""
         import tomlkit
 
         given = {key: value for key, value in self.to_values().items() if value not in (None, [], False)}
@@ -145,11 +150,28 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     # What is parsed is kept beside the fields: it counts for no comparison, and no copy with other fields has it.
 
     @functools.cached_property
+    def source(self) -> DataSource:
+        """The dataset: its classes, its sizes and, when they are needed, its rows."""
+        if not isinstance(self.dataset, str) or self.dataset not in DATASETS:
+            raise SpecError("dataset", self.dataset, _one_of(DATASETS))
+        return DATASETS[self.dataset]
+
+    @property
+    def encoding(self) -> Features:
+        """The features: how a row becomes numbers."""
+        return MultiHot(self.num_words)
+
+    @property
+    def network(self) -> Model:
+        """What is trained."""
+        return Perceptron()
+
+    @functools.cached_property
     def spaces(self) -> tuple[tuple[Axis, ...], ...]:
         """The axes of each space."""
         if isinstance(self.space, dict):
-            return (parse_space(self.space, "space"),)
-        return tuple(parse_space(space, f"space[{i}]") for i, space in enumerate(self.space))
+            return (parse_space(self.space, "space", self.network),)
+        return tuple(parse_space(space, f"space[{i}]", self.network) for i, space in enumerate(self.space))
 
     @functools.cached_property
     def choice(self) -> Choice:
@@ -163,12 +185,12 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @functools.cached_property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages of the search, first looks first: one, unless more were asked for."""
+        """The stages of the search, first looks first: one, unless the spec has more."""
         choice = self.choice
         if choice.name == "halving" and choice.options["over"] == "rows":
             candidates = most_different(self.spaces, choice.count)
-            return tuple(stages_of_halving(choice, candidates, self.dataset, self.subsample, self.folds))
-        return tuple(parse_stages(self.stage, self.dataset)) if self.stage else (Stage(self.subsample, None),)
+            return tuple(stages_of_halving(choice, candidates, self.source, self.subsample, self.folds))
+        return tuple(parse_stages(self.stage, self.source)) if self.stage else (Stage(self.subsample, None),)
 
     @functools.cached_property
     def stopping(self) -> EarlyStopping | None:
@@ -182,12 +204,17 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def rows(self) -> int:
-        """Training rows in use, in the last stage, as far as the data set is known before it is read."""
-        return rows_in(self.dataset, self.stages[-1].subsample)
+        """Training rows in use, in the last stage, as far as the dataset is known before it is read."""
+        return self.stage_rows[-1]
+
+    @functools.cached_property
+    def stage_rows(self) -> tuple[int, ...]:
+        """Training rows in use in each stage, as far as the dataset is known before it is read."""
+        return tuple(self.source.rows_in(stage.subsample) for stage in self.stages)
 
 
 def _elsewhere(key: str) -> str:
-    """Where what somebody means by a key is said; nothing where it is unknown."""
+    """The place where a spec, or a command, says what a key means elsewhere; empty where it is unknown."""
     if key in ("n_jobs", "workers", "devices"):
         return f"this when it is run: foldwatch run --{'devices' if key == 'devices' else 'workers'}"
     meant = OTHER_NAMES.get(key, key)
@@ -195,15 +222,28 @@ def _elsewhere(key: str) -> str:
     return f"space.{meant}: a hyperparameter belongs to the space" if is_of_space else ""
 
 
+def _settle_kinds(given: dict[str, Any]) -> None:
+    """Take `features` and `model` out of a spec's values: all that they can say so far is the number of words."""
+    if "model" in given:
+        parse_model(given.pop("model"), "model")
+    if "features" in given:
+        raw = given.pop("features")
+        features = parse_features(raw, "features")
+        if "num_words" in raw:
+            if "num_words" in given:
+                accepted = "num_words once: within features, or at the top level"
+                raise SpecError("num_words", given["num_words"], accepted)
+            given["num_words"] = features.num_words
+
+
 def _one_of(words: Any) -> str:
     return ", ".join(words)
 
 
 def _validate(spec: SearchSpec) -> None:
-    if not isinstance(spec.dataset, str) or spec.dataset not in DATASETS:
-        raise SpecError("dataset", spec.dataset, _one_of(DATASETS))
+    _ = spec.source  # raises where there is no such dataset
     for key, kind in (
-        ("num_words", Number(LEAST_NUM_WORDS, MOST_NUM_WORDS, integer=True)),
+        ("num_words", NUM_WORDS),
         ("folds", Number(2, 1_000, integer=True)),
         ("repeats", Number(1, 1_000, integer=True)),
         ("seed", Number(0, 2**32 - 1, integer=True)),
@@ -295,21 +335,21 @@ def _epochs_in(spec: SearchSpec) -> set[Any]:
 
 
 def _validate_subsample(spec: SearchSpec, value: Any, place: str = "subsample") -> None:
-    rows = DATASETS[spec.dataset].training_rows
+    rows = spec.source.training_rows
     fraction, count = Number(0, 1, low_open=True), Number(2, rows, integer=True)
     if value == 1 or not (fraction.accepts(value) if isinstance(value, float) else count.accepts(value)):
         if value == 1 and isinstance(value, float):
             return
         accepted = f"a fraction above 0 and at most 1.0, or a whole number of rows from 2 to {rows}"
         raise SpecError(place, value, accepted)
-    if rows_in(spec.dataset, value) < 2 * spec.folds:
+    if spec.source.rows_in(value) < 2 * spec.folds:
         raise SpecError(place, value, f"at least {2 * spec.folds} rows, two for each of {spec.folds} folds")
 
 
 def _validate_scoring(spec: SearchSpec) -> None:
     if not isinstance(spec.scoring, list) or not spec.scoring:
         raise SpecError("scoring", spec.scoring, "a list of at least one scorer")
-    classes = DATASETS[spec.dataset].classes
+    classes = spec.source.classes
     for i, name in enumerate(spec.scoring):
         place = f"scoring[{i}]"
         if not isinstance(name, str) or name not in SCORERS:
@@ -337,7 +377,7 @@ def _validate_space(spec: SearchSpec) -> None:
 
 
 def _validate_batch_sizes(spec: SearchSpec, axis: Axis, place: str) -> None:
-    rows = min(rows_in(spec.dataset, stage.subsample) for stage in spec.stages)
+    rows = min(spec.stage_rows)
     largest = rows - -(-rows // spec.folds)
     for i, option in enumerate(axis.options):
         value = option["batch_size"]

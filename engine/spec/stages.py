@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.data.facts import DATASETS
 from engine.errors import SpecError
 from engine.spec.catalogue import Number
 
 if TYPE_CHECKING:
+    from engine.data import DataSource
     from engine.spec.strategy_options import Choice
 
 _KEEP = Number(1, integer=True)
@@ -24,13 +24,7 @@ class Stage:
     keep: int | None
 
 
-def rows_in(dataset: str, subsample: float | int) -> int:
-    """Training rows of a subsample, as far as the data set is known before it is read."""
-    total = DATASETS[dataset].training_rows
-    return subsample if isinstance(subsample, int) else round(total * subsample)
-
-
-def parse_stages(raw: list[Any], dataset: str) -> list[Stage]:
+def parse_stages(raw: list[Any], source: DataSource) -> list[Stage]:
     """Stages as a spec lists them, each on more rows than the one before. Raises SpecError."""
     stages: list[Stage] = []
     for number, table in enumerate(raw):
@@ -49,21 +43,23 @@ def parse_stages(raw: list[Any], dataset: str) -> list[Stage]:
         subsample = table.get("subsample", 1.0)
         if not Number(0, low_open=True).accepts(subsample):
             raise SpecError(f"{place}.subsample", subsample, "a fraction of the rows, or how many")
-        if stages and rows_in(dataset, subsample) <= rows_in(dataset, stages[-1].subsample):
+        if stages and source.rows_in(subsample) <= source.rows_in(stages[-1].subsample):
             raise SpecError(f"{place}.subsample", subsample, "more rows than the stage before")
         stages.append(Stage(subsample, table.get("keep")))
     return stages
 
 
-def stages_of_halving(choice: Choice, candidates: int, dataset: str, subsample: float | int, folds: int) -> list[Stage]:
+def stages_of_halving(
+    choice: Choice, candidates: int, source: DataSource, subsample: float | int, folds: int
+) -> list[Stage]:
     """Successive halving over rows: each stage has `factor` times the rows, and 1/`factor` of the combinations, of the
     one before; the last has all rows that `subsample` allows.
 
     The first has at least `least` rows, by default two for each class and fold, as scikit-learn's halving searches.
     """
     factor = choice.options["factor"]
-    most = rows_in(dataset, subsample)
-    least = choice.options["least"] or 2 * folds * len(DATASETS[dataset].label_names)
+    most = source.rows_in(subsample)
+    least = choice.options["least"] or 2 * folds * source.classes
     if least > most:
         raise SpecError("strategy.least", least, f"at most {most}, the rows in use")
     steps = math.floor(math.log(min(candidates, most / least), factor) + 1e-9) if candidates > 1 else 0

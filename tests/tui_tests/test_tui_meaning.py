@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from engine.data.facts import IMDB, REUTERS
 from engine.plan.plan import make_plan
 from engine.spec.combinations import combinations_of
 from engine.spec.rate_curve import planned_rates
@@ -213,11 +214,11 @@ def test_a_lab_of_a_long_training_samples_its_rates() -> None:
 
 
 def test_class_sizes_are_the_data_sets_own() -> None:
-    sizes = class_sizes("reuters", 8982, 3)
+    sizes = class_sizes(REUTERS, 8982, 3)
     assert (len(sizes.sizes), sum(sizes.sizes), sizes.sizes[0], sizes.names[0]) == (46, 8982, 3159, "earn")
     assert sizes.thin == 0
-    assert class_sizes("reuters", 1000, 3).thin == 14
-    assert class_sizes("imdb", 25_000, 3).sizes == (12_500, 12_500)
+    assert class_sizes(REUTERS, 1000, 3).thin == 14
+    assert class_sizes(IMDB, 25_000, 3).sizes == (12_500, 12_500)
 
 
 def test_bars_have_their_height_and_the_smallest_shows() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from engine.data.facts import DatasetFacts
+    from engine.data import DataSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +18,14 @@ class ClassSizes:
     thin: int
 
 
-def class_sizes(dataset: str, rows: int, folds: int) -> ClassSizes:
-    """The classes of a data set, scaled to a stratified subsample of `rows` rows.
+def class_sizes(source: DataSource, rows: int, folds: int) -> ClassSizes:
+    """The classes of a dataset, scaled to a stratified subsample of `rows` rows; called in a thread.
 
-    Imports NumPy with the sample's table of Reuters' counts: ask from a thread.
+    The counts may bring NumPy with them, which takes long to import.
     """
-    from engine.data.facts import dataset_facts
-
-    facts = dataset_facts(dataset)
-    if dataset == "imdb":
-        counts: tuple[int, ...] = (facts.training_rows // 2,) * 2
-    else:
-        from engine.data.sample import TRAINING_COUNTS
-
-        counts = TRAINING_COUNTS  # the sample has Reuters' own
-    share = rows / facts.training_rows
+    share = rows / source.training_rows
     pairs = sorted(
-        ((round(count * share), name) for count, name in zip(counts, facts.label_names, strict=True)),
+        ((round(count * share), name) for count, name in zip(source.class_sizes(), source.label_names, strict=True)),
         key=lambda pair: -pair[0],
     )
     return ClassSizes(
@@ -46,7 +37,7 @@ def class_sizes(dataset: str, rows: int, folds: int) -> ClassSizes:
 class DataView:
     """A data set as the form shows it; `problem`: why it is not at hand."""
 
-    facts: DatasetFacts
+    source: DataSource
     whereabouts: str
     is_at_hand: bool
     rows: int

@@ -29,7 +29,7 @@ class DataPane(BoxedPane, can_focus=False):
         """Another data set, or another part of it."""
         if view != self._view:
             self._view = view
-            self.entitle(view.facts.title, "synthetic" if view.facts.synthetic else "")
+            self.entitle(view.source.title, "synthetic" if view.source.synthetic else "")
             self.changed()
 
     def draw_content(self, width: int, height: int) -> Text:
@@ -42,11 +42,11 @@ class DataPane(BoxedPane, can_focus=False):
             Text.assemble(
                 (f"{view.rows:,}", "bold"),
                 (
-                    f" of {view.facts.training_rows:,} training rows · "
-                    if view.rows != view.facts.training_rows
+                    f" of {view.source.training_rows:,} training rows · "
+                    if view.rows != view.source.training_rows
                     else " training rows · "
                 ),
-                f"{view.facts.test_rows:,} to test · {view.facts.classes} classes",
+                f"{view.source.test_rows:,} to test · {view.source.classes} classes",
             )
         ]
         if view.problem:
@@ -67,7 +67,7 @@ class DataPane(BoxedPane, can_focus=False):
         if below:
             line = Text()
             if sizes.thin:
-                few = f"{sizes.thin} of {view.facts.classes} classes have fewer rows than folds"
+                few = f"{sizes.thin} of {view.source.classes} classes have fewer rows than folds"
                 line.append(few, style=self.style("warning")).append("  ")
             last = sizes.sizes[-1]
             ends = f"{sizes.names[0]} {sizes.sizes[0]:,} … {sizes.names[-1]} {last:,} row{'' if last == 1 else 's'}"

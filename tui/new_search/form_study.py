@@ -6,7 +6,6 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.data.facts import dataset_facts, whereabouts
 from engine.errors import FoldwatchError, UsageError
 from engine.spec.space import Axis
 from engine.system.machine import allowed_cpus, check_devices, gpus
@@ -84,13 +83,13 @@ def _count(axis: Axis) -> str:
 
 
 def _data(spec: SearchSpec, data_folder: Path | None) -> DataView:
-    facts = dataset_facts(spec.dataset)
-    sizes = class_sizes(spec.dataset, spec.rows, spec.folds)
+    source = spec.source
+    sizes = class_sizes(source, spec.rows, spec.folds)
     try:
-        place = whereabouts(spec.dataset, data_folder)
+        place = source.whereabouts(data_folder)
     except FoldwatchError as error:
-        return DataView(facts, "", False, spec.rows, spec.folds, sizes, str(error))
-    return DataView(facts, str(place), place.at_hand, spec.rows, spec.folds, sizes)
+        return DataView(source, "", False, spec.rows, spec.folds, sizes, str(error))
+    return DataView(source, str(place), place.at_hand, spec.rows, spec.folds, sizes)
 
 
 @functools.cache

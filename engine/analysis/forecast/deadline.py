@@ -1,8 +1,8 @@
 """Deadlines: what one means, whether a search will end by it, and what could be left out so that it does.
 
 A named time ("18:00", an ISO date and time) is a moment of the wall clock: whoever moves the clock moves it too. A
-span ("20m") is counted by the engine's monotonic clock from when the engine is told, so that no clock that jumps by a
-day can end a search or keep it going; it stands still while the machine sleeps, and a pause does not stop it. An
+span ("20m") is counted by the engine's monotonic clock from when the engine receives it, so that no clock that jumps by
+a day can end a search or keep it going; it stands still while the machine sleeps, and a pause does not stop it. An
 engine that goes on later keeps to the moment that the one before it announced, while that is to come.
 """
 
@@ -45,23 +45,23 @@ _CLOCK_JUMP = 30.0
 
 @dataclass(frozen=True)
 class Deadline:
-    """Either a moment, in seconds since 1970, or a span of so many seconds from when the engine is told."""
+    """Either a moment, in seconds since 1970, or a span of so many seconds from when the engine receives it."""
 
     at: float | None = None
     seconds: float = math.inf
 
     @classmethod
     def read(cls, text: str, now: datetime | None = None) -> Deadline | None:
-        """What somebody wrote; None for "none". A time of day is the next one. Raises UsageError for anything else."""
+        """A deadline in words; None for "none". A time of day is the next one. Raises UsageError for anything else."""
         now = now or datetime.now().astimezone()
-        said = text.strip().lower()
-        if said == NONE:
+        written = text.strip().lower()
+        if written == NONE:
             return None
-        if span := re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])", said):
+        if span := re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([smhd])", written):
             seconds = float(span[1]) * _UNITS[span[2]]
             if 0 < seconds <= LONGEST_SPAN:
                 return cls(seconds=seconds)
-        elif clock := re.fullmatch(r"(\d{1,2}):(\d{2})", said):
+        elif clock := re.fullmatch(r"(\d{1,2}):(\d{2})", written):
             hour, minute = int(clock[1]), int(clock[2])
             if hour < 24 and minute < 60:
                 # In local time without its offset: the night in which that changes is no reason to be an hour off.
@@ -70,7 +70,7 @@ class Deadline:
                 return cls(at=(today if today > plain else today + timedelta(days=1)).timestamp())
         else:
             try:
-                moment = datetime.fromisoformat(said.upper())
+                moment = datetime.fromisoformat(written.upper())
             except ValueError:
                 moment = None
             # The year first: the first and the last that a calendar has are no seconds since 1970.
@@ -107,7 +107,7 @@ class DeadlineWatch:
         self._ends = math.inf  # of a span, by the monotonic clock
         self._announced = 0.0
         self._look_at = -math.inf
-        self._worry = 0
+        self._lateness = 0
         self.refused = False  # since it was last asked what may start, something was not allowed to
 
     def set(self, deadline: Deadline | None) -> DeadlineSet:
@@ -116,7 +116,7 @@ class DeadlineWatch:
         self._ends = math.inf
         if deadline is not None:
             self._ends = self._monotonic() + deadline.seconds
-        self._look_at, self._worry, self.refused = -math.inf, 0, False
+        self._look_at, self._lateness, self.refused = -math.inf, 0, False
         return self._announce()
 
     @property
@@ -130,7 +130,7 @@ class DeadlineWatch:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has come."""
+        """Whether the moment has passed."""
         return self.seconds_left <= 0
 
     @property
@@ -139,20 +139,20 @@ class DeadlineWatch:
         return moment_in_words(self._announced)
 
     def look(self) -> list[events.Event]:
-        """What is to be said now: the moment anew where the wall clock jumped, and that it will be late."""
+        """The events that are due: the moment anew where the wall clock jumped, and that it will be late."""
         if self._deadline is None or self._monotonic() - self._look_at < _LOOK_SECONDS:
             return []
         self._look_at = self._monotonic()
-        said: list[events.Event] = []
+        due: list[events.Event] = []
         if abs(self._wall() + self.seconds_left - self._announced) > _CLOCK_JUMP:
-            said.append(self._announce())
-        found = forecast(self._state, self._wall())
-        if found is not None:
-            worry = _worry(found, self.seconds_left)
-            if worry > self._worry:
-                self._worry = worry
-                said.append(foresee(self._state, found, self.seconds_left, self._wall()))
-        return said
+            due.append(self._announce())
+        expected = forecast(self._state, self._wall())
+        if expected is not None:
+            lateness = _lateness_of(expected, self.seconds_left)
+            if lateness > self._lateness:
+                self._lateness = lateness
+                due.append(foresee(self._state, expected, self.seconds_left, self._wall()))
+        return due
 
     def may_start(self) -> Callable[[Sequence[events.ServedFit]], bool]:
         """Whether a training that serves these fits is expected to end in time; every one while nothing has run."""
@@ -176,24 +176,24 @@ class DeadlineWatch:
         return DeadlineSet(time=self._wall(), at=self._announced if self._deadline is not None else None)
 
 
-def _worry(found: Forecast, left: float) -> int:
+def _lateness_of(expected: Forecast, left: float) -> int:
     """0: it will be in time; 1: it may be late; 2: it will be late. Where nothing is left to train nothing can be."""
-    if found.most == 0:
+    if expected.most == 0:
         return 0
-    if found.is_learned and found.least > left:
+    if expected.is_learned and expected.least > left:
         return 2
-    return 1 if found.most > left else 0
+    return 1 if expected.most > left else 0
 
 
-def foresee(state: SearchState, found: Forecast, left: float, now: float) -> DelayForeseen:
+def foresee(state: SearchState, expected: Forecast, left: float, now: float) -> DelayForeseen:
     """What to tell of a search that will not, or may not, end in time."""
     return DelayForeseen(
         time=now,
-        least=found.least,
-        most=found.most,
+        least=expected.least,
+        most=expected.most,
         left=left,
-        is_certain=found.is_learned and found.least > left,
-        proposals=proposals(state, found, left),
+        is_certain=expected.is_learned and expected.least > left,
+        proposals=proposals(state, expected, left),
     )
 
 
@@ -209,15 +209,15 @@ def forecast_of_plan(
     rows = expected_fold_rows(spec)[-1]  # of the last stage, which combinations are added to
     costs = [cost_of(resolved_params_of(one.params), one.trainer, rows, spec.num_words) for one in few]
     each = [cost.parts(resolved_params_of(one.params).epochs) for cost, one in zip(costs, few, strict=True)]
-    found = planned_forecast(plan, workers, average(each, to_come * plan.splits), to_come * plan.splits)
+    expected = planned_forecast(plan, workers, average(each, to_come * plan.splits), to_come * plan.splits)
     left = math.inf if deadline is None else deadline.seconds if deadline.at is None else deadline.at - now
-    if _worry(found, left) == 0:
-        return found, None
+    if _lateness_of(expected, left) == 0:
+        return expected, None
     # What could be left out is found in a state, which is far larger than a plan.
     state = SearchState()
     state.apply(_planned_start(spec, plan, workers, now))
     state.apply(events.CombinationsAdded(time=now, combinations=list(plan.combinations), to_come=to_come))
-    return found, foresee(state, found, left, now)
+    return expected, foresee(state, expected, left, now)
 
 
 def _planned_start(spec: SearchSpec, plan: Plan, workers: int, now: float) -> events.SearchStarted:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from engine.session.search_status import SearchStatus
 from engine.spec.resolved import epochs_of
-from engine.spec.stages import rows_in
 
 if TYPE_CHECKING:
     from engine.session.state import SearchState
@@ -23,15 +22,15 @@ def share_done(state: SearchState, spec: SearchSpec) -> float:
         return state.fits_finished / state.fits_total if state.fits_total else 0.0
     if state.status is SearchStatus.COMPLETED:
         return 1.0
-    rows = [rows_in(spec.dataset, stage.subsample) for stage in spec.stages]
-    done, wanted, whole = 0, 0, 0
+    rows = spec.stage_rows
+    done, planned, whole = 0, 0, 0
     for combination in state.combinations:
         epochs, weight = epochs_of(combination.params), rows[combination.stage]
         whole += epochs
         for fit in combination.fits:
             behind = epochs if fit.status.is_finished else fit.epochs_behind
             done += weight * behind
-            wanted += weight * (behind if combination.dropped else epochs)
+            planned += weight * (behind if combination.dropped else epochs)
     for training in state.trainings.values():
         for served in training.fits:
             combination = state.combinations[served.combination]
@@ -43,7 +42,7 @@ def share_done(state: SearchState, spec: SearchSpec) -> float:
         return 0.0
     mean = whole / len(state.combinations)
     to_come = sum(count * rows[stage] for stage, count in _to_come(state, spec)) * state.splits * mean
-    return min(1.0, done / max(1.0, wanted + to_come))
+    return min(1.0, done / max(1.0, planned + to_come))
 
 
 def _to_come(state: SearchState, spec: SearchSpec) -> list[tuple[int, int]]:
@@ -51,8 +50,8 @@ def _to_come(state: SearchState, spec: SearchSpec) -> list[tuple[int, int]]:
     newest = max(combination.stage for combination in state.combinations)
     if len(spec.stages) == 1:
         return [(0, state.combinations_to_come)]
-    count, found = sum(combination.stage == newest for combination in state.combinations), list[tuple[int, int]]()
+    count, reaching = sum(combination.stage == newest for combination in state.combinations), list[tuple[int, int]]()
     for number in range(newest + 1, len(spec.stages)):
         count = min(count, spec.stages[number - 1].keep or count)
-        found.append((number, count))
-    return found
+        reaching.append((number, count))
+    return reaching

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _LEAST_EVIDENCE = 1.0  # trainings, running ones in part
 _NINETIETH = 1.2816  # of the standard normal distribution: an interval of 80 %
 _UNKNOWN = 0.05  # relative: what is added whatever has been seen
-_UNTRIED = 0.6  # the same before anything ran: another machine may be twice as fast or slow
+_UNTRIED = 0.6  # relative, before anything ran: another machine may be twice as fast or slow
 _DEALT_OUT = 48  # so many trainings are dealt out one by one; of more, one too many at the end is lost in the noise
 
 
@@ -52,12 +52,15 @@ def remaining_seconds(state: SearchState, now: float) -> tuple[float, float] | N
 
     `now` in seconds since 1970. Takes well under a millisecond, however large the search is.
     """
-    found = forecast(state, now)
-    return (found.least, found.most) if found is not None and found.is_learned else None
+    expected = forecast(state, now)
+    return (expected.least, expected.most) if expected is not None and expected.is_learned else None
 
 
 def forecast(state: SearchState, now: float) -> Forecast | None:
-    """The same with all that is known, from the plan alone where nothing ran; None where nothing is to run."""
+    """Seconds until the last fit is scored, with all that they come from; None where nothing is to run.
+
+    Where nothing has run yet, they come from the plan alone.
+    """
     workload = workload_of(state)
     if state.started is None or state.status.is_finished or workload is None:
         return None
@@ -113,8 +116,8 @@ def planned_interval(seconds: float) -> tuple[float, float]:
 def interval(estimate: float, deviation: float, evidence: float) -> tuple[float, float]:
     """(least, most) around an estimate with a relative standard deviation that so many trainings are the evidence of.
 
-    The quantile is Student's, by the first term of its expansion (Abramowitz and Stegun, 26.7.5). The bounds are as
-    many times below as above: times double more easily than they vanish.
+    The quantile is Student's, by the first term of its expansion (Abramowitz and Stegun, 26.7.5). The lower bound is as
+    many times below as the upper is above: times double more easily than they vanish.
     """
     quantile = _NINETIETH + (_NINETIETH**3 + _NINETIETH) / (4 * max(1.0, evidence))
     spread = 1 + quantile * deviation

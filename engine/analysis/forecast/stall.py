@@ -1,4 +1,4 @@
-"""Tells when a running search has been quiet for longer than its trainings take."""
+"""Notices when a running search has been quiet for longer than its trainings take."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class StallWatch:
         self._heard_at: float | None = None
 
     def hear(self, now: float) -> None:
-        """Something came."""
+        """There was progress."""
         self._heard_at = now
 
     def quiet_seconds(self, state: SearchState, now: float) -> float:
-        """How long nothing has come from trainings that run; 0.0 while that is no reason to worry."""
+        """Seconds without progress of the trainings that run; 0.0 while that is no reason to worry."""
         if self._heard_at is None or not state.status.is_working or not state.trainings:
             return 0.0
         quiet = now - self._heard_at

@@ -38,18 +38,18 @@ class Saving:
     pairs: int = 0
 
 
-def proposals(state: SearchState, found: Forecast, left: float) -> list[str]:
+def proposals(state: SearchState, expected: Forecast, left: float) -> list[str]:
     """In plain words, the cheapest first: values to leave out, and how much smaller a subsample would have to be."""
-    needed = found.estimate - left
+    needed = expected.estimate - left
     if needed <= 0:
-        needed = found.most - left
-    savings = sorted(savings_of(state, found), key=lambda one: _order(one, needed))
-    said = [_in_words(one, state) for one in savings[:_PROPOSED]]
+        needed = expected.most - left
+    savings = sorted(savings_of(state, expected), key=lambda one: _order(one, needed))
+    sentences = [_in_words(one, state) for one in savings[:_PROPOSED]]
     # Where no time is left there may be nothing left to train either.
-    share = math.floor(100 * left / found.most / 5) * 5 if left > 0 else 0
+    share = math.floor(100 * left / expected.most / 5) * 5 if left > 0 else 0
     if 5 <= share < 100:
-        said.append(f"a new search of {share} % of these rows (subsample) would end in time")
-    return said
+        sentences.append(f"a new search of {share} % of these rows (subsample) would end in time")
+    return sentences
 
 
 def _order(saving: Saving, needed: float) -> tuple[bool, float, float]:
@@ -62,7 +62,7 @@ def _order(saving: Saving, needed: float) -> tuple[bool, float, float]:
     )
 
 
-def savings_of(state: SearchState, found: Forecast) -> list[Saving]:
+def savings_of(state: SearchState, expected: Forecast) -> list[Saving]:
     """What leaving out each value of each parameter would save, where some of its combinations are still to run."""
     workload = workload_of(state)
     if workload is None:
@@ -75,7 +75,7 @@ def savings_of(state: SearchState, found: Forecast) -> list[Saving]:
         compared = _compared(state, name)
         for value, combinations in by_value.items():
             open_ones = {one.index for one in combinations if not one.status.is_finished}
-            seconds = found.fit.seconds(workload.saved_without(open_ones)) / workers
+            seconds = expected.fit.seconds(workload.saved_without(open_ones)) / workers
             if seconds > 0:
                 other, above, pairs = compared.get(value, ("", None, 0))
                 savings.append(Saving(name, value, len(open_ones), seconds, other, above, pairs))
@@ -84,11 +84,11 @@ def savings_of(state: SearchState, found: Forecast) -> list[Saving]:
 
 def _values(state: SearchState) -> dict[str, dict[str, list[CombinationState]]]:
     """parameter -> value, as it is shown -> its combinations."""
-    found: dict[str, dict[str, list[CombinationState]]] = defaultdict(lambda: defaultdict(list))
+    by_parameter: dict[str, dict[str, list[CombinationState]]] = defaultdict(lambda: defaultdict(list))
     for combination in state.combinations:
         for name, value in combination.params.items():
-            found[name][show_value(value)].append(combination)
-    return found
+            by_parameter[name][show_value(value)].append(combination)
+    return by_parameter
 
 
 def _compared(state: SearchState, name: str) -> dict[str, tuple[str, float | None, int]]:
@@ -109,15 +109,15 @@ def _compared(state: SearchState, name: str) -> dict[str, tuple[str, float | Non
                 if one != other:
                     pairs = zip(combination.scores_of(metric), another.scores_of(metric), strict=True)
                     differences[one, other] += [a - b for a, b in pairs if a is not None and b is not None]
-    found: dict[str, tuple[str, float | None, int]] = {}
+    comparisons: dict[str, tuple[str, float | None, int]] = {}
     for (one, other), these in differences.items():
         if len(these) >= _LEAST_PAIRS:
             above = math.fsum(these) / len(these)
-            known = found.get(one)
+            known = comparisons.get(one)
             # Against the best of the others the value looks worst.
             if known is None or known[1] is None or above < known[1]:
-                found[one] = other, above, len(these)
-    return found
+                comparisons[one] = other, above, len(these)
+    return comparisons
 
 
 def _in_words(saving: Saving, state: SearchState) -> str:

@@ -20,7 +20,7 @@ from engine.spec.rate_curve import PlannedRates, planned_rates
 from engine.spec.schedules import steps_per_epoch
 
 if TYPE_CHECKING:
-    from engine.analysis.selection.wording import Found
+    from engine.analysis.selection.wording import CorrectedResult
     from engine.session.combination import CombinationState
     from engine.session.record import SearchRecord
     from engine.session.segments import Curve
@@ -64,7 +64,7 @@ class Report:
     top: list[TopCombination]
     axes: list[ParallelAxis]
     traces: list[Trace]
-    corrected_best: Found
+    corrected_best: CorrectedResult
     remarks: list[str]
 
     @property
@@ -113,8 +113,8 @@ def make_report(session: Session, pair: tuple[str, str] | None = None, state: Se
     status = session.status(state)
     complete = complete_combinations(state)
     effects = main_effects(complete)
-    found = importances(complete)
-    down_across = _checked(pair, effects) if pair else telling_pair(complete, effects, found)
+    importance = importances(complete)
+    down_across = _checked(pair, effects) if pair else telling_pair(complete, effects, importance)
     counts = counts_by_status(state)
     corrected_best = find_corrected(session, state)
     tied = corrected_best.tied if isinstance(corrected_best, CorrectedBest) else None
@@ -127,7 +127,7 @@ def make_report(session: Session, pair: tuple[str, str] | None = None, state: Se
         counts=counts,
         complete=complete,
         effects=effects,
-        importances=found,
+        importances=importance,
         heat_map=heat_map(complete, *down_across) if down_across else None,
         top=top_combinations(complete, TOP, tied),
         axes=parallel_axes(complete, state.scoring[0] if state.scoring else "score"),

@@ -47,12 +47,12 @@ def escape(text: str) -> str:
     return html.escape(clean(text, longest=300))
 
 
-def importance_bars(found: Sequence[Importance], numbers: Iterator[int]) -> str:
+def importance_bars(importances: Sequence[Importance], numbers: Iterator[int]) -> str:
     """A bar a hyperparameter, with its deviation over the shuffles."""
     room = WIDTH - _LABEL - 110
-    scale = max(1.0, *(one.importance + one.deviation for one in found))
+    scale = max(1.0, *(one.importance + one.deviation for one in importances))
     body = []
-    for row, one in enumerate(found):
+    for row, one in enumerate(importances):
         y = row * _ROW
         length = room * max(0.0, one.importance) / scale
         low = _LABEL + room * max(0.0, one.importance - one.deviation) / scale
@@ -63,8 +63,8 @@ def importance_bars(found: Sequence[Importance], numbers: Iterator[int]) -> str:
             f'<line class="whisker" x1="{low:.1f}" x2="{high:.1f}" y1="{y + 12}" y2="{y + 12}"/>',
             _text(_LABEL + room + 8, y + 16, f"{one.importance:.2f} ± {one.deviation:.2f}"),
         ]
-    said = ", ".join(f"{one.name} {one.importance:.2f}" for one in found)
-    return _svg(len(found) * _ROW + 4, "Importance of each hyperparameter", said, body, numbers)
+    description = ", ".join(f"{one.name} {one.importance:.2f}" for one in importances)
+    return _svg(len(importances) * _ROW + 4, "Importance of each hyperparameter", description, body, numbers)
 
 
 def effect_intervals(effect: MainEffect, low: float, high: float, metric: str, numbers: Iterator[int]) -> str:
@@ -89,8 +89,8 @@ def effect_intervals(effect: MainEffect, low: float, high: float, metric: str, n
         )
     bottom = len(effect.levels) * _ROW + 22
     body += [_text(_LABEL, bottom, f"{low:.3f}"), _text(_LABEL + room, bottom, f"{high:.3f}", "end")]
-    said = ", ".join(f"{one.level.text}: {one.mean:.4f}" for one in effect.levels)
-    return _svg(bottom + 6, f"Mean {metric} by {effect.name}", said, body, numbers)
+    description = ", ".join(f"{one.level.text}: {one.mean:.4f}" for one in effect.levels)
+    return _svg(bottom + 6, f"Mean {metric} by {effect.name}", description, body, numbers)
 
 
 def heat_map_cells(heat_map: HeatMap, metric: str, numbers: Iterator[int]) -> str:
@@ -121,9 +121,9 @@ def heat_map_cells(heat_map: HeatMap, metric: str, numbers: Iterator[int]) -> st
                 f"{'★ ' if mean == high else ''}{mean:.4f}</text></g>"
             )
     title = f"Mean {metric} by {heat_map.down} and {heat_map.across}"
-    said = f"From {low:.4f} to {high:.4f}; all numbers are in the cells, the highest is starred."
+    description = f"From {low:.4f} to {high:.4f}; all numbers are in the cells, the highest is starred."
     width = max(WIDTH, math.ceil(label + wide * len(heat_map.across_levels)))
-    return _svg(top + tall * len(heat_map.down_levels) + 4, title, said, body, numbers, width=width)
+    return _svg(top + tall * len(heat_map.down_levels) + 4, title, description, body, numbers, width=width)
 
 
 def parallel_lines(axes: Sequence[ParallelAxis], means: Sequence[float], metric: str, numbers: Iterator[int]) -> str:
@@ -151,11 +151,11 @@ def parallel_lines(axes: Sequence[ParallelAxis], means: Sequence[float], metric:
         for text, place in _axis_labels(axis):
             body.append(_text(x + 5, top + tall * (1 - place) + 4, text, halo=True, most=int(step / _LETTER)))
     title = f"Parallel coordinates: every combination from its hyperparameters to its mean {metric}"
-    said = (
+    description = (
         f"{len(shown)} lines over the axes {', '.join(axis.name for axis in axes)}; "
         f"means from {low:.4f} to {high:.4f}, the best one strong"
     )
-    return _svg(top + tall + 14, title, said, body, numbers, width=width)
+    return _svg(top + tall + 14, title, description, body, numbers, width=width)
 
 
 def _is_listed(axis: ParallelAxis) -> bool:
@@ -210,8 +210,8 @@ def line_chart(
     ]
     for one, line in zip(series, points, strict=True):
         body.append(f'<polyline class="{one.kind}" points="{" ".join(place(x, y) for x, y in line)}"/>')
-    said = f"From {show_value(low)} to {show_value(high)} over {across} {_end(first)} to {_end(last)}"
-    return _svg(top + tall + 24, title, said, body, numbers, width=left + wide + 10, small=True)
+    description = f"From {show_value(low)} to {show_value(high)} over {across} {_end(first)} to {_end(last)}"
+    return _svg(top + tall + 24, title, description, body, numbers, width=left + wide + 10, small=True)
 
 
 def numbering() -> Iterator[int]:

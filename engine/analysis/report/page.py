@@ -84,8 +84,8 @@ def _best(report: Report) -> str:
             f'<span class="note">by fold: {folds}</span></div>'
         )
     remarks = "".join(f"<li>{escape(remark)}</li>" for remark in report.remarks)
-    found = corrected_facts(report.corrected_best)
-    believed = _facts(found) if found else ""
+    rows = corrected_facts(report.corrected_best)
+    believed = _facts(rows) if rows else ""
     return f"<h2>Best</h2>\n{shown}{believed}{f'<ul>{remarks}</ul>' if remarks else ''}"
 
 
@@ -107,17 +107,19 @@ def _top(report: Report) -> str:
 
 
 def _importance(report: Report, numbers: Iterator[int]) -> str:
-    found = report.importances
+    importances = report.importances
     title = "<h2>What matters</h2>\n"
-    if found.explained is None:
-        return f'{title}<p class="warning">Importance cannot be worked out: {escape(found.warning)}.</p>'
-    rows = [[one.name, f"{one.importance:.3f}", f"{one.deviation:.3f}", one.within] for one in found.hyperparameters]
-    warning = f'<p class="warning">Warning: {escape(found.warning)}.</p>' if found.warning else ""
-    picture = drawings.importance_bars(found.hyperparameters, numbers)
+    if importances.explained is None:
+        return f'{title}<p class="warning">Importance cannot be worked out: {escape(importances.warning)}.</p>'
+    rows = [
+        [one.name, f"{one.importance:.3f}", f"{one.deviation:.3f}", one.within] for one in importances.hyperparameters
+    ]
+    warning = f'<p class="warning">Warning: {escape(importances.warning)}.</p>' if importances.warning else ""
+    picture = drawings.importance_bars(importances.hyperparameters, numbers)
     return (
         f"{title}<p>Half of the R² that is lost when the values of a hyperparameter are shuffled. What several do only "
         f"together counts for each of them: these are no parts of a whole, and one may be above 1. The forest that "
-        f"they are read from explains {found.explained:.0%} of the variance out of bag (R²).</p>{warning}"
+        f"they are read from explains {importances.explained:.0%} of the variance out of bag (R²).</p>{warning}"
         f'<div class="scroll">{picture}</div>'
         f"{_numbers(['hyperparameter', 'importance', 'deviation', 'among equal'], rows)}"
         f'<p class="note">Method: {escape(METHOD)}. An optimizer or schedule counts with its arguments; an argument '

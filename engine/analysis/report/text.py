@@ -74,15 +74,15 @@ def _remarks(report: Report, width: int) -> str:
     )
 
 
-def importance_text(found: Importances, width: int) -> str:
+def importance_text(importances: Importances, width: int) -> str:
     """How much each hyperparameter matters, a bar each."""
-    if found.explained is None:
-        return f"IMPORTANCE  cannot be worked out: {found.warning}"
+    if importances.explained is None:
+        return f"IMPORTANCE  cannot be worked out: {importances.warning}"
     what = "half of the R² that shuffling it costs (joint effects count for each)"
-    lines = [f"IMPORTANCE  {what}; the forest explains {found.explained:.0%}"]
-    label = max(len(one.name) for one in found.hyperparameters)
+    lines = [f"IMPORTANCE  {what}; the forest explains {importances.explained:.0%}"]
+    label = max(len(one.name) for one in importances.hyperparameters)
     room = max(10, width - label - 20)
-    for one in found.hyperparameters:
+    for one in importances.hyperparameters:
         bar = "█" * round(room * min(1.0, max(0.0, one.importance)))
         within = (
             f"  (among equal {clean(one.within)})" if one.within and len(bar) + len(one.within) + 18 <= room else ""
@@ -90,7 +90,7 @@ def importance_text(found: Importances, width: int) -> str:
         lines.append(
             f"  {clean(one.name):<{label}}  {one.importance:5.2f} ± {one.deviation:.2f}  {bar}{within}".rstrip()
         )
-    return "\n".join([*lines, f"  warning: {found.warning}"] if found.warning else lines)
+    return "\n".join([*lines, f"  warning: {importances.warning}"] if importances.warning else lines)
 
 
 def _effects(report: Report, width: int) -> str:

@@ -59,8 +59,8 @@ def candidates(session: Session, state: SearchState) -> Candidates:
         message = f"not available for {metric}; it is for {', '.join(METRICS)}"
         raise NotAvailableError(message)
     rows = _validated_rows(session, best.stage, state.splits)
-    found = _predictions(session, best.predictions, rows)
-    labels = [one.labels for one in found if one is not None]
+    predictions = _predictions(session, best.predictions, rows)
+    labels = [one.labels for one in predictions if one is not None]
     if len(labels) < state.splits:
         message = f"not available: combination {best.index}, the best, has no predictions"
         raise NotAvailableError(message)
@@ -115,27 +115,27 @@ class _Reader:
         if epochs not in self._best_on_the_way:
             self._best_on_the_way[epochs] = self._earned(self._best.rung_predictions(epochs))
         own, of_best = self._earned(combination.rung_predictions(epochs)), self._best_on_the_way[epochs]
-        found: list[Earned | None] = []
+        earned: list[Earned | None] = []
         for final, one, other in zip(self.best, own, of_best, strict=True):
             if final is None or one is None or other is None:
                 return None
-            found.append(final + one - other)
-        return found
+            earned.append(final + one - other)
+        return earned
 
     def _earned(self, places: Sequence[PredictionsPlace | None]) -> list[Earned | None]:
-        found = _predictions(self._session, places, self._rows)
-        return [None if one is None else self._metric.earned(one).astype(self._metric.kind) for one in found]
+        predictions = _predictions(self._session, places, self._rows)
+        return [None if one is None else self._metric.earned(one).astype(self._metric.kind) for one in predictions]
 
 
 def _predictions(
     session: Session, places: Sequence[PredictionsPlace | None], rows: Sequence[NDArray[np.intp]]
 ) -> list[Predictions | None]:
     """Of each split's rows; None where there are none, or not of these rows."""
-    found = [session.predictions(place) if place else None for place in places]
-    if len(found) != len(rows):
+    kept = [session.predictions(place) if place else None for place in places]
+    if len(kept) != len(rows):
         return [None] * len(rows)
     return [
-        one if one is not None and len(one) == len(numbers) else None for one, numbers in zip(found, rows, strict=True)
+        one if one is not None and len(one) == len(numbers) else None for one, numbers in zip(kept, rows, strict=True)
     ]
 
 

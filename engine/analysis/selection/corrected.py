@@ -1,4 +1,4 @@
-"""The best score with what is to be said beside it, and the combinations that would serve as well."""
+"""The best score with what qualifies it, and the combinations that would serve as well."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def corrected_best(session: Session, state: SearchState) -> CorrectedBest:
 
     Raises as `engine.analysis.selection.candidates.candidates`.
     """
-    found = candidates(session, state)
+    compared = candidates(session, state)
     best = state.best
     assert best is not None
-    metric, place = state.scoring[0], found.indices.index(best.index)
+    metric, place = state.scoring[0], compared.indices.index(best.index)
     spec = session.spec
-    resampled = resample(found.row_scores, spec.seed, best=place)
-    costs = [_cost(spec, state, index) for index in found.indices]
+    resampled = resample(compared.row_scores, spec.seed, best=place)
+    costs = [_cost(spec, state, index) for index in compared.indices]
     of_best = resampled.scores[:, place]
     score, error = best.mean(metric)[0], float(np.std(of_best))
     # What leads after a few epochs need not lead in the end, nor what trails then trail.
-    in_full = ~found.early
+    in_full = ~compared.early
     tied = np.zeros(len(costs), bool)
-    tied[in_full] = may_be_best(resampled.only(in_full), looks=state.splits if found.in_part.any() else 1)
+    tied[in_full] = may_be_best(resampled.only(in_full), looks=state.splits if compared.in_part.any() else 1)
     tied[place] = True
-    complete = in_full & ~found.in_part
+    complete = in_full & ~compared.in_part
     others = [one for one in _cheapest_first(tied, costs) if one != place]
     near = resampled.estimates >= resampled.estimates[place] - error
     return CorrectedBest(
@@ -55,15 +55,15 @@ def corrected_best(session: Session, state: SearchState) -> CorrectedBest:
         standard_error=error,
         corrected=score - resampled.flattery,
         corrected_interval=_interval(resampled.left_out),
-        candidates=len(found.indices),
-        dropped_in_part=int(found.in_part.sum()),
-        dropped_early=int(found.early.sum()),
-        without_predictions=found.without_predictions,
-        chosen_before=_chosen_before(state, best.stage, found.indices),
+        candidates=len(compared.indices),
+        dropped_in_part=int(compared.in_part.sum()),
+        dropped_early=int(compared.early.sum()),
+        without_predictions=compared.without_predictions,
+        chosen_before=_chosen_before(state, best.stage, compared.indices),
         draws=DRAWS,
-        tied=tuple(found.indices[one] for one in (place, *others)),
-        cheapest_tied=found.indices[_cheapest_first(tied & complete, costs)[0]],
-        one_standard_error=found.indices[_cheapest_first(near & complete, costs)[0]],
+        tied=tuple(compared.indices[one] for one in (place, *others)),
+        cheapest_tied=compared.indices[_cheapest_first(tied & complete, costs)[0]],
+        one_standard_error=compared.indices[_cheapest_first(near & complete, costs)[0]],
     )
 
 

@@ -53,7 +53,7 @@ class Resampled:
 def resample(row_scores: RowScores, seed: int, draws: int = DRAWS, best: int | None = None) -> Resampled:
     """Draw rows `draws` times; `best`: the candidate that the search chose, None: the highest on all rows.
 
-    The same seed draws the same.
+    Equal seeds draw equal rows.
     """
     estimates = row_scores.scores(np.ones((1, row_scores.rows), np.int64))[0]
     best = int(np.argmax(estimates)) if best is None else best

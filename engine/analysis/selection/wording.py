@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 _NAMED = 3
 
-Found = CorrectedBest | NoBestError | NotAvailableError
+CorrectedResult = CorrectedBest | NoBestError | NotAvailableError
 
 
-def find_corrected(session: Session, state: SearchState) -> Found:
+def find_corrected(session: Session, state: SearchState) -> CorrectedResult:
     """What may be believed of the best score, so far, or why there is nothing to say."""
     from engine.analysis.selection.corrected import corrected_best
 
@@ -27,40 +27,40 @@ def find_corrected(session: Session, state: SearchState) -> Found:
         return error
 
 
-def corrected_facts(found: Found) -> list[tuple[str, str]]:
+def corrected_facts(result: CorrectedResult) -> list[tuple[str, str]]:
     """Names and values for a list of facts; none before a combination is complete."""
-    if isinstance(found, NoBestError):
+    if isinstance(result, NoBestError):
         return []
-    if isinstance(found, NotAvailableError):
-        return [("corrected", str(found).partition(";")[0])]
-    missing = found.without_predictions
+    if isinstance(result, NotAvailableError):
+        return [("corrected", str(result).partition(";")[0])]
+    missing = result.without_predictions
     return [
-        (found.metric, f"{found.score:.4f}, 95 % interval {_interval(found.interval)} over rows"),
+        (result.metric, f"{result.score:.4f}, 95 % interval {_interval(result.interval)} over rows"),
         (
             "corrected",
-            f"{found.corrected:.4f}, 95 % interval {_interval(found.corrected_interval)} "
-            f"(BBC-CV, best of {found.candidates})",
+            f"{result.corrected:.4f}, 95 % interval {_interval(result.corrected_interval)} "
+            f"(BBC-CV, best of {result.candidates})",
         ),
-        ("tied", _tied(found)),
-        *([("in part", _in_part(found))] if found.dropped_in_part else []),
-        *([("not judged", _early(found))] if found.dropped_early else []),
-        *([("not judged", _chosen_before(found.chosen_before))] if found.chosen_before else []),
+        ("tied", _tied(result)),
+        *([("in part", _in_part(result))] if result.dropped_in_part else []),
+        *([("not judged", _early(result))] if result.dropped_early else []),
+        *([("not judged", _chosen_before(result.chosen_before))] if result.chosen_before else []),
         *([("left out", f"{missing} complete combinations, which have no predictions")] if missing else []),
     ]
 
 
-def corrected_values(found: Found) -> dict[str, Any]:
+def corrected_values(result: CorrectedResult) -> dict[str, Any]:
     """The fields of `CorrectedBest`, or why there are none as `unavailable`."""
-    return asdict(found) if isinstance(found, CorrectedBest) else {"unavailable": str(found)}
+    return asdict(result) if isinstance(result, CorrectedBest) else {"unavailable": str(result)}
 
 
-def _in_part(found: CorrectedBest) -> str:
-    return f"{found.dropped_in_part} of the {found.candidates} were dropped; they are compared on the folds they have"
+def _in_part(result: CorrectedBest) -> str:
+    return f"{result.dropped_in_part} of the {result.candidates} were dropped; they are compared on the folds they have"
 
 
-def _early(found: CorrectedBest) -> str:
+def _early(result: CorrectedBest) -> str:
     return (
-        f"{found.dropped_early} of the {found.candidates}, dropped after fewer epochs: each may be as good in the "
+        f"{result.dropped_early} of the {result.candidates}, dropped after fewer epochs: each may be as good in the "
         "end; the corrected score counts them by how they compared with the best then"
     )
 
@@ -77,14 +77,14 @@ def _interval(ends: tuple[float, float]) -> str:
     return f"{ends[0]:.4f} to {ends[1]:.4f}"
 
 
-def _tied(found: CorrectedBest) -> str:
-    compared = found.candidates - found.dropped_early - 1
+def _tied(result: CorrectedBest) -> str:
+    compared = result.candidates - result.dropped_early - 1
     if not compared:
         return "not known: there is no other to compare the best with"
-    others = found.tied[1:]
+    others = result.tied[1:]
     if not others:
         return f"none of {compared} others may be as good as the best (paired bootstrap, max-t)"
     named = ", ".join(f"#{index}" for index in others[:_NAMED])
     more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
-    cheapest = "cheapest complete one" if found.dropped_in_part else "cheapest"
-    return f"{named}{more} (paired bootstrap, max-t); {cheapest}: #{found.cheapest_tied}"
+    cheapest = "cheapest complete one" if result.dropped_in_part else "cheapest"
+    return f"{named}{more} (paired bootstrap, max-t); {cheapest}: #{result.cheapest_tied}"

@@ -70,5 +70,5 @@ def complete_combinations(state: SearchState) -> CompleteCombinations:
 
 def counts_by_status(state: SearchState) -> dict[str, int]:
     """How many combinations there are of each status that occurs, in the order of the statuses."""
-    found = Counter(combination.status for combination in state.combinations)
-    return {str(status): found[status] for status in CombinationStatus if found[status]}
+    counts = Counter(combination.status for combination in state.combinations)
+    return {str(status): counts[status] for status in CombinationStatus if counts[status]}

@@ -61,14 +61,14 @@ def main_effects(complete: CompleteCombinations) -> list[MainEffect]:
 
 
 def _main_effect(name: str, levels: list[Level], means: list[float], spread: tuple[float, float]) -> MainEffect:
-    found: list[LevelMean] = []
+    level_means: list[LevelMean] = []
     for level in levels:
         scores = [means[row] for row in level.rows]
         mean, deviation = mean_and_deviation(scores)
         interval = mean_interval(mean, deviation, len(scores))
-        found.append(LevelMean(level, len(scores), mean, deviation, interval, max(scores)))
-    span = max(level.mean for level in found) - min(level.mean for level in found)
-    return MainEffect(name, found, span, _explained(found, *spread))
+        level_means.append(LevelMean(level, len(scores), mean, deviation, interval, max(scores)))
+    span = max(level.mean for level in level_means) - min(level.mean for level in level_means)
+    return MainEffect(name, level_means, span, _explained(level_means, *spread))
 
 
 def _explained(levels: list[LevelMean], grand: float, spread: float) -> float:

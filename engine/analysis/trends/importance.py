@@ -70,7 +70,7 @@ class Importances:
 
 
 def importances(complete: CompleteCombinations) -> Importances:
-    """Of every hyperparameter that has several levels. The same combinations give the same numbers."""
+    """Of every hyperparameter that has several levels. Equal combinations give equal numbers."""
     names = [name for name in complete.values if len(levels_of(complete, name, with_absent=not is_argument(name))) > 1]
     if len(complete) < FEWEST:
         return Importances(None, [], f"it needs {FEWEST} complete combinations; there are {len(complete)}")
@@ -79,12 +79,12 @@ def importances(complete: CompleteCombinations) -> Importances:
     forest = _Forest(complete)
     if forest.explained <= 0:
         return Importances(None, [], f"the forest explains nothing of the scores (R² {forest.explained:.2f})")
-    found = [forest.importance_of(name) for name in names]
-    found.sort(key=lambda one: (-one.importance, one.name))
+    measured = [forest.importance_of(name) for name in names]
+    measured.sort(key=lambda one: (-one.importance, one.name))
     warning = ""
     if forest.explained < RELIABLE:
         warning = f"the forest explains little of the scores (R² {forest.explained:.2f}): do not rely on this"
-    return Importances(forest.explained, found, warning)
+    return Importances(forest.explained, measured, warning)
 
 
 class _Forest:
@@ -99,9 +99,9 @@ class _Forest:
         self._columns: dict[str, list[int]] = {}
         columns: list[list[float]] = []
         for name, values in complete.values.items():
-            made = _features(values)
-            self._columns[name] = list(range(len(columns), len(columns) + len(made)))
-            columns += made
+            features = _features(values)
+            self._columns[name] = list(range(len(columns), len(columns) + len(features)))
+            columns += features
         self._features: NDArray[np.float32] = np.array(columns, np.float32).T.copy()
         rows = len(complete)
         forest = RandomForestRegressor(

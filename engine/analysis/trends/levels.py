@@ -66,7 +66,7 @@ def levels_of(complete: CompleteCombinations, name: str, *, with_absent: bool) -
 
 
 def _key(value: Any) -> Any:
-    """What tells values apart: True is not 1, and a list cannot be looked up."""
+    """What distinguishes values: True is not 1, and a list cannot be looked up."""
     return (type(value), show_value(value) if isinstance(value, list) else value)
 
 

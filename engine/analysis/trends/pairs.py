@@ -59,18 +59,18 @@ def heat_map(complete: CompleteCombinations, down: str, across: str) -> HeatMap:
 
 
 def telling_pair(
-    complete: CompleteCombinations, effects: list[MainEffect], found: Importances | None
+    complete: CompleteCombinations, effects: list[MainEffect], importances: Importances | None
 ) -> tuple[str, str] | None:
     """The two hyperparameters, down and across, that say most together; `found` is None while it is not known."""
-    return best_pair(complete, by_importance(effects, found))
+    return best_pair(complete, by_importance(effects, importances))
 
 
-def by_importance(effects: list[MainEffect], found: Importances | None) -> list[str]:
+def by_importance(effects: list[MainEffect], importances: Importances | None) -> list[str]:
     """Names, those that matter most first: as the forest says where it can be relied on."""
     names = [effect.name for effect in effects]
-    if found is None or found.warning:
+    if importances is None or importances.warning:
         return names
-    ranked = {one.name: place for place, one in enumerate(found.hyperparameters)}
+    ranked = {one.name: place for place, one in enumerate(importances.hyperparameters)}
     return sorted(names, key=lambda name: ranked.get(name, len(ranked)))
 
 

@@ -47,7 +47,7 @@ def rows_from_sequences(
     dimension: int,
     classes: int,
 ) -> Rows:
-    """What `vectorize_sequences` says, as `Rows` with those labels.
+    """Multi-hot rows of sequences of word numbers, with those labels.
 
     Raises `IndexError` for a number outside 0 to dimension - 1, `ValueError` for a label outside 0 to classes - 1
     or if there are not as many labels as sequences.
@@ -56,7 +56,11 @@ def rows_from_sequences(
 
 
 def rows_from_ragged(sequences: Ragged, labels: NDArray[np.integer], dimension: int, classes: int) -> Rows:
-    """The same for sequences in two arrays, without a loop over rows. Raises as `rows_from_sequences`."""
+    """Multi-hot rows of sequences in two arrays, without a loop over rows.
+
+    Raises `IndexError` for a number outside 0 to dimension - 1, `ValueError` for a label outside 0 to classes - 1
+    or if there are not as many labels as sequences.
+    """
     values = sequences.values
     if len(labels) != len(sequences):
         message = f"{len(sequences)} sequences with {len(labels)} labels"

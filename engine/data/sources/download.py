@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from engine.data.facts import DatasetFacts
+    from engine.data.sources.keras_files import KerasFile
 
 _TIMEOUT_SECONDS = 30
 
 
-def download(facts: DatasetFacts, folder: Path, progress: Callable[[str], None] | None) -> Path:
+def download(source: KerasFile, folder: Path, progress: Callable[[str], None] | None) -> Path:
     """Fetch the dataset's file into `folder` (created, 0700) and return its path; it is whole or not there.
 
     Raises `InputOutputError`, saying what to do instead, if that fails or the file has another hash.
@@ -25,26 +25,26 @@ def download(facts: DatasetFacts, folder: Path, progress: Callable[[str], None] 
 
     pooch.get_logger().setLevel(logging.WARNING)
     say = progress or (lambda line: None)
-    fetched = folder / str(facts.file_name)
+    fetched = folder / source.file_name
     if not fetched.is_file():
-        say(f"downloading {facts.address}")
+        say(f"downloading {source.address}")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # An earlier download with the right hash is taken as it is.
         pooch.retrieve(
-            facts.address,
-            known_hash=f"sha256:{facts.sha256}",
-            fname=facts.file_name,
+            source.address,
+            known_hash=f"sha256:{source.sha256}",
+            fname=source.file_name,
             path=folder,
             downloader=pooch.HTTPDownloader(
-                progressbar=_Progress(facts.name, say), chunk_size=2**16, timeout=_TIMEOUT_SECONDS
+                progressbar=_Progress(source.name, say), chunk_size=2**16, timeout=_TIMEOUT_SECONDS
             ),
         )
     # requests' errors are OSErrors; a wrong hash is a ValueError of pooch's.
     except (OSError, ValueError) as error:
         message = (
-            f"{facts.name}: download from {facts.address} failed ({_first_line(error)}); "
-            f"put {facts.file_name} in a folder and pass --data-dir FOLDER"
+            f"{source.name}: download from {source.address} failed ({_first_line(error)}); "
+            f"put {source.file_name} in a folder and pass --data-dir FOLDER"
         )
         raise InputOutputError(message) from error
     fetched.chmod(0o600)

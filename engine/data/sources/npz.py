@@ -131,15 +131,15 @@ def _header(path: Path, name: str, content: bytes) -> tuple[np.dtype[np.generic]
     if length > 10_000:
         _refuse(path, f"{name}.npy has a header longer than any array's")
     header = content[begin : begin + length].decode("latin-1")
-    found = _HEADER.fullmatch(header)
-    if not found:
+    match = _HEADER.fullmatch(header)
+    if not match:
         shown = header.strip()[:90]
         _refuse(path, f"{name}.npy is not a one-dimensional array; its header is {shown!a}")
     try:
-        dtype = np.dtype(found[1])
+        dtype = np.dtype(match[1])
     except TypeError:
-        _refuse(path, f"{name}.npy is of an unknown type {found[1]!r}")
-    return dtype, int(found[2]), memoryview(content)[begin + length :]
+        _refuse(path, f"{name}.npy is of an unknown type {match[1]!r}")
+    return dtype, int(match[2]), memoryview(content)[begin + length :]
 
 
 def _integers(path: Path, name: str, content: bytes) -> NDArray[np.int64]:

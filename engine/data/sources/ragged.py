@@ -26,7 +26,7 @@ class Ragged:
 
     @classmethod
     def from_sequences(cls, sequences: Iterable[Sequence[Any]]) -> Ragged:
-        """The same numbers as a list of lists, tuples or arrays of integers."""
+        """Sequences from lists, tuples or arrays of integers, one for each row."""
         rows = list(sequences)
         indptr = np.zeros(len(rows) + 1, np.int64)
         np.cumsum([len(row) for row in rows], out=indptr[1:])
@@ -46,13 +46,13 @@ class Ragged:
         return Ragged(self.values[source], indptr)
 
     def keep(self, wanted: NDArray[np.bool_]) -> Ragged:
-        """The same rows without the values whose entry in `wanted` (words,) is false."""
+        """The rows without the values whose entry in `wanted` (words,) is false."""
         kept_before = np.zeros(len(self.values) + 1, np.int64)
         np.cumsum(wanted, out=kept_before[1:])
         return Ragged(self.values[wanted], kept_before[self.indptr])
 
     def with_first(self, value: int) -> Ragged:
-        """The same rows, each with `value` put in front."""
+        """The rows, each with `value` put in front."""
         return Ragged(np.insert(self.values, self.indptr[:-1], value), self.indptr + np.arange(len(self.indptr)))
 
     def to_lists(self) -> list[list[int]]:

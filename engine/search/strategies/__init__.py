@@ -13,7 +13,6 @@ from engine.search.strategies.racing import BetweenEpochs, BetweenFolds, Racing
 from engine.search.strategies.staged import Staged
 from engine.spec.resolved import resolved_params_of
 from engine.spec.space import grid_size
-from engine.spec.stages import rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ def strategy_of(
     """
     choice = spec.choice
     if len(spec.stages) > 1:
-        return Staged(choice.name, spec.stages, spec.dataset)
+        return Staged(choice.name, spec.stages, spec.stage_rows)
     if choice.name == "racing":
         error, between_folds = choice.options["error"], choice.options["between"] == "folds"
         return Racing(
@@ -56,7 +55,7 @@ def strategy_of(
 
 def work_to_come(spec: SearchSpec, stages: Sequence[int]) -> float:
     """The work of combinations that are to be added in these stages, on average, in parts of one at the beginning."""
-    rows = [rows_in(spec.dataset, stage.subsample) for stage in spec.stages]
+    rows = spec.stage_rows
     return sum(rows[stage] / rows[0] for stage in stages)
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from engine.search.strategies.interface import Candidate, Decision
 from engine.session.combination import CombinationStatus
-from engine.spec.stages import rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +22,9 @@ class Staged:
     trained on all of them.
     """
 
-    def __init__(self, name: str, stages: Sequence[Stage], dataset: str) -> None:
+    def __init__(self, name: str, stages: Sequence[Stage], rows: Sequence[int]) -> None:
         self.name = name
-        self._stages, self._dataset = stages, dataset
+        self._stages, self._rows = stages, rows
 
     def first(self, combination: int) -> tuple[int | None, int | None]:
         """All epochs, all folds of the first stage."""
@@ -52,7 +51,7 @@ class Staged:
         best = sorted(complete, key=lambda one: (-_mean(one, state), one.index))[:keep]
         if not best:
             return Decision(f"stage {newest + 1}: none of {len(members)} is complete, so none goes on")
-        rows = rows_in(self._dataset, self._stages[newest + 1].subsample)
+        rows = self._rows[newest + 1]
         return Decision(
             words=f"stage {newest + 1}: the best {len(best)} of {len(members)} go on to {rows} rows",
             added=tuple(Candidate(combination.params, newest + 1) for combination in best),
@@ -62,8 +61,8 @@ class Staged:
     def notes(self, combinations: int) -> list[str]:
         """How many combinations each stage trains on how many rows."""
         steps = [
-            f"{self._reaching(number, combinations)} on {rows_in(self._dataset, stage.subsample)} rows"
-            for number, stage in enumerate(self._stages)
+            f"{self._reaching(number, combinations)} on {self._rows[number]} rows"
+            for number in range(len(self._stages))
         ]
         return [f"stages: {', then '.join(steps)}"]
 

@@ -72,7 +72,9 @@ def test_classes_and_pairs_are_those_of_scikit_learn(search: Search) -> None:
 
 
 def test_the_worst_rows_come_first_with_the_beginning_of_their_texts(search: Search) -> None:
-    sequences = training_sequences("sample", num_words=SMALL["num_words"], data_dir=None).sequences
+    sequences = training_sequences(
+        data.dataset_named("sample"), data.MultiHot(SMALL["num_words"]), data_dir=None
+    ).sequences
     training = data.load("sample", num_words=SMALL["num_words"]).training
     names = data.DATASETS["sample"].label_names
     errors = search.errors(most=7)

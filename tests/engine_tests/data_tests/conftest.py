@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.data import loading
+from engine.data.sources.keras_files import KerasFile
+from engine.data.sources.npz import SourceFile
 
 REAL_DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
@@ -69,11 +70,11 @@ def own_surroundings(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, m
 def parses(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were parsed."""
     parsed: list[Path] = []
-    original = loading._parse
+    original = KerasFile.parts_of
 
-    def counted(source: Any, *arguments: Any) -> Any:
+    def counted(dataset: KerasFile, source: SourceFile, num_words: int) -> Any:
         parsed.append(source.path)
-        return original(source, *arguments)
+        return original(dataset, source, num_words)
 
-    monkeypatch.setattr(loading, "_parse", counted)
+    monkeypatch.setattr(KerasFile, "parts_of", counted)
     return parsed

@@ -38,7 +38,7 @@ def test_the_keras_cache_is_used(data_folder: Path, tmp_path: Path, monkeypatch:
     keras.mkdir(parents=True)
     content = (data_folder / "imdb.npz").read_bytes()
     (keras / "imdb.npz").write_bytes(content)
-    own = replace(data.DATASETS["imdb"], sha256=hashlib.sha256(content).hexdigest())
+    own = replace(facts.IMDB, sha256=hashlib.sha256(content).hexdigest())
     monkeypatch.setitem(facts.DATASETS, "imdb", own)
     assert data.whereabouts("imdb").origin == "Keras cache"
     assert len(data.load("imdb", num_words=100).training) == 40
@@ -47,7 +47,7 @@ def test_the_keras_cache_is_used(data_folder: Path, tmp_path: Path, monkeypatch:
 def test_a_strange_file_in_the_keras_cache_is_not_used(
     data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(facts.DATASETS, "imdb", replace(data.DATASETS["imdb"], address=NOBODY_THERE))
+    monkeypatch.setitem(facts.DATASETS, "imdb", replace(facts.IMDB, address=NOBODY_THERE))
     keras = tmp_path / "keras" / "datasets"
     keras.mkdir(parents=True)
     (keras / "imdb.npz").write_bytes((data_folder / "imdb.npz").read_bytes())
@@ -74,7 +74,7 @@ def server(data_folder: Path) -> Iterator[str]:
 
 def test_a_download(server: str, data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sha256 = hashlib.sha256((data_folder / "imdb.npz").read_bytes()).hexdigest()
-    monkeypatch.setitem(facts.DATASETS, "imdb", replace(data.DATASETS["imdb"], address=server, sha256=sha256))
+    monkeypatch.setitem(facts.DATASETS, "imdb", replace(facts.IMDB, address=server, sha256=sha256))
     assert not data.whereabouts("imdb").at_hand
     lines: list[str] = []
     loaded = data.load("imdb", num_words=100, progress=lines.append)
@@ -93,7 +93,7 @@ def test_a_download(server: str, data_folder: Path, tmp_path: Path, monkeypatch:
 
 
 def test_a_download_with_another_hash(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(facts.DATASETS, "imdb", replace(data.DATASETS["imdb"], address=server))
+    monkeypatch.setitem(facts.DATASETS, "imdb", replace(facts.IMDB, address=server))
     with pytest.raises(InputOutputError, match="hash") as caught:
         data.load("imdb")
     assert "put imdb.npz in a folder and pass --data-dir" in str(caught.value)
@@ -104,7 +104,7 @@ def test_a_download_with_another_hash(server: str, monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("ending", ["missing", ""])
 def test_a_download_that_fails(ending: str, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"{server}.{ending}" if ending else NOBODY_THERE
-    monkeypatch.setitem(facts.DATASETS, "imdb", replace(data.DATASETS["imdb"], address=address))
+    monkeypatch.setitem(facts.DATASETS, "imdb", replace(facts.IMDB, address=address))
     with pytest.raises(InputOutputError, match="failed") as caught:
         data.load("imdb")
     assert "put imdb.npz in a folder and pass --data-dir" in str(caught.value)
