@@ -233,7 +233,7 @@ async def test_new_search_keeps_the_form_that_was_left(sessions: Path) -> None:
         await pilot.press("n")
         screen = home.app.screen
         assert isinstance(screen, NewSearchScreen)
-        assert screen.form.text("space.0.epochs") == "5, 10, 20,30"
+        assert screen.model.form.text("space.0.epochs") == "5, 10, 20,30"
 
 
 @pytest.mark.slow
@@ -244,11 +244,11 @@ async def test_duplicate_fills_the_form(sessions: Path) -> None:
         await until(pilot, lambda: isinstance(home.app.screen, NewSearchScreen))
         screen = home.app.screen
         assert isinstance(screen, NewSearchScreen)
-        assert screen.form.text("seed") == "1"
-        assert screen.form.text("scoring") == "accuracy, f1_macro"
-        assert screen.form.text("space.0.optimizer") == "adam, rmsprop"
-        assert screen.form.text("space.0.learning_rate").startswith("ExponentialDecay(")
-        assert screen.form.text("workers") == "2"
+        assert screen.model.form.text("seed") == "1"
+        assert screen.model.form.text("scoring") == "accuracy, f1_macro"
+        assert screen.model.form.text("space.0.optimizer") == "adam, rmsprop"
+        assert screen.model.form.text("space.0.learning_rate").startswith("ExponentialDecay(")
+        assert screen.model.form.text("workers") == "2"
 
 
 @pytest.mark.slow
@@ -256,7 +256,7 @@ async def test_zoom_shows_what_it_proposes_and_fills_the_form(sessions: Path) ->
     make_session(sessions, "few-01", Script().half_way(2), created=NOON + 1)
     async with at_home(sessions) as (pilot, home):
         await cursor_on(pilot, home, "reuters-01")
-        assert ("Z", "zoom", "screen.zoom") in home.keys_now()
+        assert ("Z", "zoom", "screen.command('zoom')") in home.commands.keys_now()
         await pilot.press("Z")
         await until(pilot, lambda: isinstance(home.app.screen, TextScreen))
         text = shown(home.app)
@@ -265,7 +265,7 @@ async def test_zoom_shows_what_it_proposes_and_fills_the_form(sessions: Path) ->
         await pilot.press("escape")
         screen = home.app.screen
         assert isinstance(screen, NewSearchScreen)
-        assert screen.form.text("space.0.epochs").endswith("20, 40")
+        assert screen.model.form.text("space.0.epochs").endswith("20, 40")
         await pilot.press("escape", "escape")
         await until(pilot, lambda: home.app.screen is home)
         await cursor_on(pilot, home, "few-01")

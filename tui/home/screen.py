@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -15,9 +15,10 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.errors import FoldwatchError
+from tui.home import commands
 from tui.home.about_pane import AboutPane
 from tui.home.about_session import About, about
-from tui.home.commands import HomeActions
+from tui.home.commands import SessionCommands
 from tui.home.sessions_reader import SessionsReader
 from tui.home.sessions_table import SessionsTable
 from tui.navigation import navigation_of
@@ -29,17 +30,18 @@ from tui.processes.background import Latest, in_background
 from tui.terminal.farewell import Whereabouts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
     from engine.session.listing import SessionSummary
-    from tui.processes.engine_command import EngineCommand
 
 REFRESH_SECONDS = 1.0
 LOW_BANDWIDTH = 5
 
 
-class HomeScreen(HomeActions, Screen[None]):
+class HomeScreen(Screen[None]):
     """All sessions of the app's folder."""
 
     DEFAULT_CSS = """
@@ -59,7 +61,7 @@ class HomeScreen(HomeActions, Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (170, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        *HomeActions.ACTION_BINDINGS,
+        *commands.BINDINGS,
         Binding("f,slash", "filter", "Filter as you type", show=False),
         Binding("escape", "back", "Clear filter and marks", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
@@ -134,7 +136,7 @@ class HomeScreen(HomeActions, Screen[None]):
         self._reader = SessionsReader(app.sessions)
         self._reading = Latest("reading the sessions", self._fault)
         self._about_reading = Latest("reading a session", self._fault)
-        self._engines: list[EngineCommand] = []
+        self.commands = SessionCommands(self._table, self._panel, self._in_background, self._draw_frame)
         self._has_read = False
         self._show_filter(shown=False)
         self.query_one("#welcome", Static).update(_welcome(read_only=app.read_only))
@@ -151,7 +153,7 @@ class HomeScreen(HomeActions, Screen[None]):
     # Reading, in a thread
 
     def _refresh(self) -> None:
-        self._look_after_engines()
+        self.commands.check_engines()
         if self.is_current:
             self._reading.ask(self._read)
 
@@ -187,7 +189,7 @@ class HomeScreen(HomeActions, Screen[None]):
     @on(SessionsTable.CursorMoved)
     def _when_moved(self) -> None:
         self._ask_about()
-        self._panel.show_keys(self.keys_now())
+        self._panel.show_keys(self.commands.keys_now())
 
     def _ask_about(self) -> None:
         summary = self._table.cursor
@@ -202,7 +204,7 @@ class HomeScreen(HomeActions, Screen[None]):
 
     @on(SessionsTable.Opened)
     def _when_opened(self) -> None:
-        self.action_open()
+        self.commands.open()
 
     @on(AboutRead)
     def _when_about_read(self, message: AboutRead) -> None:
@@ -236,7 +238,11 @@ class HomeScreen(HomeActions, Screen[None]):
         marked = f" · {len(table.marked)} marked" if table.marked else ""
         table.border_title = safe_content(f"sessions · newest first{filtered}")
         table.border_subtitle = safe_content(marked.removeprefix(" · "))
-        self._panel.show_keys(self.keys_now())
+        self._panel.show_keys(self.commands.keys_now())
+
+    def action_command(self, name: str) -> None:
+        """Something that is asked of the session under the cursor."""
+        getattr(self.commands, name)()
 
     # The filter
 
@@ -273,7 +279,7 @@ class HomeScreen(HomeActions, Screen[None]):
             self._table.clear_marks()
         self._draw_frame()
 
-    def in_background(self, work: Any, done: str) -> None:
+    def _in_background(self, work: Callable[[], None], done: str) -> None:
         """Do something with the disk in a thread; what came of it is said."""
 
         def run() -> None:

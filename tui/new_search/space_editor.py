@@ -53,6 +53,7 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         self._form = form
         self.space = 0
         self.fields: dict[str, Field] = {}
+        self.last_field = "epochs"  # where the cursor is, or was before it left the form
 
     def compose(self) -> ComposeResult:
         """A field for everything in a spec."""
@@ -110,6 +111,20 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         """Put the cursor into a field, and bring the field into view."""
         self.fields[name].edit()
         self.call_after_refresh(self._bring_into_view, self.fields[name])
+
+    def edit_again(self) -> None:
+        """Put the cursor back where it was."""
+        self.edit(self.last_field)
+
+    def move(self, step: int) -> None:
+        """Put the cursor into the next field, the first after the last."""
+        self.note_cursor()
+        names = list(self.fields)
+        self.edit(names[(names.index(self.last_field) + step) % len(names)])
+
+    def note_cursor(self) -> None:
+        """Remember the field that has the cursor, if one has."""
+        self.last_field = next((name for name, one in self.fields.items() if one.has_focus_within), self.last_field)
 
     def _bring_into_view(self, field: Field) -> None:
         # Textual's own way is relative to where an earlier scroll is still going, and so can overshoot.
