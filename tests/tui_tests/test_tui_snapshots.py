@@ -41,7 +41,7 @@ async def ready(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: len(app.screen.query_one(CurvesPlot).curves) == 3)
     await until(pilot, lambda: app.screen.query_one(LearningRatePlot).lines)
     await until(pilot, lambda: app.screen.live.liveness is not None)  # type: ignore[attr-defined]
-    app.screen._draw_frame()  # type: ignore[attr-defined]
+    app.screen.frame.draw()  # type: ignore[attr-defined]
     await pilot.pause()
 
 

@@ -87,13 +87,13 @@ class SearchCommands:
                 keys.append(("r", "retry", "screen.command('retry')"))
         return [
             *keys,
-            ("f", "filter", "screen.filter"),
-            ("m", "mark", "screen.mark"),
-            ("t", "trends", "screen.trends"),
+            ("f", "filter", "screen.view('filter')"),
+            ("m", "mark", "screen.view('mark')"),
+            ("t", "trends", "screen.view('trends')"),
             *_keys_of_pane(focused),
             ("q", "quit", "app.quit"),
             ("o", "maximise", "screen.maximise"),
-            ("z", "freeze", "screen.freeze"),
+            ("z", "freeze", "screen.view('freeze')"),
             ("e", "export", "screen.command('export')"),
             ("y", "copy command", "screen.command('copy')"),
             ("?", "keys", "app.keys"),
@@ -320,7 +320,7 @@ def _keys_of_pane(pane: str | None) -> list[tuple[str, str, str]]:
         case "log":
             return [("↵", "open", "focused.open")]
         case "rates":
-            return [("u", "epochs, steps", "screen.units"), ("l", "logarithm", "screen.logarithm")]
+            return [("u", "epochs, steps", "screen.view('units')"), ("l", "logarithm", "screen.view('logarithm')")]
         case _:
             return []
 
