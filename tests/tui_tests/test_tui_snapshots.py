@@ -68,7 +68,7 @@ def test_trends(snap_compare: Any, size: tuple[int, int], keys: list[str], selec
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrendsScreen))
         # The helper process finds no such session, and says so.
-        await until(pilot, lambda: "no session" in pilot.app.screen.refused)  # type: ignore[attr-defined]
+        await until(pilot, lambda: "no session" in pilot.app.screen.report.refused)  # type: ignore[attr-defined]
         await pilot.press(*keys)
         await until(pilot, lambda: selected in shown(pilot.app))
         await until(pilot, lambda: len(pilot.app.screen.query_one(CurvesPlot).curves) == 3)
