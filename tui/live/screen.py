@@ -132,7 +132,7 @@ class LiveScreen(Screen[None]):
         self._table = self.query_one(ResultsTable)
         self._filter_bar = self.query_one(FilterBar)
         self._filter_bar.connect(self._table, self._panel)
-        self._panes = TabbedPanes(self, PANES, self._reachable_panes, gap=" ")
+        self.panes = TabbedPanes(self, PANES, self._reachable_panes, gap=" ")
         self._news = News(self.live, self._panel)
         self._plots = SelectedPlots(self, self.live, self._table, self._slowness)
         marks = ["read-only"] if self.read_only else []
@@ -141,7 +141,7 @@ class LiveScreen(Screen[None]):
         asking = Asking(self.live, self.follow, self._panel, self.frame.draw, read_only=self.read_only)
         self.commands = SearchCommands(asking, self.live, self._table, self._panel)
         self.view_commands = ViewCommands(self.live, self._table, self._filter_bar, self._plots, self._panel)
-        self._panes.show("results")
+        self.panes.show("results")
         self._table.focus()
         self.frame.draw()
         self.follow.start()
@@ -245,11 +245,11 @@ class LiveScreen(Screen[None]):
 
     def action_next_pane(self, step: int) -> None:
         """Focus the pane after this one."""
-        self._panes.go(step)
+        self.panes.go(step)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """A click into a pane shows it too; other keys mean something in it."""
-        self._panes.note_focus(event.widget)
+        self.panes.note_focus(event.widget)
         self._show_keys()
 
     def _show_keys(self) -> None:
@@ -262,7 +262,7 @@ class LiveScreen(Screen[None]):
     def action_view(self, name: str) -> None:
         """Something that changes the view alone."""
         if name == "filter":
-            self._panes.show("results")
+            self.panes.show("results")
         getattr(self.view_commands, name)()
 
     def action_maximise(self) -> None:

@@ -115,7 +115,7 @@ class TrendsScreen(Watching):
         """Draw; importance is asked for once there is enough to draw."""
         self.ready = True
         self._brushes.take_over(self._table.order.filter_text)
-        self._panes = TabbedPanes(self, PANES, self._reachable_panes)
+        self.panes = TabbedPanes(self, PANES, self._reachable_panes)
         self.query_one(ControlPanel).show_keys(
             [
                 ("← →", "axis", "screen.axis"),
@@ -132,8 +132,8 @@ class TrendsScreen(Watching):
                 ("escape", "back", "screen.leave"),
             ]
         )
-        self._panes.show("values" if self.app.size.width < 100 else "parallel")
-        self._panes.go(0)
+        self.panes.show("values" if self.app.size.width < 100 else "parallel")
+        self.panes.go(0)
         self.call_after_refresh(self.search_changed)
 
     def on_unmount(self) -> None:
@@ -240,13 +240,13 @@ class TrendsScreen(Watching):
 
     def action_next_pane(self, step: int) -> None:
         """Focus the pane after this one, of those that have a place."""
-        self._panes.go(step)
+        self.panes.go(step)
         if self.has_class("-narrow") or self.has_class("-maximised"):
             self.call_after_refresh(self._draw)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """A click into a pane shows it too."""
-        self._panes.note_focus(event.widget)
+        self.panes.note_focus(event.widget)
 
     def action_maximise(self) -> None:
         """The pane alone above the keys, and back."""
