@@ -30,7 +30,7 @@ def test_what_goes_on_is_said_with_how_to_see_it_again() -> None:
         ]
     )
     assert lines == [
-        "runs goes on without this view (running, 4 of 9 fits)",
+        "runs continues without this view (running, 4 of 9 fits)",
         "  watch it again: foldwatch attach runs --sessions /somewhere/sessions",
     ]
     over = farewell([Whereabouts(here / "over", "completed", 9, 9, is_worked_on=False)])

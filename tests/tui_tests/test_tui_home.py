@@ -270,7 +270,7 @@ async def test_zoom_shows_what_it_proposes_and_fills_the_form(sessions: Path) ->
         await until(pilot, lambda: home.app.screen is home)
         await cursor_on(pilot, home, "few-01")
         await pilot.press("Z")
-        await until(pilot, lambda: "too few combinations" in home._panel.said)
+        await until(pilot, lambda: "too few combinations" in home._panel.message)
 
 
 async def test_delete_asks_once(sessions: Path) -> None:
@@ -284,13 +284,13 @@ async def test_delete_asks_once(sessions: Path) -> None:
         await pilot.press("x", "y")
         await until(pilot, lambda: "reuters-01" not in names(home))
         assert not (sessions / "reuters-01").exists()
-        assert "reuters-01 is deleted" in home._panel.said
+        assert "reuters-01 is deleted" in home._panel.message
         await cursor_on(pilot, home, "broken-01")
         await pilot.press("x", "y")
         await until(pilot, lambda: "broken-01" not in names(home))
         await cursor_on(pilot, home, "reuters-wide-layers")
         await pilot.press("x")
-        assert "stop it first" in home._panel.said
+        assert "stop it first" in home._panel.message
         assert (sessions / "reuters-wide-layers").exists()
 
 
@@ -318,7 +318,7 @@ async def test_resume_starts_an_engine_or_says_why_not(sessions: Path, monkeypat
         assert started == [["resume", "imdb-01", "--sessions", str(sessions)]]
         assert home._panel.command.startswith("foldwatch resume imdb-01")
         Engine.has_ended = True
-        await until(pilot, lambda: home._panel.said == "data have changed")
+        await until(pilot, lambda: home._panel.message == "data have changed")
         assert home._panel._is_problem
         for name, why in (
             ("reuters-01", "nothing is left to run"),
@@ -327,7 +327,7 @@ async def test_resume_starts_an_engine_or_says_why_not(sessions: Path, monkeypat
         ):
             await cursor_on(pilot, home, name)
             await pilot.press("r")
-            assert why in home._panel.said
+            assert why in home._panel.message
         assert len(started) == 1
 
 
@@ -341,7 +341,7 @@ async def test_resume_of_a_paused_search_is_a_request(tmp_path: Path) -> None:
     async with at_home(tmp_path) as (pilot, home):
         assert "‖ paused" in shown(home.app)
         await pilot.press("r")
-        await until(pilot, lambda: "was asked for" in home._panel.said)
+        await until(pilot, lambda: "was requested" in home._panel.message)
         (request,) = (session.folder / "control").glob("*.json")
         assert b"Resume" in request.read_bytes()
 
@@ -375,7 +375,7 @@ async def test_a_note(tmp_path: Path) -> None:
 async def test_marks_and_compare(sessions: Path) -> None:
     async with at_home(sessions) as (pilot, home):
         await pilot.press("c")
-        assert "mark two sessions" in home._panel.said
+        assert "mark two sessions" in home._panel.message
         await cursor_on(pilot, home, "reuters-02")
         await pilot.press("m")
         assert "1 marked" in shown(home.app)
@@ -417,7 +417,7 @@ async def test_read_only_refuses_what_changes_anything(sessions: Path) -> None:
         for key in ("n", "d", "Z", "r", "x", "e", "D"):
             home._panel.say("")
             await pilot.press(key)
-            assert "read-only" in home._panel.said, key
+            assert "read-only" in home._panel.message, key
             assert home.app.screen is home
 
 

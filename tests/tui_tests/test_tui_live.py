@@ -77,10 +77,10 @@ async def test_what_was_said_goes_when_the_search_has_got_there() -> None:
     session = half_way_session()
     async with watching(session) as (pilot, screen):
         await pilot.press("p")
-        await until(pilot, lambda: "a pause was asked for" in said(screen))
+        await until(pilot, lambda: "a pause was requested" in said(screen))
         session.script_events.append(events.SearchPaused(time=1.0))
         await until(pilot, lambda: "PAUSED" in shown(pilot.app))
-        await until(pilot, lambda: "a pause was asked for" not in said(screen))
+        await until(pilot, lambda: "a pause was requested" not in said(screen))
         assert "foldwatch pause reuters-01" in said(screen)
 
 
@@ -390,7 +390,7 @@ async def test_a_filter_that_is_not_valid_yet_keeps_the_rows(typed: str, size: t
         await pilot.press("f", *f"epochs=20 {typed}")
         assert len(table.order.rows) == 8
         assert "8 of 24 · filter epochs=20" in str(table.border_title)
-        problem = screen.query_one(ControlPanel).said
+        problem = screen.query_one(ControlPanel).message
         assert bool(problem) == (typed != "optim")
         assert problem in shown(pilot.app), "uncut"
         if typed == "optim":
@@ -404,7 +404,7 @@ async def test_a_filter_that_nothing_passes_says_so(size: tuple[int, int]) -> No
         await pilot.press("f", *"#7", "enter")
         await until(pilot, lambda: screen.query_one(ResultsTable).order.rows == [7])
         await pilot.press("f", *" mean>1", "enter")
-        await until(pilot, lambda: "none passes the filter" in shown(pilot.app))
+        await until(pilot, lambda: "no combination passes the filter" in shown(pilot.app))
         assert "0 of 24 · filter #7 mean>1" in shown(pilot.app)
 
 
@@ -561,7 +561,7 @@ async def test_detail_has_a_mean_of_what_is_complete_and_says_what_is_not() -> N
         assert "0." not in means()[0]
 
 
-async def test_where_patience_ran_out_is_marked_and_told() -> None:
+async def test_where_patience_ran_out_is_marked_and_legend_lines() -> None:
     script = Script()
 
     def out_of_patience(event: events.AnyEvent) -> events.AnyEvent:
@@ -699,7 +699,7 @@ async def test_the_palette_knows_the_keys() -> None:
     async with watching() as (pilot, screen):
         titles = [command.title for command in pilot.app.get_system_commands(screen)]
         assert "Theme: light" in titles
-        assert "Freeze the order, or let it go" in titles
+        assert "Freeze the order, or unfreeze it" in titles
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from tui.live.screen import LiveScreen
 from tui.new_search.form_fields import Choices, FieldInput
 from tui.new_search.schedule_lab import ScheduleLab
 from tui.new_search.screen import NewSearchScreen
-from tui.new_search.summary_pane import MeaningPane
+from tui.new_search.summary_pane import SummaryPane
 from tui.parts.dialogs import ChoiceScreen, PathScreen, TextScreen
 from tui.parts.keys_screen import KeysScreen
 from tui.spec_text.form import Form
@@ -93,7 +93,7 @@ async def test_mistakes_are_marked_at_their_field_in_the_engines_words(tmp_path:
         assert screen.model.study.problems["space.0.epochs"].startswith(
             '"x" is not accepted; accepted: a whole number at'
         )
-        assert "1 field to mend" in shown(screen.app)
+        assert "1 field to correct" in shown(screen.app)
         assert screen._panel.command == ""
         await pilot.press("backspace", "backspace")
         await worked_out(pilot, screen)
@@ -204,8 +204,8 @@ async def test_typing_is_not_held_up_by_a_very_large_grid(tmp_path: Path) -> Non
         assert focused_text(screen).value == "500"
         await worked_out(pilot, screen)
         assert screen.model.study is not None
-        assert screen.model.study.meaning is not None
-        assert screen.model.study.meaning.epochs == 18_000 * 3 * 500
+        assert screen.model.study.summary is not None
+        assert screen.model.study.summary.epochs == 18_000 * 3 * 500
 
 
 # Spaces
@@ -215,9 +215,9 @@ async def test_typing_is_not_held_up_by_a_very_large_grid(tmp_path: Path) -> Non
 async def test_spaces_are_added_shown_and_removed(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         await pilot.press("f7")
-        assert "there is one space" in screen._panel.said
+        assert "there is one space" in screen._panel.message
         await pilot.press("f9")
-        assert "the only space stays" in screen._panel.said
+        assert "the only space stays" in screen._panel.message
         await pilot.press("f8")
         await worked_out(pilot, screen)
         assert "space 2 of 2" in shown(screen.app)
@@ -245,8 +245,8 @@ async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -
     form = Form().with_text("space.0.learning_rate", RATES)
     async with form_open(tmp_path, form) as (pilot, screen):
         lab = screen.query_one(ScheduleLab)
-        assert lab.lab is not None
-        assert [curve.label for curve in lab.lab.curves] == [
+        assert lab.schedules is not None
+        assert [curve.label for curve in lab.schedules.curves] == [
             "0.001",
             "Exp 0.1, decay rate 0.8, per epoch",
             "Exp 0.5, decay rate 0.8, per epoch",
@@ -256,7 +256,7 @@ async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -
         await pilot.press("right", "right", "up")
         assert "0.1|0.51" in screen.model.form.text("space.0.learning_rate")
         await worked_out(pilot, screen)
-        assert lab.lab.curves[2].rates.rates[0] == 0.51
+        assert lab.schedules.curves[2].rates.rates[0] == 0.51
         assert screen._editor.fields["learning_rate"].value == screen.model.form.text("space.0.learning_rate")
         await pilot.press("plus", "minus", "down")
         assert "0.1|0.5," in screen.model.form.text("space.0.learning_rate")
@@ -266,7 +266,7 @@ async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -
         assert (lab.in_steps, lab.logarithmic) == (True, True)
         assert "steps, log" in shown(screen.app)
         await pilot.press("b")
-        await until(pilot, lambda: lab.lab is not None and lab.lab.batch_size == 512)
+        await until(pilot, lambda: lab.schedules is not None and lab.schedules.batch_size == 512)
         assert "batch 512, 12 steps an epoch" in shown(screen.app)
         await pilot.press("escape")
         assert isinstance(screen.focused, FieldInput)
@@ -383,13 +383,13 @@ async def test_a_file_that_is_there_is_written_over_only_when_asked_for(
         await pilot.press(answer)
         await until(pilot, lambda: screen.is_current)
         assert (target.read_text() != "# mine\n") == is_written
-        assert ("the spec is in" in screen._panel.said) == is_written
+        assert ("the spec is in" in screen._panel.message) == is_written
 
 
 @pytest.mark.parametrize("size", first_of([((120, 40),), ((80, 24),), ((120, 28),)]))
 async def test_what_it_means_is_whole_or_says_that_it_is_not(tmp_path: Path, size: tuple[int, int]) -> None:
     async with form_open(tmp_path, Form().with_text("strategy", "racing 5"), size=size) as (pilot, screen):
-        pane = screen.query_one(MeaningPane)
+        pane = screen.query_one(SummaryPane)
         await until(pilot, lambda: pane.size.height == min(len(pane._lines(pane.size.width)), pane.size.height))
         await until(pilot, lambda: ("the most there" in shown(screen.app)) != ("…" in str(pane.render())))
         assert ("the most there" in shown(screen.app)) == (size == (120, 40))
@@ -408,7 +408,7 @@ async def test_none_is_saved_and_loaded_like_any_other_value(tmp_path: Path) -> 
             screen.app.screen.query_one(Input).value = str(tmp_path / "spec.toml")
             await pilot.press("enter")
             await until(pilot, lambda: screen.app.screen is screen)
-            screen.commands.put_form(screen.model.form if key == "f3" else Form(), screen._panel.said)
+            screen.commands.put_form(screen.model.form if key == "f3" else Form(), screen._panel.message)
         assert screen.model.form.text("space.0.optimizer") == text
         spec = SearchSpec.read(tmp_path / "spec.toml")
     assert [one["optimizer__clipnorm"] for one in combinations_of(spec)[:2]] == [None, 1.0]
@@ -421,7 +421,7 @@ async def test_none_is_saved_and_loaded_like_any_other_value(tmp_path: Path) -> 
 async def test_a_form_with_mistakes_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, Form().with_text("folds", "1")) as (pilot, screen):
         await pilot.press("f5")
-        assert "nothing to start yet" in screen._panel.said
+        assert "nothing to start yet" in screen._panel.message
         assert screen._editor.last_field == "folds"
         assert screen.app.screen is screen
 
@@ -440,7 +440,7 @@ async def test_a_name_that_is_taken_does_not_start(tmp_path: Path) -> None:
     make_session(tmp_path, "taken-01")
     async with form_open(tmp_path, Form().with_text("name", "taken-01")) as (pilot, screen):
         await pilot.press("f5")
-        assert "taken-01 already" in screen._panel.said
+        assert "taken-01 exists already" in screen._panel.message
         assert screen._editor.last_field == "name"
 
 
@@ -490,7 +490,7 @@ async def test_an_engine_that_ends_at_once_says_why(tmp_path: Path, monkeypatch:
 async def test_read_only_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, read_only=True) as (pilot, screen):
         await pilot.press("f5")
-        assert "read-only" in screen._panel.said
+        assert "read-only" in screen._panel.message
 
 
 # Plain keys outside the fields

@@ -113,7 +113,7 @@ async def test_importance_comes_from_a_helper_process(tmp_path: Path) -> None:
         assert screen.report.findings.tied is None  # a record without predictions
         await until(pilot, lambda: "importance of 24 combinations" in shown(pilot.app))
         await pilot.press("i")
-        await until(pilot, lambda: "importance is being worked out" in shown(pilot.app))
+        await until(pilot, lambda: "importance is being computed" in shown(pilot.app))
 
 
 def test_importance_that_cannot_be_told_says_why(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ async def test_with_few_combinations_nothing_is_asked() -> None:
 async def test_before_anything_is_complete() -> None:
     async with watching(ScriptedSession(Script().start())) as (pilot, live):
         await pilot.press("t")
-        await until(pilot, lambda: "shown when combinations" in shown(pilot.app))
+        await until(pilot, lambda: "shown once combinations" in shown(pilot.app))
         await pilot.press("left", "up", "plus", "minus", "c", "C", "d", "a", "v", "tab", "escape")
         await until(pilot, lambda: pilot.app.screen is live)
 

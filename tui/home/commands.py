@@ -1,4 +1,4 @@
-"""What can be done with sessions from the home screen; each says what came of it and the command that does the same."""
+"""What keys of the home screen do with sessions; each shows its outcome and the equivalent command."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ BINDINGS: list[BindingType] = [
     Binding("enter,o", "command('open')", "Open the session", show=False),
     Binding("n", "command('new')", "New search", show=False),
     Binding("d", "command('duplicate')", "Duplicate into a new search", show=False),
-    Binding("Z", "command('zoom')", "Zoom: a finer search around what was good", show=False),
+    Binding("Z", "command('zoom')", "Zoom: a new search with finer values around the best ones", show=False),
     Binding("r", "command('resume')", "Resume", show=False),
     Binding("x", "command('delete')", "Delete", show=False),
     Binding("e", "command('note')", "Note", show=False),
@@ -44,7 +44,7 @@ BINDINGS: list[BindingType] = [
 
 
 class SessionCommands:
-    """What keys of the home screen ask of the session under the cursor of `table`, with the answers in `panel`.
+    """What keys of the home screen do with the session under the cursor of `table`; outcomes stand in `panel`.
 
     `in_background` works on the disk in a thread and then shows the words that it was given; `marked` is called after
     a session was marked or unmarked, for what is drawn of it.
@@ -114,7 +114,7 @@ class SessionCommands:
             self._edit(self._draft)
 
     def duplicate(self) -> None:
-        """A new search with what this one was asked for."""
+        """A new search with the spec of this one."""
         summary = self._readable("duplicate")
         if summary is None:
             return
@@ -160,7 +160,7 @@ class SessionCommands:
             def request() -> None:
                 open_session(summary.id, summary.folder.parent).request(Resume())
 
-            self._in_background(request, f"{summary.id}: going on was asked for")
+            self._in_background(request, f"{summary.id}: a resume was requested")
             self._panel.say("resume …", command)
         elif summary.is_complete:
             self._panel.say(f"{summary.id} is complete; nothing is left to run", problem=True)
@@ -174,7 +174,7 @@ class SessionCommands:
             self._panel.say(f"an engine is being started for {summary.id}", command)
 
     def check_engines(self) -> None:
-        """Engines that were started from here and have ended: well, or with a message that somebody should see."""
+        """Show the outcome of engines that were started from here and have ended."""
         for engine in [engine for engine in self._engines if engine.has_ended]:
             self._engines.remove(engine)
             self._panel.say(engine.outcome(), problem=not engine.succeeded)
@@ -185,10 +185,12 @@ class SessionCommands:
         if summary is None or not self._may("delete"):
             return
         if summary.alive:
-            self._panel.say(f"an engine works on {summary.id}; stop it first: enter, then x", problem=True)
+            self._panel.say(f"an engine works on {summary.id}; stop it first: press enter, then x", problem=True)
             return
         fits = f"{summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else "its files"
-        choices = [Choice("y", "delete it", f"{fits}, curves, note and any model in its folder are removed for good")]
+        choices = [
+            Choice("y", "delete it", f"{fits}, curves, note and any model in its folder are removed permanently")
+        ]
 
         def answered(key: str | None) -> None:
             if key == "y":
@@ -206,7 +208,7 @@ class SessionCommands:
 
         def written(text: str | None) -> None:
             if text is not None:
-                self._in_background(lambda: write_note(summary.folder, text), f"the note on {summary.id} is kept")
+                self._in_background(lambda: write_note(summary.folder, text), f"the note on {summary.id} is saved")
 
         try:
             now = read_note(summary.folder)
@@ -239,20 +241,20 @@ class SessionCommands:
         self._panel.app.push_screen(CompareScreen(first, second))
 
     def demo(self) -> None:
-        """The built-in sample search; where there are sessions, asked for once: elsewhere `D` is the deadline."""
+        """The built-in sample search; where there are sessions, it asks first: elsewhere `D` is the deadline."""
         if not self._may("the demo"):
             return
         if not self._table.summaries:
             self._app.start_demo()
             return
-        choices = [Choice("y", "run it", "it takes under a minute, and is kept as a session of its own")]
+        choices = [Choice("y", "run it", "it takes under a minute and becomes a session of its own")]
 
         def answered(key: str | None) -> None:
             if key == "y":
                 self._app.start_demo()
 
         self._panel.app.push_screen(
-            ChoiceScreen("Run the demo, a small search on made-up newswires?", choices), answered
+            ChoiceScreen("Run the demo, a small search on synthetic newswires?", choices), answered
         )
 
     def copy(self) -> None:
@@ -264,7 +266,7 @@ class SessionCommands:
     # What they share
 
     def _may(self, what: str) -> bool:
-        """Whether something may be changed; if not, it says why."""
+        """Whether something may be changed; if not, the panel shows why."""
         if self._app.read_only:
             self._panel.say(f"this view is read-only: {what} is refused", problem=True)
             return False
@@ -276,7 +278,7 @@ class SessionCommands:
         if summary is None or not self._may(what):
             return None
         if summary.problem:
-            self._panel.say(f"{summary.id} cannot be read: enter says why", problem=True)
+            self._panel.say(f"{summary.id} cannot be read: press enter to see why", problem=True)
             return None
         return summary
 

@@ -65,22 +65,26 @@ class HomeScreen(Screen[None]):
         Binding("f,slash", "filter", "Filter as you type", show=False),
         Binding("escape", "back", "Clear filter and marks", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
-        Binding("q", "app.quit", "Quit; searches go on", show=False),
+        Binding("q", "app.quit", "Quit; searches continue", show=False),
     ]
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Sessions": [
-            Key("enter o", "open: watch it, or look at what it found", "foldwatch attach ID"),
+            Key("enter o", "open: watch it, or look at its results", "foldwatch attach ID"),
             Key(
                 "n",
-                "new search; until you quit, what was left unfinished in the form is still there",
+                "new search; an unfinished form is kept until you quit",
                 "foldwatch run SPEC.toml",
             ),
             Key("d", "duplicate: a new search with the same settings"),
-            Key("Z", "zoom: a new search, finer around what was good", "foldwatch zoom ID --to SPEC.toml"),
-            Key("r", "resume: go on after a pause, or start an engine for what is missing", "foldwatch resume ID"),
-            Key("x", "delete it with all its results (asked once)", "foldwatch delete ID"),
-            Key("e", "note: write down what it was for; f2 keeps it, escape leaves it as it was"),
-            Key("D", "the demo: a small search on made-up newswires (asked once)", "foldwatch demo"),
+            Key("Z", "zoom: a new search with finer values around the best ones", "foldwatch zoom ID --to SPEC.toml"),
+            Key(
+                "r",
+                "resume: continue after a pause, or start an engine for the fits that are missing",
+                "foldwatch resume ID",
+            ),
+            Key("x", "delete it with all its results (asks first)", "foldwatch delete ID"),
+            Key("e", "note: write down its purpose; f2 saves it, escape discards changes"),
+            Key("D", "the demo: a small search on synthetic newswires (asks first)", "foldwatch demo"),
         ],
         "The list": [
             Key("f /", "filter as you type: part of a name, data, state or host"),
@@ -95,7 +99,7 @@ class HomeScreen(Screen[None]):
         "The app": [
             Key("?", "these keys; type to search"),
             Key("ctrl+p", "command palette: themes and everything else by name"),
-            Key("q", "quit: searches go on"),
+            Key("q", "quit: searches continue"),
         ],
     }
 
@@ -112,8 +116,8 @@ class HomeScreen(Screen[None]):
         about: About
 
     @dataclass
-    class Said(Message):
-        """Something in the background is done, or went wrong."""
+    class Outcome(Message):
+        """Work in the background is done, or failed."""
 
         text: str
         problem: bool = False
@@ -161,7 +165,7 @@ class HomeScreen(Screen[None]):
         try:
             self.post_message(self.SessionsRead(self._reader.read()))
         except OSError as error:
-            self.post_message(self.Said(f"{self._reader.folder}: cannot be read: {error.strerror}", problem=True))
+            self.post_message(self.Outcome(f"{self._reader.folder}: cannot be read: {error.strerror}", problem=True))
 
     @on(SessionsRead)
     def _when_read(self, message: SessionsRead) -> None:
@@ -211,8 +215,8 @@ class HomeScreen(Screen[None]):
         if self._table.cursor is not None and self._table.cursor.id == message.about.id:
             self.query_one(AboutPane).show(message.about)
 
-    @on(Said)
-    def _when_said(self, message: Said) -> None:
+    @on(Outcome)
+    def _when_done(self, message: Outcome) -> None:
         self._panel.say(message.text, problem=message.problem)
         self._refresh()
         self._ask_about()
@@ -241,7 +245,7 @@ class HomeScreen(Screen[None]):
         self._panel.show_keys(self.commands.keys_now())
 
     def action_command(self, name: str) -> None:
-        """Something that is asked of the session under the cursor."""
+        """A command for the session under the cursor, by its name in `SessionCommands`."""
         getattr(self.commands, name)()
 
     # The filter
@@ -280,32 +284,32 @@ class HomeScreen(Screen[None]):
         self._draw_frame()
 
     def _in_background(self, work: Callable[[], None], done: str) -> None:
-        """Do something with the disk in a thread; what came of it is said."""
+        """Work on the disk in a thread; its outcome is shown."""
 
         def run() -> None:
             try:
                 work()
             except FoldwatchError as error:
-                self.post_message(self.Said(str(error), problem=True))
+                self.post_message(self.Outcome(str(error), problem=True))
             else:
-                self.post_message(self.Said(done))
+                self.post_message(self.Outcome(done))
 
         in_background(run, done, self._fault)
 
     def _fault(self, why: str) -> None:
-        self.post_message(self.Said(why, problem=True))
+        self.post_message(self.Outcome(why, problem=True))
 
 
 @functools.cache
 def _welcome(*, read_only: bool) -> Text:
-    """What an empty home says."""
+    """The text of an empty home screen."""
     text = Text(justify="center")
     text.append("No searches here yet.\n\n", style="bold")
     if read_only:
-        return text.append("They will show here as somebody starts them.", style="dim")
-    text.append("Press ").append(" D ", style="bold reverse").append(" to watch a small one on made-up newswires:\n")
+        return text.append("Searches appear here when somebody starts them.", style="dim")
+    text.append("Press ").append(" D ", style="bold reverse").append(" to watch a small one on synthetic newswires:\n")
     text.append("it takes under a minute, downloads nothing, and ends with a saved model.\n\n", style="dim")
     text.append("Press ").append(" n ", style="bold reverse").append(" to set up your own.\n")
     return text.append(
-        "A search runs on when you close this terminal; it will be here when you come back.", style="dim"
+        "A search continues when you close this terminal; you find it here when you come back.", style="dim"
     )

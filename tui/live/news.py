@@ -1,4 +1,4 @@
-"""What somebody should notice in what the follow thread brought: answers, saves, damage, an end, a stall; the bell."""
+"""Tells the user about the news of a feed: answers, saves, damage, the end, a stall; rings the bell."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class News:
         """After the model has taken the feed; `standing_before`: where the search stood until then."""
         live, panel = self._live, self._panel
         if live.standing != standing_before:
-            panel.forget()  # what was asked for has come to be, or cannot any more
+            panel.forget()  # the last request was obeyed, or cannot be any more
         for answer in feed.answers:
             panel.say(answer)
         for problem in feed.problems:
             panel.say(problem, problem=True)
         if feed.damages and (damages := live.state.damages):
-            panel.say(f"the record is damaged: {damages[0]}; resume runs again what is lost", problem=True)
+            panel.say(f"the record is damaged: {damages[0]}; a resume runs the lost fits again", problem=True)
         self._show_saves(feed)
         has_crashed = live.standing == "crashed" and standing_before not in ("opening", "crashed")
         if has_crashed or any(isinstance(event, SearchFinished) for event in feed.events):
@@ -50,7 +50,7 @@ class News:
                 )
 
     def check_stall(self, now: float) -> None:
-        """Ring and say so once, when there has been no progress for longer than trainings take; `now` since 1970."""
+        """Ring and warn once when nothing progresses for longer than a training takes; `now`: seconds since 1970."""
         quiet = self._live.quiet_seconds(now)
         if quiet and not self._is_stalled:
             self._panel.app.bell()

@@ -1,6 +1,7 @@
 """The live view: a search as it runs, from a table of every fold to the learning rate of the selected combination.
 
-It only draws and asks. Everything read or written goes through the follow thread; closing it never touches a search.
+It only draws, and sends requests. Everything read or written goes through the follow thread; closing the view never
+touches a search.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from textual.widgets import Static
 
 from engine.session.opening import owner_name
 from tui.live import commands, view_commands
-from tui.live.asking import Asking
 from tui.live.commands import SearchCommands
 from tui.live.filter_bar import FilterBar
 from tui.live.follow import Changed, Follow
@@ -25,6 +25,7 @@ from tui.live.header import SearchHeader
 from tui.live.log import LogPane
 from tui.live.model import LiveModel
 from tui.live.news import News
+from tui.live.request_sender import RequestSender
 from tui.live.selected_plots import SelectedPlots
 from tui.live.view_commands import ViewCommands
 from tui.live.workers import WorkersPane
@@ -34,7 +35,7 @@ from tui.parts.overlay import Watching
 from tui.parts.tabbed_panes import TabbedPanes
 from tui.plots.curves_plot import CurvesPlot
 from tui.plots.learning_rate_plot import LearningRatePlot
-from tui.results.means_pane import TrendsPane
+from tui.results.means_pane import MeansPane
 from tui.results.row_order import Arrangement
 from tui.results.table import ResultsTable
 
@@ -58,7 +59,7 @@ PANES = {
     "results": "combinations",
     "rates": "learning rate",
     "curves": "curves",
-    "matters": "means",
+    "means": "means",
     "workers": "workers",
     "log": "log",
 }
@@ -84,7 +85,7 @@ class LiveScreen(Screen[None]):
         Binding("shift+tab", "next_pane(-1)", "Pane before", show=False),
         Binding("escape", "back", "Back", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
-        Binding("q", "app.quit", "Quit; the search goes on", show=False),
+        Binding("q", "app.quit", "Quit; the search continues", show=False),
     ]
 
     def __init__(
@@ -118,7 +119,7 @@ class LiveScreen(Screen[None]):
             with Vertical(id="left", classes="column"):
                 yield FilterBar(id="filter")
                 yield ResultsTable(self._arrangements.get(self.session.folder, Arrangement()), id="results")
-                yield TrendsPane(id="matters")
+                yield MeansPane(id="means")
                 yield WorkersPane(id="workers")
             with Vertical(id="right", classes="column"):
                 yield LearningRatePlot(id="rates")
@@ -138,8 +139,8 @@ class LiveScreen(Screen[None]):
         marks = ["read-only"] if self.read_only else []
         marks += [f"of {self._owner}"] if self._owner else []
         self.frame = Frame(self, self.live, self._table, marks, self._now, self._show_keys)
-        asking = Asking(self.live, self.follow, self._panel, self.frame.draw, read_only=self.read_only)
-        self.commands = SearchCommands(asking, self.live, self._table, self._panel)
+        sender = RequestSender(self.live, self.follow, self._panel, self.frame.draw, read_only=self.read_only)
+        self.commands = SearchCommands(sender, self.live, self._table, self._panel)
         self.view_commands = ViewCommands(self.live, self._table, self._filter_bar, self._plots, self._panel)
         self.panes.show("results")
         self._table.focus()
@@ -178,7 +179,7 @@ class LiveScreen(Screen[None]):
         self._drawn_at = time.monotonic()
 
     def take(self, feed: Feed) -> None:
-        """Draw what a feed brought."""
+        """Draw the news of a feed."""
         live = self.live
         before = live.standing
         if feed.events:
@@ -241,7 +242,7 @@ class LiveScreen(Screen[None]):
 
     def _reachable_panes(self) -> list[str]:
         """Means have a place beside the table only in the widest layout, and as a tab in the narrow one."""
-        return [name for name in PANES if name != "matters" or not self.has_class("-normal")]
+        return [name for name in PANES if name != "means" or not self.has_class("-normal")]
 
     def action_next_pane(self, step: int) -> None:
         """Focus the pane after this one."""
@@ -256,11 +257,11 @@ class LiveScreen(Screen[None]):
         self._panel.show_keys(self.commands.keys_now(self.focused.id if self.focused is not None else None))
 
     def action_command(self, name: str) -> None:
-        """Something that is asked of the search."""
+        """A command for the search, by its name in `SearchCommands`."""
         getattr(self.commands, name)()
 
     def action_view(self, name: str) -> None:
-        """Something that changes the view alone."""
+        """A command that changes the view alone, by its name in `ViewCommands`."""
         if name == "filter":
             self.panes.show("results")
         getattr(self.view_commands, name)()

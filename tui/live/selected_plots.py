@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tui.plots.curves_plot import CurvesPlot
 from tui.plots.learning_rate_plot import LearningRatePlot
-from tui.results.means_pane import TrendsPane
+from tui.results.means_pane import MeansPane
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -29,7 +29,7 @@ class SelectedPlots:
         self._live = live
         self._table = table
         self._slowness = slowness
-        self._means = screen.query_one(TrendsPane)
+        self._means = screen.query_one(MeansPane)
         self._curves = screen.query_one(CurvesPlot)
         self._rates = screen.query_one(LearningRatePlot)
         self._timer: Timer | None = None

@@ -1,4 +1,4 @@
-"""What keys of the live view change in the view alone: filter, pins, order of rows, axes; the search is not asked."""
+"""What keys of the live view change in the view alone, never in its search: filter, pins, order of rows, axes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BINDINGS: list[BindingType] = [
     Binding("f,slash", "view('filter')", "Filter rows", show=False),
     Binding("m", "view('mark')", "Pin or unpin the row", show=False),
-    Binding("z", "view('freeze')", "Freeze the order, or let it go", show=False),
+    Binding("z", "view('freeze')", "Freeze the order, or unfreeze it", show=False),
     Binding("u", "view('units')", "Epochs or steps", show=False),
     Binding("l", "view('logarithm')", "Linear or logarithmic", show=False),
     Binding("t", "view('trends')", "Trends of the whole grid", show=False),
@@ -53,7 +53,7 @@ class ViewCommands:
             return
         row = self._table.cursor
         is_pinned = self._table.order.toggle_pin(row)
-        self._panel.say(f"#{row} {'is pinned' if is_pinned else 'is not pinned any more'}")
+        self._panel.say(f"#{row} {'is pinned' if is_pinned else 'is no longer pinned'}")
         self._table.rearrange(by_hand=True)
         self._plots.draw()
 
@@ -61,7 +61,7 @@ class ViewCommands:
         """Rows stay where they are while results come in."""
         order = self._table.order
         order.frozen = not order.frozen
-        self._panel.say("the order is frozen; z lets it go" if order.frozen else "the order follows the results")
+        self._panel.say("the order is frozen; z unfreezes it" if order.frozen else "the order follows the results")
         self._table.rearrange(by_hand=True)
 
     def units(self) -> None:

@@ -12,7 +12,7 @@ from engine.spec.spec import SearchSpec
 from engine.system.regular_files import is_folder, is_there
 from tui.navigation import navigation_of
 from tui.new_search.spec_files import keep_spec, run_arguments, write_spec
-from tui.new_search.summary_pane import MeaningPane
+from tui.new_search.summary_pane import SummaryPane
 from tui.parts.dialogs import Choice, ChoiceScreen, PathScreen, TextScreen, whole_path
 from tui.processes.engine_command import shown_command
 from tui.spec_text.form import Form, form_of, read
@@ -110,7 +110,7 @@ class FormCommands:
         reading = read(self._model.form)
         name = self._model.name_of(reading, spec)
         if self._model.has_session(name):
-            self._panel.say(f"there is a session {name} already; choose another name", problem=True)
+            self._panel.say(f"a session {name} exists already; choose another name", problem=True)
             self._editor.edit("name")
             return
         try:
@@ -137,7 +137,7 @@ class FormCommands:
     # Files and commands
 
     def copy(self) -> None:
-        """Copy the command, and write the spec where it says."""
+        """Copy the command, and write the spec to the path that it names."""
         spec = self._valid_spec("copy")
         if spec is None:
             return
@@ -165,8 +165,8 @@ class FormCommands:
             if not is_there(path):
                 write(path)
                 return
-            choices = [Choice("y", "write over it", "what stands in it now is lost")]
-            question = ChoiceScreen(f"{path} is there already", choices)
+            choices = [Choice("y", "overwrite it", "its present contents are lost")]
+            question = ChoiceScreen(f"{path} exists already", choices)
             self._panel.app.push_screen(question, lambda key: write(path) if key == "y" else None)
 
         def write(path: Path) -> None:
@@ -198,7 +198,7 @@ class FormCommands:
             except FoldwatchError as error:  # it was another file a moment ago
                 self._panel.say(str(error), problem=True)
                 return
-            self.put_form(form_of(spec.to_values()), f"the form holds {path}")
+            self.put_form(form_of(spec.to_values()), f"the form was filled from {path}")
             self._note_file(path)
 
         suggested = self._model.loaded_from or f"{Path.cwd()}/"
@@ -223,8 +223,8 @@ class FormCommands:
     def show_summary(self) -> None:
         """All of what the form means; while something is wrong, that first."""
         wrong = [f"{name}: {problem}" for name, problem in read(self._model.form).problems.items()]
-        last = self._panel.screen.query_one(MeaningPane).words
-        text = "\n".join([*wrong, "", "before that:", last]) if wrong and last else "\n".join(wrong) or last
+        last = self._panel.screen.query_one(SummaryPane).words
+        text = "\n".join([*wrong, "", "before the mistake:", last]) if wrong and last else "\n".join(wrong) or last
         self._panel.app.push_screen(TextScreen("what it means", text))
 
     # Spaces
@@ -262,13 +262,13 @@ class FormCommands:
         def answered(key: str | None) -> None:
             if key == "y":
                 self._model.loaded_from = None
-                self.put_form(Form(), "the form is as new")
+                self.put_form(Form(), "the form is empty")
 
         if self._model.form == Form():
             answered("y")
         else:
-            choices = [Choice("y", "start over", "what stands in the fields is lost")]
-            self._panel.app.push_screen(ChoiceScreen("Start over with a new form?", choices), answered)
+            choices = [Choice("y", "start over", "what was typed in the fields is lost")]
+            self._panel.app.push_screen(ChoiceScreen("Start over with an empty form?", choices), answered)
 
     def quit(self) -> None:
         """Quit; asked where something was typed, which only this app knows."""
@@ -278,7 +278,7 @@ class FormCommands:
             return
         choices = [
             Choice("y", "quit", "what was typed is lost; escape keeps it, for as long as foldwatch runs"),
-            Choice("w", "write it as TOML first", "foldwatch goes on"),
+            Choice("w", "write it as TOML first", "foldwatch stays open"),
         ]
 
         def chosen(key: str | None) -> None:

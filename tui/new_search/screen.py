@@ -22,7 +22,7 @@ from tui.new_search.form_study import Study, study
 from tui.new_search.model import NewSearchModel
 from tui.new_search.schedule_lab import ScheduleLab
 from tui.new_search.space_editor import SpaceEditor
-from tui.new_search.summary_pane import MeaningPane
+from tui.new_search.summary_pane import SummaryPane
 from tui.parts.control_panel import ControlPanel
 from tui.parts.keys import Key
 from tui.parts.line import Line
@@ -49,7 +49,7 @@ class NewSearchScreen(Screen[Form | None]):
     NewSearchScreen.-narrow #new-body { layout: vertical; }
     NewSearchScreen.-narrow #form { width: 100%; height: 1fr; }
     NewSearchScreen.-narrow #new-right { dock: top; width: 100%; height: auto; }
-    NewSearchScreen.-narrow #meaning { max-height: 5; }
+    NewSearchScreen.-narrow #summary { max-height: 5; }
     NewSearchScreen.-narrow #data, NewSearchScreen.-narrow #lab { display: none; }
     NewSearchScreen.-narrow.-lab #form { display: none; }
     NewSearchScreen.-narrow.-lab #new-right { height: 100%; }
@@ -73,7 +73,7 @@ class NewSearchScreen(Screen[Form | None]):
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Anywhere": [
             Key("f5", "start the search and watch it", "foldwatch run SPEC.toml --name ID"),
-            Key("f2", "save the spec as TOML (asked once where there is such a file)"),
+            Key("f2", "save the spec as TOML (asks first where the file exists)"),
             Key("f3", "load a spec from TOML"),
             Key("f4", "copy the command that runs exactly this (over SSH and in tmux too)"),
             Key("f6", "to the schedule lab, and back"),
@@ -113,9 +113,9 @@ class NewSearchScreen(Screen[Form | None]):
             Key("y", "copy the command"),
             Key("m", "all of what the form means"),
             Key("i", "back into the form"),
-            Key("R", "start over with a new form (asked once)"),
+            Key("R", "start over with an empty form (asks first)"),
             Key("?", "these keys; type to search"),
-            Key("q", "quit (asked once where something was typed)"),
+            Key("q", "quit (asks first where something was typed)"),
         ],
     }
 
@@ -143,7 +143,7 @@ class NewSearchScreen(Screen[Form | None]):
         with Container(id="new-body"):
             yield SpaceEditor(self._first_form, id="form")
             with Vertical(id="new-right"):
-                yield MeaningPane(id="meaning")
+                yield SummaryPane(id="summary")
                 yield DataPane(id="data")
                 yield ScheduleLab(id="lab")
         yield ControlPanel(id="controls")
@@ -201,7 +201,7 @@ class NewSearchScreen(Screen[Form | None]):
 
     def _soon(self) -> None:
         """When typing pauses."""
-        self.query_one(MeaningPane).working()
+        self.query_one(SummaryPane).working()
         if self._typing is not None:
             self._typing.stop()
         self._typing = self.set_timer(TYPING_SECONDS, self._work_out)
@@ -229,8 +229,8 @@ class NewSearchScreen(Screen[Form | None]):
             return
         with self.app.batch_update():
             self._editor.judge(result.problems, result.hints)
-            self.query_one(MeaningPane).show(result.meaning, len(result.problems), result.machine)
-            self._lab.show(result.lab)
+            self.query_one(SummaryPane).show(result.summary, len(result.problems), result.machine)
+            self._lab.show(result.curves)
             if result.data is not None:
                 self.query_one(DataPane).show(result.data)
             self._draw_frame()

@@ -54,5 +54,5 @@ class TabbedPanes:
 
     def note_focus(self, widget: Widget) -> None:
         """A click into a pane shows it too."""
-        if widget.id in self._titles and widget.id != self.shown:
+        if widget.id is not None and widget.id in self._titles and widget.id != self.shown:
             self.show(widget.id)

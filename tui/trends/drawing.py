@@ -96,7 +96,7 @@ class TrendsDrawing:
         elif self._report.findings is None:
             self._entitle("importance", "importance", "")
             refused = self._report.refused
-            words = f"importance: {refused}" if refused else "importance is being worked out …"
+            words = f"importance: {refused}" if refused else "importance is being computed …"
             text.update(self._wrapped(words))
         else:
             importances, known = self._report.findings.importances, self._report.findings.combinations
@@ -167,8 +167,8 @@ class TrendsDrawing:
 
     def _nothing(self) -> Text:
         if self._table.order.filter_text:
-            return Text("nothing complete is selected; C selects all", style="dim")
-        return Text("shown when combinations are complete on every fold", style="dim")
+            return Text("no complete combination is selected; C selects all", style="dim")
+        return Text("shown once combinations are complete on every fold", style="dim")
 
     def _entitle(self, pane: str, title: str, subtitle: str) -> None:
         widget = self._screen.query_one(f"#{pane}")

@@ -1,4 +1,4 @@
-"""What the whole grid says so far: importance, means by value, parallel coordinates, a heat map, the top, curves.
+"""The trends of the whole grid so far: importance, means by value, parallel coordinates, a heat map, the top, curves.
 
 One selection links them all, and the results table below: its filter. Brushing an axis changes it; leaving keeps it.
 """
@@ -68,7 +68,7 @@ class TrendsScreen(Watching):
         Binding("c", "clear", "Clear the brush of the axis", show=False),
         Binding("C", "clear_all", "Clear the whole selection", show=False),
         Binding("v", "traces", "Curves in place of means, or back", show=False),
-        Binding("i", "importance", "Work importance out anew", show=False),
+        Binding("i", "importance", "Compute importance again", show=False),
         Binding("o", "maximise", "Maximise the pane, or back", show=False),
         Binding("tab", "next_pane(1)", "Next pane", show=False),
         Binding("shift+tab", "next_pane(-1)", "Pane before", show=False),
@@ -127,7 +127,7 @@ class TrendsScreen(Watching):
                 ("v", "curves", "screen.traces"),
                 ("tab", "pane", "screen.next_pane(1)"),
                 ("?", "keys", "app.keys"),
-                ("i", "importance anew", "screen.importance"),
+                ("i", "importance again", "screen.importance"),
                 ("o", "maximise", "screen.maximise"),
                 ("escape", "back", "screen.leave"),
             ]
