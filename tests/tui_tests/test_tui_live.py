@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import structs
@@ -26,6 +26,9 @@ from tui.plots.curves_plot import CurvesPlot
 from tui.plots.learning_rate_plot import LearningRatePlot
 from tui.results.table import ResultsTable
 from tui.trends.screen import TrendsScreen
+
+if TYPE_CHECKING:
+    from textual.events import DescendantFocus
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -71,6 +74,29 @@ async def test_a_key_asks_the_engine_and_shows_its_command(key: str, request_: A
         await until(pilot, lambda: session.requests)
         assert session.requests == [request_]
         assert command in said(screen)
+
+
+async def test_a_complete_search_is_not_to_be_started_for_a_pause() -> None:
+    script = Script()
+    session = ScriptedSession(list(script.everything()), script.curves, alive=False)
+    async with watching(session) as (pilot, screen):
+        await until(pilot, lambda: screen.live.standing == "completed")
+        await pilot.press("p")
+        await until(pilot, lambda: "the search is complete, so there is nothing to pause $" in said(screen))
+
+
+async def test_keys_go_to_the_table_from_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    focused: list[str | None] = []
+    when_focused = LiveScreen.on_descendant_focus
+
+    def note(screen: LiveScreen, event: DescendantFocus) -> None:
+        focused.append(event.widget.id)
+        when_focused(screen, event)
+
+    monkeypatch.setattr(LiveScreen, "on_descendant_focus", note)
+    async with watching() as (pilot, _):
+        await until(pilot, lambda: focused)
+        assert set(focused) == {"results"}
 
 
 async def test_what_was_said_goes_when_the_search_has_got_there() -> None:

@@ -64,9 +64,12 @@ def about(summary: SessionSummary) -> About:
 def _standing(summary: SessionSummary) -> str:
     """Where it stands, when it began, how long engines worked on it, where; whose it is."""
     _, word, _ = state_of(summary)
+    places = f"damaged in {summary.damages} place{'s' if summary.damages != 1 else ''}" if summary.damages else ""
+    if word == "damaged" and places:
+        word, places = places, ""
     done = f"{word}, {summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else word
     failed = f", {summary.fits_failed} failed" if summary.fits_failed else ""
-    damaged = f", damaged in {summary.damages} place{'s' if summary.damages != 1 else ''}" if summary.damages else ""
+    damaged = f", {places}" if places else ""
     worked = f" · took {took(summary.seconds)}" if summary.seconds else ""
     theirs = f" · a session of {summary.owner}" if summary.owner else ""
     return f"{done}{failed}{damaged} · started {when(summary.created, time.time())}{worked} · {summary.host}{theirs}"

@@ -80,7 +80,8 @@ class SessionCommands:
             resumable = summary.status == "paused" if summary.alive else summary.status != "completed"
             if not summary.problem and resumable:
                 keys.append(("r", "resume", "screen.command('resume')"))
-            keys.append(("d", "duplicate", "screen.command('duplicate')"))
+            if not summary.problem:
+                keys.append(("d", "duplicate", "screen.command('duplicate')"))
             if not summary.problem and not summary.alive and summary.fits_finished:
                 keys.append(("Z", "zoom", "screen.command('zoom')"))
             keys.append(("x", "delete", "screen.command('delete')"))

@@ -109,7 +109,7 @@ class SearchCommands:
                 self._panel.say("the search is running already", problem=True)
                 return
             self._sender.send([Resume()], "resume", "a resume was requested")
-        elif standing == "completed" and self._live.state.is_complete:
+        elif self._live.is_complete:
             self._panel.say("the search is complete; nothing is left to run", problem=True)
         else:
             self._sender.run(["resume", self._live.session.id, "--detach"], "an engine works on the search")

@@ -97,6 +97,11 @@ class LiveModel:
         return self.liveness is not None and self.liveness.alive
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the search has ended and nothing is left to run."""
+        return self.standing == "completed" and self.state.is_complete
+
+    @property
     def standing(self) -> str:
         """The word for where the search stands: the record's, corrected by whether its engine lives."""
         if not self.has_opened:

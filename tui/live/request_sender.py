@@ -40,9 +40,9 @@ class RequestSender:
             self._panel.say(f"this view is read-only: {what} is refused", problem=True)
             return False
         if alive and not self._live.is_alive:
-            self._panel.say(
-                f"no engine works on this session, so there is nothing to {what}; s starts one", problem=True
-            )
+            why = "the search is complete" if self._live.is_complete else "no engine works on this session"
+            hint = "" if self._live.is_complete else "; s starts one"
+            self._panel.say(f"{why}, so there is nothing to {what}{hint}", problem=True)
             return False
         return True
 

@@ -71,6 +71,7 @@ class LiveScreen(Screen[None]):
     `arrangements`: how the table of each session's folder was left, to open and to leave this one so.
     """
 
+    AUTO_FOCUS = "ResultsTable"  # not the filter bar, which comes first and is hidden
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares them as the instance's
         (0, "-narrow"),
         (100, "-normal"),

@@ -101,7 +101,7 @@ class TrendsDrawing:
         else:
             importances, known = self._report.findings.importances, self._report.findings.combinations
             fit = "" if importances.explained is None else f", R² {importances.explained:.2f}"
-            anew = f"{complete} are complete now: i" if complete != known else "half of the R² lost"
+            anew = f"{complete} are complete now: i" if complete != known else "half of the R² that shuffling costs"
             self._entitle("importance", f"importance of {known} combinations{fit}", anew)
             width = self._screen.query_one("#importance").size.width - 2
             text.update(importance_text(importances, width, self._colour))
