@@ -127,7 +127,8 @@ class SearchCommands:
             return
         running = len(self._live.state.trainings)
         at_once = Choice("a", "stop at once", "running trainings keep a checkpoint from which a resume continues")
-        finish = Choice("f", "finish running fits", f"{running} trainings finish first, then the engine ends")
+        finishing = "1 training finishes" if running == 1 else f"{running} trainings finish"
+        finish = Choice("f", "finish running fits", f"{finishing} first, then the engine ends")
         # Paused trainings would never finish, and a search that is stopping waits for them already.
         choices = [at_once] if self._live.standing in ("paused", "stopping") else [finish, at_once]
 
