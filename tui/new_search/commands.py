@@ -271,7 +271,7 @@ class FormCommands:
             self._panel.app.push_screen(ChoiceScreen("Start over with an empty form?", choices), answered)
 
     def quit(self) -> None:
-        """Quit; asked where something was typed, which only this app knows."""
+        """Quit; with a question first where something was typed, which only this app knows."""
         app = self._panel.app
         if self._model.form == Form():
             app.exit()

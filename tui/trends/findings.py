@@ -1,4 +1,4 @@
-"""Importance and ties of the search, asked of a helper process in a thread; the screen hears when they are there."""
+"""Importance and ties of the search, requested from a helper process in a thread, which calls back when they are there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ReportRequest:
 
     @property
     def was_sent(self) -> bool:
-        """Whether a helper process was ever asked."""
+        """Whether a helper process was ever started."""
         return self._process is not None
 
     def send(self) -> None:

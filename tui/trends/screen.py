@@ -112,7 +112,7 @@ class TrendsScreen(Watching):
         yield ControlPanel(id="controls")
 
     def on_mount(self) -> None:
-        """Draw; importance is asked for once there is enough to draw."""
+        """Draw; importance is requested once there is enough to draw."""
         self.ready = True
         self._brushes.take_over(self._table.order.filter_text)
         self.panes = TabbedPanes(self, PANES, self._reachable_panes)
@@ -212,10 +212,10 @@ class TrendsScreen(Watching):
         self._brushes.clear()
         self._apply()
 
-    # What is asked and chosen
+    # Importance, and the pair of the heat map
 
     def action_importance(self) -> None:
-        """Ask a helper process, in a thread."""
+        """Request it from a helper process, in a thread."""
         self.report.send()
         self.search_changed()
 
