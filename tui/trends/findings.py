@@ -1,4 +1,4 @@
-"""Importance and ties of the search, requested from a helper process in a thread, which calls back when they are there."""
+"""Importance and ties of the search, requested from a helper process in a thread; it calls back with the answer."""
 
 from __future__ import annotations
 
