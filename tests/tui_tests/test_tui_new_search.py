@@ -228,7 +228,7 @@ async def test_spaces_are_added_shown_and_removed(tmp_path: Path) -> None:
         assert list(screen.model.study.problems if screen.model.study else {}) == ["space.1.epochs"]
         await pilot.press("f7")
         await worked_out(pilot, screen)
-        assert "mend space 2" in shown(screen.app)
+        assert "correct space 2" in shown(screen.app)
         assert screen._editor.fields["epochs"].value == "5, 10, 20"
         await pilot.press("f7", "f9")
         await worked_out(pilot, screen)
