@@ -98,7 +98,7 @@ def test_one_packet_of_keys_on_a_terminal() -> None:
         terminal.until(lambda: any("42/72" in line for line in terminal.display), "the search")
         terminal.press("foptimizer=adam mean>0.7\r")
         terminal.until(lambda: any("filter optimizer=adam mean>0.7" in line for line in terminal.display), "the filter")
-        assert not any("pause was asked" in line for line in terminal.display)
+        assert not any("pause was requested" in line for line in terminal.display)
 
 
 @pytest.mark.slow
