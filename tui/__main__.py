@@ -54,13 +54,13 @@ class Theme(StrEnum):
     terminal = "terminal"
 
 
-ReadOnly = Annotated[bool, typer.Option("--read-only", help="Look, and change nothing.")]
+ReadOnly = Annotated[bool, typer.Option("--read-only", help="Watch without changing anything.")]
 LowBandwidth = Annotated[bool, typer.Option("--low-bandwidth", help="Repaint every few seconds only.")]
 Colours = Annotated[Theme | None, typer.Option("--theme", help="Colours of the app; or FOLDWATCH_THEME.")]
 
 
 class Commands(TyperGroup):
-    """What stands before a command belongs to it: `--sessions D list` is `list --sessions D`."""
+    """Options in front of a command belong to it: `--sessions D list` is `list --sessions D`."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[Any, Any, list[str]]:
         """The command, and its arguments behind the options that were given before it."""
@@ -153,8 +153,8 @@ def attach(
 ) -> int:
     """Watch a search in the terminal app."""
     _check_terminal()
-    found = identifier or _newest(sessions)
-    return _open(found, sessions, data_dir, read_only=read_only, low_bandwidth=low_bandwidth, theme=theme)
+    chosen = identifier or _newest(sessions)
+    return _open(chosen, sessions, data_dir, read_only=read_only, low_bandwidth=low_bandwidth, theme=theme)
 
 
 # The engine's demo, which cannot open the app, is replaced by the one below.
@@ -242,11 +242,11 @@ def _newest(sessions: Path | None) -> str:
     from engine.session.places import sessions_folder
 
     folder = sessions_folder(sessions)
-    found = [summary for summary in list_sessions(folder) if not summary.problem]
-    if not found:
-        message = f"no session in {folder}; foldwatch demo makes one"
+    readable = [summary for summary in list_sessions(folder) if not summary.problem]
+    if not readable:
+        message = f"no session in {folder}; foldwatch demo creates one"
         raise UsageError(message)
-    return next((summary.id for summary in found if summary.alive), found[0].id)
+    return next((summary.id for summary in readable if summary.alive), readable[0].id)
 
 
 if __name__ == "__main__":

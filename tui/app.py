@@ -59,8 +59,8 @@ class FoldwatchApp(OrderedKeysApp):
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark", "keys", "Keys", show=False),
-        Binding("q", "quit", "Quit; searches go on", show=False),
-        Binding("ctrl+q,ctrl+c", "quit", "Quit; searches go on", show=False, priority=True),
+        Binding("q", "quit", "Quit; searches continue", show=False),
+        Binding("ctrl+q,ctrl+c", "quit", "Quit; searches continue", show=False, priority=True),
     ]
 
     def __init__(
@@ -122,7 +122,7 @@ class FoldwatchApp(OrderedKeysApp):
         self._window.give_back()
 
     def entitle(self, text: str) -> None:
-        """Say in the name of the terminal's window what is watched; nothing for the app alone."""
+        """Put what is watched into the title of the terminal's window; empty for the app alone."""
         self._window.show(f"{text} · foldwatch" if text else "foldwatch")
 
     def _to_terminal(self, sequence: str) -> None:
@@ -185,14 +185,14 @@ class FoldwatchApp(OrderedKeysApp):
             if asking.is_current:  # somebody may have gone elsewhere meanwhile
                 self.open_new_search(form, left)
                 title = f"zoom into {session.id}: proposed, nothing runs yet"
-                self.push_screen(TextScreen(title, text, "escape goes on to the form"))
+                self.push_screen(TextScreen(title, text, "escape continues to the form"))
 
         propose_zoom(asking, session, show, failed)
 
     def open_trends(
         self, search: WatchedSearch, table: ResultsTable, brushes: Brushes, select: Callable[[str], None]
     ) -> None:
-        """What the whole grid says; `select` puts a filter on `table`, which is the live view's own."""
+        """The trends of the whole grid; `select` puts a filter on `table`, which is the live view's own."""
         from tui.trends.screen import TrendsScreen
 
         self.push_screen(TrendsScreen(search, table, brushes, select))
@@ -220,4 +220,4 @@ class FoldwatchApp(OrderedKeysApp):
                 lambda action=binding.action: self.call_later(self.run_action, action, screen),
             )
         yield SystemCommand("Keys", "All keys by purpose", self.action_keys)
-        yield SystemCommand("Quit", "Leave; searches go on", self.action_quit)
+        yield SystemCommand("Quit", "Leave; searches continue", self.action_quit)

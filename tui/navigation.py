@@ -57,13 +57,13 @@ class WatchedSession(Protocol):
 
     @property
     def spec(self) -> SearchSpec:
-        """The same, checked."""
+        """What was asked for, checked."""
 
     def liveness(self) -> Liveness:
         """Whether an engine works on it."""
 
     def state(self) -> SearchState:
-        """What its record says now."""
+        """Its state by its record now."""
 
     def follow(self) -> FollowedEvents:
         """Start to read it from the beginning."""
@@ -72,7 +72,7 @@ class WatchedSession(Protocol):
         """The epochs of a scored fit."""
 
     def request(self, request: Request) -> None:
-        """Ask something of its engine."""
+        """Send a request to its engine."""
 
 
 class WatchedSearch(Protocol):
@@ -102,11 +102,11 @@ class Navigation(Protocol):
 
     @property
     def explicit_sessions(self) -> Path | None:
-        """The same, if it was asked for by name; commands that are shown name it too."""
+        """The folder of sessions if it was named on the command line; commands that are shown name it too."""
 
     @property
     def data_folder(self) -> Path | None:
-        """Where data sets lie, if it was asked for by name."""
+        """Where data sets lie, if that was named on the command line."""
 
     @property
     def read_only(self) -> bool:
@@ -143,13 +143,13 @@ class Navigation(Protocol):
     ) -> None:
         """Work out in a thread what a zoom into a session proposes, and open it as a new search.
 
-        `failed` is told why there is none; `left` as in `open_new_search`.
+        `failed` gets the reason if there is none; `left` as in `open_new_search`.
         """
 
     def open_trends(
         self, search: WatchedSearch, table: ResultsTable, brushes: Brushes, select: Callable[[str], None]
     ) -> None:
-        """What the whole grid says; `select` puts a filter on `table`, which is the live view's own."""
+        """The trends of the whole grid; `select` puts a filter on `table`, which is the live view's own."""
 
 
 def navigation_of(node: DOMNode) -> Navigation:

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _show(address: str) -> None:
-    print_text(f"foldwatch opens once at: {address}")
+    print_text(f"this address opens foldwatch once: {address}")
     flush()
 
 

@@ -126,7 +126,7 @@ def test_a_session_of_a_colleague_is_looked_at_and_names_its_owner(
     _give(surroundings / "theirs")
     (summary,) = list_sessions(surroundings)
     assert (summary.owner, summary.status, summary.problem) == (str(THEM), "completed", "")
-    assert about(summary).course.endswith(f" · a session of {THEM}")
+    assert about(summary).standing.endswith(f" · a session of {THEM}")
     shown = {}
     for command in ("list", "show", "export", "logs", "report"):
         arguments = [command] if command == "list" else [command, "theirs"]

@@ -62,7 +62,7 @@ async def burst(pilot: Pilot[Any], keys: str) -> None:
 def said(screen: LiveScreen) -> str:
     """What the control panel says, and its command."""
     panel = screen.query_one(ControlPanel)
-    return f"{panel.said} $ {panel.command}"
+    return f"{panel.message} $ {panel.command}"
 
 
 def shown(app: Any) -> str:

@@ -66,7 +66,7 @@ async def test_a_stall_rings_once_and_says_what_to_look_at() -> None:
         rung = bells(pilot)
         screen._now = lambda: NOON + 10_000
         await until(pilot, lambda: "STALLED" in shown(pilot.app))
-        await until(pilot, lambda: "nothing has come for" in said(screen))
+        await until(pilot, lambda: "no progress for" in said(screen))
         screen._tick()
         screen._tick()
         assert rung == [True]

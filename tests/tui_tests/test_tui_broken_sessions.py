@@ -66,7 +66,7 @@ def test_damage_is_named_in_the_list_and_to_whoever_follows(kind: str, sessions:
     damages = session.state().damages
     listed = {one.id: one for one in SessionsReader(sessions).read()}
     assert (listed["bad"].status, listed["bad"].damages) == ("damaged", len(damages))
-    assert f"damaged in {len(damages)} place" in about(listed["bad"]).course
+    assert about(listed["bad"]).standing.startswith(f"damaged in {len(damages)} place")
     feeds = _followed(session, lambda feed: feed.state)
     state = next(feed.state for feed in feeds if feed.state)
     state.note_damages(next((feed.damages for feed in feeds if feed.damages), []))
@@ -104,4 +104,4 @@ def test_a_fault_in_following_is_said_and_not_silent() -> None:
             return [][1]
 
     feeds = _followed(Faulty([]), lambda feed: feed.problems)
-    assert "a fault of ours: IndexError" in feeds[-1].problems[0]
+    assert "internal error: IndexError" in feeds[-1].problems[0]

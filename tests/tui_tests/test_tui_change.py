@@ -23,7 +23,7 @@ async def opened(pilot: Any) -> ChangeScreen:
 
 
 def preview(prompt: ChangeScreen) -> str:
-    return f"{prompt.query_one('#meaning', Static).content}\n{prompt.query_one('#command', Static).content}"
+    return f"{prompt.query_one('#summary', Static).content}\n{prompt.query_one('#command', Static).content}"
 
 
 async def test_a_line_is_previewed_asked_for_and_shown_as_its_command() -> None:
@@ -36,7 +36,7 @@ async def test_a_line_is_previewed_asked_for_and_shown_as_its_command() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: session.requests)
         assert session.requests == [requests.AddValues(values={"hidden_units": [256]})]
-        await until(pilot, lambda: "asked for: added hidden_units 256: 12 combinations, 36 fits" in said(screen))
+        await until(pilot, lambda: "requested: added hidden_units 256: 12 combinations, 36 fits" in said(screen))
         assert "$ foldwatch add reuters-01 hidden_units=256" in said(screen)
 
 

@@ -144,14 +144,14 @@ async def test_a_session_that_went_away_is_said(tmp_path: Path) -> None:
     async with comparing(tmp_path) as (pilot, screen):
         (tmp_path / "second-01" / "search.json").unlink()
         await pilot.press("u")
-        await until(pilot, lambda: "cannot be read" in screen._panel.said)
+        await until(pilot, lambda: "cannot be read" in screen._panel.message)
 
 
 async def test_read_only_takes_no_notes(tmp_path: Path) -> None:
     two(tmp_path)
     async with comparing(tmp_path, read_only=True) as (pilot, screen):
         await pilot.press("1")
-        assert "read-only" in screen._panel.said
+        assert "read-only" in screen._panel.message
 
 
 async def test_hostile_text_is_harmless(tmp_path: Path) -> None:

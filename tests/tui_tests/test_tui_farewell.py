@@ -30,7 +30,7 @@ def test_what_goes_on_is_said_with_how_to_see_it_again() -> None:
         ]
     )
     assert lines == [
-        "runs goes on without this view (running, 4 of 9 fits)",
+        "runs continues without this view (running, 4 of 9 fits)",
         "  watch it again: foldwatch attach runs --sessions /somewhere/sessions",
     ]
     over = farewell([Whereabouts(here / "over", "completed", 9, 9, is_worked_on=False)])
@@ -78,7 +78,7 @@ async def test_a_character_lays_no_screen_out_anew(tmp_path: Path, monkeypatch: 
         await until(pilot, lambda: isinstance(app.screen, NewSearchScreen), "the form")
         screen = app.screen
         assert isinstance(screen, NewSearchScreen)
-        await until(pilot, lambda: screen.study is not None, "the first study")
+        await until(pilot, lambda: screen.model.study is not None, "the first study")
         layouts: list[Any] = []
         whole = type(screen)._refresh_layout
 
@@ -90,5 +90,5 @@ async def test_a_character_lays_no_screen_out_anew(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(screen, "_work_out", lambda: None)  # what it means is another matter
         for _ in range(6):
             await pilot.press("comma", "7")
-        assert screen.form.text("space.0.epochs").endswith(",7,7,7")
+        assert screen.model.form.text("space.0.epochs").endswith(",7,7,7")
         assert layouts == []

@@ -92,7 +92,7 @@ def test_a_new_generation_brings_a_new_state(watcher: Watcher, session: Scripted
 
 def test_requests_and_curves_go_through_the_thread(watcher: Watcher, session: ScriptedSession) -> None:
     place = next(iter(session.curves))
-    watcher.follow.ask([Pause()], "a pause was asked for")
+    watcher.follow.send([Pause()], "a pause was requested")
     watcher.follow.want_curves([place])
     watcher.until(lambda: any(feed.curves for feed in watcher.feeds) and any(feed.answers for feed in watcher.feeds))
     assert session.requests == [Pause()]

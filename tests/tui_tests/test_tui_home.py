@@ -233,7 +233,7 @@ async def test_new_search_keeps_the_form_that_was_left(sessions: Path) -> None:
         await pilot.press("n")
         screen = home.app.screen
         assert isinstance(screen, NewSearchScreen)
-        assert screen.form.text("space.0.epochs") == "5, 10, 20,30"
+        assert screen.model.form.text("space.0.epochs") == "5, 10, 20,30"
 
 
 @pytest.mark.slow
@@ -244,11 +244,11 @@ async def test_duplicate_fills_the_form(sessions: Path) -> None:
         await until(pilot, lambda: isinstance(home.app.screen, NewSearchScreen))
         screen = home.app.screen
         assert isinstance(screen, NewSearchScreen)
-        assert screen.form.text("seed") == "1"
-        assert screen.form.text("scoring") == "accuracy, f1_macro"
-        assert screen.form.text("space.0.optimizer") == "adam, rmsprop"
-        assert screen.form.text("space.0.learning_rate").startswith("ExponentialDecay(")
-        assert screen.form.text("workers") == "2"
+        assert screen.model.form.text("seed") == "1"
+        assert screen.model.form.text("scoring") == "accuracy, f1_macro"
+        assert screen.model.form.text("space.0.optimizer") == "adam, rmsprop"
+        assert screen.model.form.text("space.0.learning_rate").startswith("ExponentialDecay(")
+        assert screen.model.form.text("workers") == "2"
 
 
 @pytest.mark.slow
@@ -256,7 +256,7 @@ async def test_zoom_shows_what_it_proposes_and_fills_the_form(sessions: Path) ->
     make_session(sessions, "few-01", Script().half_way(2), created=NOON + 1)
     async with at_home(sessions) as (pilot, home):
         await cursor_on(pilot, home, "reuters-01")
-        assert ("Z", "zoom", "screen.zoom") in home.keys_now()
+        assert ("Z", "zoom", "screen.command('zoom')") in home.commands.keys_now()
         await pilot.press("Z")
         await until(pilot, lambda: isinstance(home.app.screen, TextScreen))
         text = shown(home.app)
@@ -265,12 +265,12 @@ async def test_zoom_shows_what_it_proposes_and_fills_the_form(sessions: Path) ->
         await pilot.press("escape")
         screen = home.app.screen
         assert isinstance(screen, NewSearchScreen)
-        assert screen.form.text("space.0.epochs").endswith("20, 40")
+        assert screen.model.form.text("space.0.epochs").endswith("20, 40")
         await pilot.press("escape", "escape")
         await until(pilot, lambda: home.app.screen is home)
         await cursor_on(pilot, home, "few-01")
         await pilot.press("Z")
-        await until(pilot, lambda: "too few combinations" in home._panel.said)
+        await until(pilot, lambda: "too few combinations" in home._panel.message)
 
 
 async def test_delete_asks_once(sessions: Path) -> None:
@@ -284,13 +284,13 @@ async def test_delete_asks_once(sessions: Path) -> None:
         await pilot.press("x", "y")
         await until(pilot, lambda: "reuters-01" not in names(home))
         assert not (sessions / "reuters-01").exists()
-        assert "reuters-01 is deleted" in home._panel.said
+        assert "reuters-01 is deleted" in home._panel.message
         await cursor_on(pilot, home, "broken-01")
         await pilot.press("x", "y")
         await until(pilot, lambda: "broken-01" not in names(home))
         await cursor_on(pilot, home, "reuters-wide-layers")
         await pilot.press("x")
-        assert "stop it first" in home._panel.said
+        assert "stop it first" in home._panel.message
         assert (sessions / "reuters-wide-layers").exists()
 
 
@@ -318,7 +318,7 @@ async def test_resume_starts_an_engine_or_says_why_not(sessions: Path, monkeypat
         assert started == [["resume", "imdb-01", "--sessions", str(sessions)]]
         assert home._panel.command.startswith("foldwatch resume imdb-01")
         Engine.has_ended = True
-        await until(pilot, lambda: home._panel.said == "data have changed")
+        await until(pilot, lambda: home._panel.message == "data have changed")
         assert home._panel._is_problem
         for name, why in (
             ("reuters-01", "nothing is left to run"),
@@ -327,7 +327,7 @@ async def test_resume_starts_an_engine_or_says_why_not(sessions: Path, monkeypat
         ):
             await cursor_on(pilot, home, name)
             await pilot.press("r")
-            assert why in home._panel.said
+            assert why in home._panel.message
         assert len(started) == 1
 
 
@@ -341,7 +341,7 @@ async def test_resume_of_a_paused_search_is_a_request(tmp_path: Path) -> None:
     async with at_home(tmp_path) as (pilot, home):
         assert "‖ paused" in shown(home.app)
         await pilot.press("r")
-        await until(pilot, lambda: "was asked for" in home._panel.said)
+        await until(pilot, lambda: "was requested" in home._panel.message)
         (request,) = (session.folder / "control").glob("*.json")
         assert b"Resume" in request.read_bytes()
 
@@ -375,7 +375,7 @@ async def test_a_note(tmp_path: Path) -> None:
 async def test_marks_and_compare(sessions: Path) -> None:
     async with at_home(sessions) as (pilot, home):
         await pilot.press("c")
-        assert "mark two sessions" in home._panel.said
+        assert "mark two sessions" in home._panel.message
         await cursor_on(pilot, home, "reuters-02")
         await pilot.press("m")
         assert "1 marked" in shown(home.app)
@@ -417,7 +417,7 @@ async def test_read_only_refuses_what_changes_anything(sessions: Path) -> None:
         for key in ("n", "d", "Z", "r", "x", "e", "D"):
             home._panel.say("")
             await pilot.press(key)
-            assert "read-only" in home._panel.said, key
+            assert "read-only" in home._panel.message, key
             assert home.app.screen is home
 
 

@@ -55,7 +55,7 @@ async def test_nothing_reaches_the_terminal(size: tuple[int, int]) -> None:
             await pilot.press("tab")
             check(shown(pilot.app))
         log = screen.query_one(LogPane)
-        screen._show_pane("log")
+        screen.panes.show("log")
         log.focus()
         await pilot.press("g")
         while not (line := log._lines[log.cursor or 0]).detail:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from msgspec import structs
@@ -26,6 +26,9 @@ from tui.plots.curves_plot import CurvesPlot
 from tui.plots.learning_rate_plot import LearningRatePlot
 from tui.results.table import ResultsTable
 from tui.trends.screen import TrendsScreen
+
+if TYPE_CHECKING:
+    from textual.events import DescendantFocus
 
 SIZES = [(80, 24), (120, 40), (200, 60)]
 
@@ -73,14 +76,37 @@ async def test_a_key_asks_the_engine_and_shows_its_command(key: str, request_: A
         assert command in said(screen)
 
 
+async def test_a_complete_search_is_not_to_be_started_for_a_pause() -> None:
+    script = Script()
+    session = ScriptedSession(list(script.everything()), script.curves, alive=False)
+    async with watching(session) as (pilot, screen):
+        await until(pilot, lambda: screen.live.standing == "completed")
+        await pilot.press("p")
+        await until(pilot, lambda: "the search is complete, so there is nothing to pause $" in said(screen))
+
+
+async def test_keys_go_to_the_table_from_the_first_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    focused: list[str | None] = []
+    when_focused = LiveScreen.on_descendant_focus
+
+    def note(screen: LiveScreen, event: DescendantFocus) -> None:
+        focused.append(event.widget.id)
+        when_focused(screen, event)
+
+    monkeypatch.setattr(LiveScreen, "on_descendant_focus", note)
+    async with watching() as (pilot, _):
+        await until(pilot, lambda: focused)
+        assert set(focused) == {"results"}
+
+
 async def test_what_was_said_goes_when_the_search_has_got_there() -> None:
     session = half_way_session()
     async with watching(session) as (pilot, screen):
         await pilot.press("p")
-        await until(pilot, lambda: "a pause was asked for" in said(screen))
+        await until(pilot, lambda: "a pause was requested" in said(screen))
         session.script_events.append(events.SearchPaused(time=1.0))
         await until(pilot, lambda: "PAUSED" in shown(pilot.app))
-        await until(pilot, lambda: "a pause was asked for" not in said(screen))
+        await until(pilot, lambda: "a pause was requested" not in said(screen))
         assert "foldwatch pause reuters-01" in said(screen)
 
 
@@ -390,7 +416,7 @@ async def test_a_filter_that_is_not_valid_yet_keeps_the_rows(typed: str, size: t
         await pilot.press("f", *f"epochs=20 {typed}")
         assert len(table.order.rows) == 8
         assert "8 of 24 · filter epochs=20" in str(table.border_title)
-        problem = screen.query_one(ControlPanel).said
+        problem = screen.query_one(ControlPanel).message
         assert bool(problem) == (typed != "optim")
         assert problem in shown(pilot.app), "uncut"
         if typed == "optim":
@@ -404,7 +430,7 @@ async def test_a_filter_that_nothing_passes_says_so(size: tuple[int, int]) -> No
         await pilot.press("f", *"#7", "enter")
         await until(pilot, lambda: screen.query_one(ResultsTable).order.rows == [7])
         await pilot.press("f", *" mean>1", "enter")
-        await until(pilot, lambda: "none passes the filter" in shown(pilot.app))
+        await until(pilot, lambda: "no combination passes the filter" in shown(pilot.app))
         assert "0 of 24 · filter #7 mean>1" in shown(pilot.app)
 
 
@@ -561,7 +587,7 @@ async def test_detail_has_a_mean_of_what_is_complete_and_says_what_is_not() -> N
         assert "0." not in means()[0]
 
 
-async def test_where_patience_ran_out_is_marked_and_told() -> None:
+async def test_where_patience_ran_out_is_marked_and_legend_lines() -> None:
     script = Script()
 
     def out_of_patience(event: events.AnyEvent) -> events.AnyEvent:
@@ -699,7 +725,7 @@ async def test_the_palette_knows_the_keys() -> None:
     async with watching() as (pilot, screen):
         titles = [command.title for command in pilot.app.get_system_commands(screen)]
         assert "Theme: light" in titles
-        assert "Freeze the order, or let it go" in titles
+        assert "Freeze the order, or unfreeze it" in titles
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ from tui.live.screen import LiveScreen
 from tui.new_search.form_fields import Choices, FieldInput
 from tui.new_search.schedule_lab import ScheduleLab
 from tui.new_search.screen import NewSearchScreen
-from tui.new_search.summary_pane import MeaningPane
+from tui.new_search.summary_pane import SummaryPane
 from tui.parts.dialogs import ChoiceScreen, PathScreen, TextScreen
 from tui.parts.keys_screen import KeysScreen
 from tui.spec_text.form import Form
@@ -49,7 +49,7 @@ async def form_open(
 
 
 def is_worked_out(screen: NewSearchScreen) -> bool:
-    return screen.study is not None and screen.study.form == screen.form
+    return screen.model.study is not None and screen.model.study.form == screen.model.form
 
 
 async def worked_out(pilot: Pilot[Any], screen: NewSearchScreen) -> None:
@@ -89,9 +89,11 @@ async def test_mistakes_are_marked_at_their_field_in_the_engines_words(tmp_path:
         field = screen._editor.fields["epochs"]
         assert field.has_class("-wrong")
         assert '↑ "x" is not accepted; accepted: a' in shown(screen.app)
-        assert screen.study is not None
-        assert screen.study.problems["space.0.epochs"].startswith('"x" is not accepted; accepted: a whole number at')
-        assert "1 field to mend" in shown(screen.app)
+        assert screen.model.study is not None
+        assert screen.model.study.problems["space.0.epochs"].startswith(
+            '"x" is not accepted; accepted: a whole number at'
+        )
+        assert "1 field to correct" in shown(screen.app)
         assert screen._panel.command == ""
         await pilot.press("backspace", "backspace")
         await worked_out(pilot, screen)
@@ -109,7 +111,7 @@ async def test_every_field_is_reached_by_arrows_and_takes_text(tmp_path: Path) -
         for _ in order:
             await pilot.press("down")
             await pilot.pause()
-            visited.append(screen._last_field)
+            visited.append(screen._editor.last_field)
             assert screen.focused is not None
             assert screen._editor.content_region.contains_region(screen.focused.region), visited
         assert sorted(visited) == sorted(order)
@@ -117,7 +119,7 @@ async def test_every_field_is_reached_by_arrows_and_takes_text(tmp_path: Path) -
         screen.action_move(-1)
         screen.action_move(-1)  # faster than the loop: every step counts
         await pilot.pause()
-        assert screen._last_field == order[order.index(visited[-1]) - 1]
+        assert screen._editor.last_field == order[order.index(visited[-1]) - 1]
         for name, field in fields.items():
             screen._editor.edit(name)
             await pilot.pause()
@@ -128,10 +130,10 @@ async def test_every_field_is_reached_by_arrows_and_takes_text(tmp_path: Path) -
                 await pilot.press("left")
                 assert field.value == before
                 await pilot.press("space")
-                assert screen.form.text(field.field_name) == field.value
+                assert screen.model.form.text(field.field_name) == field.value
             else:
                 await pilot.press("end", "9")
-                assert screen.form.text(field.field_name).endswith("9"), name
+                assert screen.model.form.text(field.field_name).endswith("9"), name
 
 
 @pytest.mark.slow
@@ -160,7 +162,7 @@ async def test_a_choice_is_made_by_mouse(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         choices = screen._editor.fields["dataset"]._editor
         await pilot.click(choices, offset=(13, 0))
-        assert screen.form.text("dataset") == "imdb"
+        assert screen.model.form.text("dataset") == "imdb"
 
 
 @pytest.mark.slow
@@ -201,9 +203,9 @@ async def test_typing_is_not_held_up_by_a_very_large_grid(tmp_path: Path) -> Non
         await pilot.press("0")
         assert focused_text(screen).value == "500"
         await worked_out(pilot, screen)
-        assert screen.study is not None
-        assert screen.study.meaning is not None
-        assert screen.study.meaning.epochs == 18_000 * 3 * 500
+        assert screen.model.study is not None
+        assert screen.model.study.summary is not None
+        assert screen.model.study.summary.epochs == 18_000 * 3 * 500
 
 
 # Spaces
@@ -213,9 +215,9 @@ async def test_typing_is_not_held_up_by_a_very_large_grid(tmp_path: Path) -> Non
 async def test_spaces_are_added_shown_and_removed(tmp_path: Path) -> None:
     async with form_open(tmp_path) as (pilot, screen):
         await pilot.press("f7")
-        assert "there is one space" in screen._panel.said
+        assert "there is one space" in screen._panel.message
         await pilot.press("f9")
-        assert "the only space stays" in screen._panel.said
+        assert "the only space stays" in screen._panel.message
         await pilot.press("f8")
         await worked_out(pilot, screen)
         assert "space 2 of 2" in shown(screen.app)
@@ -223,16 +225,16 @@ async def test_spaces_are_added_shown_and_removed(tmp_path: Path) -> None:
         screen._editor.edit("epochs")
         await pilot.press("end", "comma", "x")
         await worked_out(pilot, screen)
-        assert list(screen.study.problems if screen.study else {}) == ["space.1.epochs"]
+        assert list(screen.model.study.problems if screen.model.study else {}) == ["space.1.epochs"]
         await pilot.press("f7")
         await worked_out(pilot, screen)
-        assert "mend space 2" in shown(screen.app)
+        assert "correct space 2" in shown(screen.app)
         assert screen._editor.fields["epochs"].value == "5, 10, 20"
         await pilot.press("f7", "f9")
         await worked_out(pilot, screen)
-        assert len(screen.form.spaces) == 1
-        assert screen.study is not None
-        assert screen.study.problems == {}
+        assert len(screen.model.form.spaces) == 1
+        assert screen.model.study is not None
+        assert screen.model.study.problems == {}
 
 
 # The schedule lab
@@ -243,8 +245,8 @@ async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -
     form = Form().with_text("space.0.learning_rate", RATES)
     async with form_open(tmp_path, form) as (pilot, screen):
         lab = screen.query_one(ScheduleLab)
-        assert lab.lab is not None
-        assert [curve.label for curve in lab.lab.curves] == [
+        assert lab.schedules is not None
+        assert [curve.label for curve in lab.schedules.curves] == [
             "0.001",
             "Exp 0.1, decay rate 0.8, per epoch",
             "Exp 0.5, decay rate 0.8, per epoch",
@@ -252,19 +254,19 @@ async def test_the_lab_draws_every_schedule_and_nudges_numbers(tmp_path: Path) -
         await pilot.press("f6")
         assert lab.has_focus
         await pilot.press("right", "right", "up")
-        assert "0.1|0.51" in screen.form.text("space.0.learning_rate")
+        assert "0.1|0.51" in screen.model.form.text("space.0.learning_rate")
         await worked_out(pilot, screen)
-        assert lab.lab.curves[2].rates.rates[0] == 0.51
-        assert screen._editor.fields["learning_rate"].value == screen.form.text("space.0.learning_rate")
+        assert lab.schedules.curves[2].rates.rates[0] == 0.51
+        assert screen._editor.fields["learning_rate"].value == screen.model.form.text("space.0.learning_rate")
         await pilot.press("plus", "minus", "down")
-        assert "0.1|0.5," in screen.form.text("space.0.learning_rate")
+        assert "0.1|0.5," in screen.model.form.text("space.0.learning_rate")
         await pilot.press("left", "j")
-        assert "0.099|0.5" in screen.form.text("space.0.learning_rate")
+        assert "0.099|0.5" in screen.model.form.text("space.0.learning_rate")
         await pilot.press("k", "u", "l")
         assert (lab.in_steps, lab.logarithmic) == (True, True)
         assert "steps, log" in shown(screen.app)
         await pilot.press("b")
-        await until(pilot, lambda: lab.lab is not None and lab.lab.batch_size == 512)
+        await until(pilot, lambda: lab.schedules is not None and lab.schedules.batch_size == 512)
         assert "batch 512, 12 steps an epoch" in shown(screen.app)
         await pilot.press("escape")
         assert isinstance(screen.focused, FieldInput)
@@ -319,14 +321,14 @@ async def test_save_load_and_the_exact_command(tmp_path: Path, monkeypatch: pyte
         assert screen._panel.command == command
         await pilot.press("f4")
         assert copied == [command]
-        assert screen.study is not None
-        assert SearchSpec.read(private) == screen.study.spec
+        assert screen.model.study is not None
+        assert SearchSpec.read(private) == screen.model.study.spec
         await pilot.press("f2")
         await until(pilot, lambda: isinstance(screen.app.screen, PathScreen))
         screen.app.screen.query_one(Input).value = str(target)
         await pilot.press("enter")
         await until(pilot, target.exists)
-        assert SearchSpec.read(target) == screen.study.spec
+        assert SearchSpec.read(target) == screen.model.study.spec
         assert screen._panel.command.startswith(f"foldwatch run {target} --name mine-01")
         screen._editor.edit("epochs")
         await pilot.press("end", "0")
@@ -337,11 +339,11 @@ async def test_save_load_and_the_exact_command(tmp_path: Path, monkeypatch: pyte
         await until(pilot, lambda: isinstance(screen.app.screen, PathScreen))
         screen.app.screen.query_one(Input).value = str(target)
         await pilot.press("enter")
-        await until(pilot, lambda: screen.form.text("dataset") == "imdb")
+        await until(pilot, lambda: screen.model.form.text("dataset") == "imdb")
         await worked_out(pilot, screen)
-        assert screen.form.text("folds") == "5"
-        assert screen.form.text("space.0.dropout") == "0.1, 0.2"
-        assert screen.form.text("space.0.epochs") == ""
+        assert screen.model.form.text("folds") == "5"
+        assert screen.model.form.text("space.0.dropout") == "0.1, 0.2"
+        assert screen.model.form.text("space.0.epochs") == ""
         assert f"run {target}" in screen._panel.command
 
 
@@ -381,13 +383,13 @@ async def test_a_file_that_is_there_is_written_over_only_when_asked_for(
         await pilot.press(answer)
         await until(pilot, lambda: screen.is_current)
         assert (target.read_text() != "# mine\n") == is_written
-        assert ("the spec is in" in screen._panel.said) == is_written
+        assert ("the spec is in" in screen._panel.message) == is_written
 
 
 @pytest.mark.parametrize("size", first_of([((120, 40),), ((80, 24),), ((120, 28),)]))
 async def test_what_it_means_is_whole_or_says_that_it_is_not(tmp_path: Path, size: tuple[int, int]) -> None:
     async with form_open(tmp_path, Form().with_text("strategy", "racing 5"), size=size) as (pilot, screen):
-        pane = screen.query_one(MeaningPane)
+        pane = screen.query_one(SummaryPane)
         await until(pilot, lambda: pane.size.height == min(len(pane._lines(pane.size.width)), pane.size.height))
         await until(pilot, lambda: ("the most there" in shown(screen.app)) != ("…" in str(pane.render())))
         assert ("the most there" in shown(screen.app)) == (size == (120, 40))
@@ -406,8 +408,8 @@ async def test_none_is_saved_and_loaded_like_any_other_value(tmp_path: Path) -> 
             screen.app.screen.query_one(Input).value = str(tmp_path / "spec.toml")
             await pilot.press("enter")
             await until(pilot, lambda: screen.app.screen is screen)
-            screen.put_form(screen.form if key == "f3" else Form(), screen._panel.said)
-        assert screen.form.text("space.0.optimizer") == text
+            screen.commands.put_form(screen.model.form if key == "f3" else Form(), screen._panel.message)
+        assert screen.model.form.text("space.0.optimizer") == text
         spec = SearchSpec.read(tmp_path / "spec.toml")
     assert [one["optimizer__clipnorm"] for one in combinations_of(spec)[:2]] == [None, 1.0]
 
@@ -419,18 +421,18 @@ async def test_none_is_saved_and_loaded_like_any_other_value(tmp_path: Path) -> 
 async def test_a_form_with_mistakes_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, Form().with_text("folds", "1")) as (pilot, screen):
         await pilot.press("f5")
-        assert "nothing to start yet" in screen._panel.said
-        assert screen._last_field == "folds"
+        assert "nothing to start yet" in screen._panel.message
+        assert screen._editor.last_field == "folds"
         assert screen.app.screen is screen
 
 
 @pytest.mark.slow
 async def test_what_only_the_plan_can_tell_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, Form().with_text("space.0.batch_size", "5989")) as (pilot, screen):
-        assert screen.study is not None
-        assert list(screen.study.problems) == ["space.0.batch_size"]
+        assert screen.model.study is not None
+        assert list(screen.model.study.problems) == ["space.0.batch_size"]
         await pilot.press("f5")
-        assert screen._last_field == "batch_size"
+        assert screen._editor.last_field == "batch_size"
 
 
 @pytest.mark.slow
@@ -438,8 +440,8 @@ async def test_a_name_that_is_taken_does_not_start(tmp_path: Path) -> None:
     make_session(tmp_path, "taken-01")
     async with form_open(tmp_path, Form().with_text("name", "taken-01")) as (pilot, screen):
         await pilot.press("f5")
-        assert "taken-01 already" in screen._panel.said
-        assert screen._last_field == "name"
+        assert "taken-01 exists already" in screen._panel.message
+        assert screen._editor.last_field == "name"
 
 
 @pytest.mark.slow
@@ -488,7 +490,7 @@ async def test_an_engine_that_ends_at_once_says_why(tmp_path: Path, monkeypatch:
 async def test_read_only_does_not_start(tmp_path: Path) -> None:
     async with form_open(tmp_path, read_only=True) as (pilot, screen):
         await pilot.press("f5")
-        assert "read-only" in screen._panel.said
+        assert "read-only" in screen._panel.message
 
 
 # Plain keys outside the fields
@@ -512,9 +514,9 @@ async def test_plain_keys(tmp_path: Path) -> None:
         await pilot.press("R")
         await until(pilot, lambda: isinstance(screen.app.screen, ChoiceScreen))
         await pilot.press("escape")
-        assert screen.form.text("folds") == "7"
+        assert screen.model.form.text("folds") == "7"
         await pilot.press("R", "y")
-        assert screen.form == Form()
+        assert screen.model.form == Form()
         await pilot.press("R")
         assert screen.is_current, "nothing is lost"
         await pilot.press("question_mark")

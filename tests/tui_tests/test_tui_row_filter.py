@@ -60,8 +60,8 @@ def test_rows_that_a_filter_keeps(text: str, rows: list[int]) -> None:
     [
         ("nonsense=3", "no column 'nonsense'"),
         ("mean>high", "needs a number"),
-        ("mean>", "a value is missing behind mean>"),
-        ("wide  mean != ", "a value is missing behind mean!="),
+        ("mean>", "a value is missing after mean>"),
+        ("wide  mean != ", "a value is missing after mean!="),
         ("lr=", "no column 'lr'; there are: "),
         (f"{'x' * 99}=1", "no column 'xxxxxxxxxxxxxxx…'"),
         ('optimizer="adam', 'a second " is missing'),

@@ -41,7 +41,7 @@ async def ready(pilot: Pilot[Any]) -> None:
     await until(pilot, lambda: len(app.screen.query_one(CurvesPlot).curves) == 3)
     await until(pilot, lambda: app.screen.query_one(LearningRatePlot).lines)
     await until(pilot, lambda: app.screen.live.liveness is not None)  # type: ignore[attr-defined]
-    app.screen._draw_frame()  # type: ignore[attr-defined]
+    app.screen.frame.draw()  # type: ignore[attr-defined]
     await pilot.pause()
 
 
@@ -68,7 +68,7 @@ def test_trends(snap_compare: Any, size: tuple[int, int], keys: list[str], selec
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrendsScreen))
         # The helper process finds no such session, and says so.
-        await until(pilot, lambda: "no session" in pilot.app.screen.refused)  # type: ignore[attr-defined]
+        await until(pilot, lambda: "no session" in pilot.app.screen.report.refused)  # type: ignore[attr-defined]
         await pilot.press(*keys)
         await until(pilot, lambda: selected in shown(pilot.app))
         await until(pilot, lambda: len(pilot.app.screen.query_one(CurvesPlot).curves) == 3)

@@ -106,14 +106,14 @@ async def test_importance_comes_from_a_helper_process(tmp_path: Path) -> None:
     async with trends(tmp_path) as (pilot, _, screen):
         assert "explains" in shown(pilot.app)  # means are there at once
         # It imports scikit-learn, which takes long on a machine that does much else.
-        await until(pilot, lambda: screen.findings is not None or screen.refused, seconds=200)
-        assert screen.refused == ""
-        assert screen.findings is not None
-        assert screen.findings.importances.hyperparameters[0].name == "epochs"
-        assert screen.findings.tied is None  # a record without predictions
+        await until(pilot, lambda: screen.report.findings is not None or screen.report.refused, seconds=200)
+        assert screen.report.refused == ""
+        assert screen.report.findings is not None
+        assert screen.report.findings.importances.hyperparameters[0].name == "epochs"
+        assert screen.report.findings.tied is None  # a record without predictions
         await until(pilot, lambda: "importance of 24 combinations" in shown(pilot.app))
         await pilot.press("i")
-        await until(pilot, lambda: "importance is being worked out" in shown(pilot.app))
+        await until(pilot, lambda: "importance is being computed" in shown(pilot.app))
 
 
 def test_importance_that_cannot_be_told_says_why(tmp_path: Path) -> None:
@@ -127,14 +127,14 @@ async def test_ties_are_those_that_the_helper_process_told_of_the_same_combinati
         assert best is not None
         assert "~ within one standard error of the best" in shown(pilot.app)
         nothing = Importances(None, [], "not asked here")
-        screen.post_message(screen.Found(Findings(24, nothing, (best, 7))))
+        screen.report.take(Findings(24, nothing, (best, 7)))
         await until(pilot, lambda: "≈ tied with the best" in shown(pilot.app))
         assert "1 of the other 23 is tied with the best" in str(screen.query_one("#top-text", Static).content)
         assert "~" not in str(screen.query_one("#top-text", Static).content)
-        screen.post_message(screen.Found(Findings(24, nothing, (best, 7), dropped=3)))
+        screen.report.take(Findings(24, nothing, (best, 7), dropped=3))
         told = "is tied with the best; 3 that were dropped may be as good"
         await until(pilot, lambda: told in str(screen.query_one("#top-text", Static).content))
-        screen.post_message(screen.Found(Findings(23, nothing, (best, 7))))
+        screen.report.take(Findings(23, nothing, (best, 7)))
         await until(pilot, lambda: "~ within one standard error of the best" in shown(pilot.app))
 
 
@@ -189,14 +189,14 @@ async def test_with_few_combinations_nothing_is_asked() -> None:
     async with watching(ScriptedSession(script.half_way(3), script.curves)) as (pilot, _):
         screen = await opened(pilot)
         await until(pilot, lambda: "importance needs 8 complete" in shown(pilot.app))
-        assert screen.findings is None
-        assert screen.refused == ""
+        assert screen.report.findings is None
+        assert screen.report.refused == ""
 
 
 async def test_before_anything_is_complete() -> None:
     async with watching(ScriptedSession(Script().start())) as (pilot, live):
         await pilot.press("t")
-        await until(pilot, lambda: "shown when combinations" in shown(pilot.app))
+        await until(pilot, lambda: "shown once combinations" in shown(pilot.app))
         await pilot.press("left", "up", "plus", "minus", "c", "C", "d", "a", "v", "tab", "escape")
         await until(pilot, lambda: pilot.app.screen is live)
 

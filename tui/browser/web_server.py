@@ -171,7 +171,9 @@ class WebServer:
             entered = web.HTTPSeeOther("/")
             entered.set_cookie(self._cookie_name, self._keys.cookie, httponly=True, samesite="Strict", path="/")
             raise entered
-        raise web.HTTPForbidden(text="open the newest address that foldwatch shows in its terminal: each opens once\n")
+        raise web.HTTPForbidden(
+            text="open the newest address that foldwatch shows in its terminal: each address works once\n"
+        )
 
     @property
     def _cookie_name(self) -> str:

@@ -1,4 +1,4 @@
-"""The session under the cursor in a few lines: what was asked, what is best, the note, how to watch it by command."""
+"""The session under the cursor in a few lines: its standing, its spec, the best, the note."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class AboutPane(BoxedPane, can_focus=False):
             return text
         if about.problem:
             return Text(clean(about.problem), style=self.style("error"))
-        lines: list[Text] = [Text(clean(about.course), style="bold"), Text(clean(about.asked))]
+        lines: list[Text] = [Text(clean(about.standing), style="bold"), Text(clean(about.spec))]
         if about.note:
             note = clean(about.note.strip().splitlines()[0])
             lines.append(Text.assemble(("note  ", f"bold {self.style('secondary')}"), note))

@@ -1,4 +1,4 @@
-"""What the home screen says of the session under the cursor: what was asked, what is best, the note."""
+"""What the home screen says of the session under the cursor: what was spec, what is best, the note."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SMALL_RECORD = 4 << 20  # bytes of record that are read for the best combinatio
 class About:
     """Text, all of it from outside; `best`: the parameters of the best combination, in short.
 
-    `changes`: what was added to the running search or dropped from it; `saved`: models, and what the test set said.
+    `changes`: what was added to the running search or dropped from it; `saved`: models with their test scores.
     """
 
     id: str
-    course: str = ""
-    asked: str = ""
+    standing: str = ""
+    spec: str = ""
     spaces: tuple[tuple[tuple[str, str], ...], ...] = ()
     best: str = ""
     note: str = ""
@@ -53,26 +53,29 @@ def about(summary: SessionSummary) -> About:
                 best = f"#{combination.index}: {in_short(combination.params)}"
             changes = tuple(step.words for step in state.steps)
             saved = tuple(saved_in_words(one) for one in state.saved)
-        asked, spaces = what_was_asked(session.record)
+        spec, spaces = spec_in_words(session.record)
         note = read_note(summary.folder)
-        return About(summary.id, _course(summary), asked, spaces, best, note, changes=changes, saved=saved)
+        return About(summary.id, _standing(summary), spec, spaces, best, note, changes=changes, saved=saved)
     except (FoldwatchError, OSError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         # The record is a file that anybody can have edited: what it holds may have any shape.
         return About(summary.id, problem=f"{summary.folder}: cannot be read: {error!r}")
 
 
-def _course(summary: SessionSummary) -> str:
+def _standing(summary: SessionSummary) -> str:
     """Where it stands, when it began, how long engines worked on it, where; whose it is."""
     _, word, _ = state_of(summary)
+    places = f"damaged in {summary.damages} place{'s' if summary.damages != 1 else ''}" if summary.damages else ""
+    if word == "damaged" and places:
+        word, places = places, ""
     done = f"{word}, {summary.fits_finished} of {summary.fits_total} fits" if summary.fits_total else word
     failed = f", {summary.fits_failed} failed" if summary.fits_failed else ""
-    damaged = f", damaged in {summary.damages} place{'s' if summary.damages != 1 else ''}" if summary.damages else ""
+    damaged = f", {places}" if places else ""
     worked = f" · took {took(summary.seconds)}" if summary.seconds else ""
     theirs = f" · a session of {summary.owner}" if summary.owner else ""
     return f"{done}{failed}{damaged} · started {when(summary.created, time.time())}{worked} · {summary.host}{theirs}"
 
 
-def what_was_asked(record: SearchRecord) -> tuple[str, tuple[tuple[tuple[str, str], ...], ...]]:
+def spec_in_words(record: SearchRecord) -> tuple[str, tuple[tuple[tuple[str, str], ...], ...]]:
     """The spec in a line, and the (hyperparameter, values) of each of its spaces."""
     spec = record.spec
     form = form_of(spec)

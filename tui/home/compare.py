@@ -39,14 +39,14 @@ class CompareScreen(Screen[None]):
         Binding("2", "note(1)", "Note on the right one", show=False),
         Binding("enter,o", "open(0)", "Open the left one", show=False),
         Binding("O", "open(1)", "Open the right one", show=False),
-        Binding("u", "read", "Read both anew", show=False),
+        Binding("u", "read", "Read both again", show=False),
         Binding("up,k", "scroll_lines(-1)", "Up", show=False),
         Binding("down,j", "scroll_lines(1)", "Down", show=False),
         Binding("pageup,ctrl+u", "scroll_lines(-10)", "Page up", show=False),
         Binding("pagedown,ctrl+d,space", "scroll_lines(10)", "Page down", show=False),
         Binding("escape", "back", "Back", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
-        Binding("q", "app.quit", "Quit; searches go on", show=False),
+        Binding("q", "app.quit", "Quit; searches continue", show=False),
     ]
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Compare": [
@@ -54,12 +54,12 @@ class CompareScreen(Screen[None]):
             Key("1 2", "a note on the left, on the right session"),
             Key("enter o", "open the left one", "foldwatch attach ID"),
             Key("O", "open the right one", "foldwatch attach ID"),
-            Key("u", "read both anew"),
+            Key("u", "read both again"),
             Key("up down j k", "by lines"),
             Key("page up, page down, ctrl+u, ctrl+d, space", "by pages"),
             Key("escape", "back"),
         ],
-        "The app": [Key("?", "these keys; type to search"), Key("q", "quit: searches go on")],
+        "The app": [Key("?", "these keys; type to search"), Key("q", "quit: searches continue")],
     }
 
     @dataclass

@@ -95,7 +95,7 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
         ]
     )
     damaged = [
-        f"the record of {session.id} is damaged: scores may be missing; resume runs them again"
+        f"the record of {session.id} is damaged: scores may be missing; a resume runs them again"
         for session, state in zip(sessions, states, strict=True)
         if state.damages
     ]
@@ -190,9 +190,9 @@ def _caveats(records: list[SearchRecord], metric: str | None) -> list[str]:
     if a.data.digest != b.data.digest:
         caveats.append("they were trained on different data")
     elif a.data.folds_sha256 != b.data.folds_sha256:
-        caveats.append("their folds differ: part of every difference is the split's doing")
+        caveats.append("their folds differ: part of every difference comes from the split")
     if a.spec.get("seed") != b.spec.get("seed"):
-        caveats.append("their seeds differ: part of every difference is chance")
+        caveats.append("their seeds differ: part of every difference comes from chance")
     changed = sorted(name for name in {*a.versions, *b.versions} if a.versions.get(name) != b.versions.get(name))
     if changed:
         caveats.append(f"versions differ: {', '.join(changed)}")

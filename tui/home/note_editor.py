@@ -25,8 +25,8 @@ class NoteScreen(ModalScreen[str | None]):
     NoteScreen TextArea { height: 12; border: none; background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f2", "keep", "Keep the note", show=False),
-        Binding("escape", "leave", "Leave it as it was", show=False),
+        Binding("f2", "keep", "Save the note", show=False),
+        Binding("escape", "leave", "Discard the changes", show=False),
     ]
 
     def __init__(self, session: str, text: str) -> None:
@@ -56,7 +56,7 @@ class NoteScreen(ModalScreen[str | None]):
         over = f"   {used:,} of {MOST_BYTES:,} bytes" if used > MOST_BYTES // 2 else ""
         style = "bold" if used > MOST_BYTES else "dim"
         self.query_one("#note-keys", Static).update(
-            safe_text(f"f2 keeps it · escape leaves it as it was · an empty note is removed{over}", style)
+            safe_text(f"f2 saves it · escape discards changes · an empty note is removed{over}", style)
         )
 
     def action_keep(self) -> None:

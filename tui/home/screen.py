@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -15,9 +15,10 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from engine.errors import FoldwatchError
+from tui.home import commands
 from tui.home.about_pane import AboutPane
 from tui.home.about_session import About, about
-from tui.home.commands import HomeActions
+from tui.home.commands import SessionCommands
 from tui.home.sessions_reader import SessionsReader
 from tui.home.sessions_table import SessionsTable
 from tui.navigation import navigation_of
@@ -29,17 +30,18 @@ from tui.processes.background import Latest, in_background
 from tui.terminal.farewell import Whereabouts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
     from engine.session.listing import SessionSummary
-    from tui.processes.engine_command import EngineCommand
 
 REFRESH_SECONDS = 1.0
 LOW_BANDWIDTH = 5
 
 
-class HomeScreen(HomeActions, Screen[None]):
+class HomeScreen(Screen[None]):
     """All sessions of the app's folder."""
 
     DEFAULT_CSS = """
@@ -59,26 +61,30 @@ class HomeScreen(HomeActions, Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (170, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        *HomeActions.ACTION_BINDINGS,
+        *commands.BINDINGS,
         Binding("f,slash", "filter", "Filter as you type", show=False),
         Binding("escape", "back", "Clear filter and marks", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
-        Binding("q", "app.quit", "Quit; searches go on", show=False),
+        Binding("q", "app.quit", "Quit; searches continue", show=False),
     ]
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Sessions": [
-            Key("enter o", "open: watch it, or look at what it found", "foldwatch attach ID"),
+            Key("enter o", "open: watch it, or look at its results", "foldwatch attach ID"),
             Key(
                 "n",
-                "new search; until you quit, what was left unfinished in the form is still there",
+                "new search; an unfinished form is kept until you quit",
                 "foldwatch run SPEC.toml",
             ),
             Key("d", "duplicate: a new search with the same settings"),
-            Key("Z", "zoom: a new search, finer around what was good", "foldwatch zoom ID --to SPEC.toml"),
-            Key("r", "resume: go on after a pause, or start an engine for what is missing", "foldwatch resume ID"),
-            Key("x", "delete it with all its results (asked once)", "foldwatch delete ID"),
-            Key("e", "note: write down what it was for; f2 keeps it, escape leaves it as it was"),
-            Key("D", "the demo: a small search on made-up newswires (asked once)", "foldwatch demo"),
+            Key("Z", "zoom: a new search with finer values around the best ones", "foldwatch zoom ID --to SPEC.toml"),
+            Key(
+                "r",
+                "resume: continue after a pause, or start an engine for the fits that are missing",
+                "foldwatch resume ID",
+            ),
+            Key("x", "delete it with all its results (asks first)", "foldwatch delete ID"),
+            Key("e", "note: write down its purpose; f2 saves it, escape discards changes"),
+            Key("D", "the demo: a small search on synthetic newswires (asks first)", "foldwatch demo"),
         ],
         "The list": [
             Key("f /", "filter as you type: part of a name, data, state or host"),
@@ -93,7 +99,7 @@ class HomeScreen(HomeActions, Screen[None]):
         "The app": [
             Key("?", "these keys; type to search"),
             Key("ctrl+p", "command palette: themes and everything else by name"),
-            Key("q", "quit: searches go on"),
+            Key("q", "quit: searches continue"),
         ],
     }
 
@@ -110,8 +116,8 @@ class HomeScreen(HomeActions, Screen[None]):
         about: About
 
     @dataclass
-    class Said(Message):
-        """Something in the background is done, or went wrong."""
+    class Outcome(Message):
+        """Work in the background is done, or failed."""
 
         text: str
         problem: bool = False
@@ -134,7 +140,7 @@ class HomeScreen(HomeActions, Screen[None]):
         self._reader = SessionsReader(app.sessions)
         self._reading = Latest("reading the sessions", self._fault)
         self._about_reading = Latest("reading a session", self._fault)
-        self._engines: list[EngineCommand] = []
+        self.commands = SessionCommands(self._table, self._panel, self._in_background, self._draw_frame)
         self._has_read = False
         self._show_filter(shown=False)
         self.query_one("#welcome", Static).update(_welcome(read_only=app.read_only))
@@ -151,7 +157,7 @@ class HomeScreen(HomeActions, Screen[None]):
     # Reading, in a thread
 
     def _refresh(self) -> None:
-        self._look_after_engines()
+        self.commands.check_engines()
         if self.is_current:
             self._reading.ask(self._read)
 
@@ -159,7 +165,7 @@ class HomeScreen(HomeActions, Screen[None]):
         try:
             self.post_message(self.SessionsRead(self._reader.read()))
         except OSError as error:
-            self.post_message(self.Said(f"{self._reader.folder}: cannot be read: {error.strerror}", problem=True))
+            self.post_message(self.Outcome(f"{self._reader.folder}: cannot be read: {error.strerror}", problem=True))
 
     @on(SessionsRead)
     def _when_read(self, message: SessionsRead) -> None:
@@ -187,7 +193,7 @@ class HomeScreen(HomeActions, Screen[None]):
     @on(SessionsTable.CursorMoved)
     def _when_moved(self) -> None:
         self._ask_about()
-        self._panel.show_keys(self.keys_now())
+        self._panel.show_keys(self.commands.keys_now())
 
     def _ask_about(self) -> None:
         summary = self._table.cursor
@@ -202,15 +208,15 @@ class HomeScreen(HomeActions, Screen[None]):
 
     @on(SessionsTable.Opened)
     def _when_opened(self) -> None:
-        self.action_open()
+        self.commands.open()
 
     @on(AboutRead)
     def _when_about_read(self, message: AboutRead) -> None:
         if self._table.cursor is not None and self._table.cursor.id == message.about.id:
             self.query_one(AboutPane).show(message.about)
 
-    @on(Said)
-    def _when_said(self, message: Said) -> None:
+    @on(Outcome)
+    def _when_done(self, message: Outcome) -> None:
         self._panel.say(message.text, problem=message.problem)
         self._refresh()
         self._ask_about()
@@ -236,7 +242,11 @@ class HomeScreen(HomeActions, Screen[None]):
         marked = f" · {len(table.marked)} marked" if table.marked else ""
         table.border_title = safe_content(f"sessions · newest first{filtered}")
         table.border_subtitle = safe_content(marked.removeprefix(" · "))
-        self._panel.show_keys(self.keys_now())
+        self._panel.show_keys(self.commands.keys_now())
+
+    def action_command(self, name: str) -> None:
+        """A command for the session under the cursor, by its name in `SessionCommands`."""
+        getattr(self.commands, name)()
 
     # The filter
 
@@ -273,33 +283,33 @@ class HomeScreen(HomeActions, Screen[None]):
             self._table.clear_marks()
         self._draw_frame()
 
-    def in_background(self, work: Any, done: str) -> None:
-        """Do something with the disk in a thread; what came of it is said."""
+    def _in_background(self, work: Callable[[], None], done: str) -> None:
+        """Work on the disk in a thread; its outcome is shown."""
 
         def run() -> None:
             try:
                 work()
             except FoldwatchError as error:
-                self.post_message(self.Said(str(error), problem=True))
+                self.post_message(self.Outcome(str(error), problem=True))
             else:
-                self.post_message(self.Said(done))
+                self.post_message(self.Outcome(done))
 
         in_background(run, done, self._fault)
 
     def _fault(self, why: str) -> None:
-        self.post_message(self.Said(why, problem=True))
+        self.post_message(self.Outcome(why, problem=True))
 
 
 @functools.cache
 def _welcome(*, read_only: bool) -> Text:
-    """What an empty home says."""
+    """The text of an empty home screen."""
     text = Text(justify="center")
     text.append("No searches here yet.\n\n", style="bold")
     if read_only:
-        return text.append("They will show here as somebody starts them.", style="dim")
-    text.append("Press ").append(" D ", style="bold reverse").append(" to watch a small one on made-up newswires:\n")
+        return text.append("Searches appear here when somebody starts them.", style="dim")
+    text.append("Press ").append(" D ", style="bold reverse").append(" to watch a small one on synthetic newswires:\n")
     text.append("it takes under a minute, downloads nothing, and ends with a saved model.\n\n", style="dim")
     text.append("Press ").append(" n ", style="bold reverse").append(" to set up your own.\n")
     return text.append(
-        "A search runs on when you close this terminal; it will be here when you come back.", style="dim"
+        "A search continues when you close this terminal; you find it here when you come back.", style="dim"
     )

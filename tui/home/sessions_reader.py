@@ -26,7 +26,7 @@ class SessionsReader:
 
     def read(self) -> list[SessionSummary]:
         """All sessions, newest first; those that cannot be read say why. Raises OSError if the folder cannot be."""
-        found: dict[str, tuple[int, SessionSummary]] = {}
+        summaries: dict[str, tuple[int, SessionSummary]] = {}
         try:
             entries = list(os.scandir(self.folder))
         except FileNotFoundError:
@@ -41,11 +41,11 @@ class SessionsReader:
                 continue  # deleted just now
             known = self._known.get(entry.name)
             if known is not None and known[0] == changed and not known[1].alive:
-                found[entry.name] = known
+                summaries[entry.name] = known
             else:
-                found[entry.name] = changed, _summary(self.folder / entry.name)
-        self._known = found
-        return sorted((summary for _, summary in found.values()), key=lambda one: (-one.created, one.id))
+                summaries[entry.name] = changed, _summary(self.folder / entry.name)
+        self._known = summaries
+        return sorted((summary for _, summary in summaries.values()), key=lambda one: (-one.created, one.id))
 
 
 def _is_session(name: str) -> bool:

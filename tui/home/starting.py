@@ -1,4 +1,4 @@
-"""Waits for a session that an engine is being started for, then watches it; says why if it does not come to be."""
+"""Waits for the session of an engine that was started, then opens it; shows the reason if there is none."""
 
 from __future__ import annotations
 
@@ -55,18 +55,18 @@ class StartingScreen(Screen[None]):
             app.switch_to_live(self._session_name)
         elif self._command.has_ended:
             self._timer.stop()
-            self._show(self._command.outcome() or "the engine ended without a session", problem=True)
+            self._show(self._command.outcome() or "the engine ended without creating a session", problem=True)
         else:
             self._show(f"{numbers.spinner(self._polls)} the engine reads the data and plans the search")
 
-    def _show(self, said: str, *, problem: bool = False) -> None:
-        text = Text(clean(said, lines=True), style="bold" if problem else "", justify="center")
+    def _show(self, message: str, *, problem: bool = False) -> None:
+        text = Text(clean(message, lines=True), style="bold" if problem else "", justify="center")
         text.append(f"\n\n$ {clean(shown_command(self._arguments))}", style="dim")
         text.append("\n\nescape goes back" if problem else "", style="dim")
         self.query_one("#starting", Static).update(text)
 
     def action_leave(self) -> None:
-        """Back, or out where nothing lies below; an engine that was started goes on."""
+        """Back, or out where nothing lies below; an engine that was started continues."""
         if len(self.app.screen_stack) > 2:
             self.dismiss()
         else:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 _PREVIEW_SECONDS = 0.08  # of a large grid it takes a moment: not for every letter of a word
 
 
-def meaning(change: Change, live: LiveModel) -> str:
-    """What a change means now. Raises FoldwatchError where it means nothing."""
+def change_in_words(change: Change, live: LiveModel) -> str:
+    """What a change would do now. Raises FoldwatchError where it cannot be made."""
     return in_full(step_of(change.request, live.session.spec, live.state), live.state)
 
 
@@ -49,10 +49,10 @@ class _ChangeSuggester(Suggester):
 
 
 class ChangeScreen(ModalScreen[Change | None]):
-    """Returns a change that means something, None for escape. `command` shows the one that does the same."""
+    """Returns a change that can be made, None for escape. `command` gives the equivalent command."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave it", show=False),
+        Binding("escape", "leave", "Cancel", show=False),
         Binding("tab", "complete", "Complete the word", show=False, priority=True),
     ]
 
@@ -70,12 +70,12 @@ class ChangeScreen(ModalScreen[Change | None]):
             yield StillInput(
                 placeholder=EXAMPLES["add"], id="change", suggester=_ChangeSuggester(lambda: self._live.state)
             )
-            yield Static(id="meaning")
+            yield Static(id="summary")
             yield Static(id="command")
             yield Static(
                 Text.assemble(
-                    *((" tab ", "bold reverse"), " complete   ", (" enter ", "bold reverse"), " ask for it   "),
-                    *((" escape ", "bold reverse"), " leave it"),
+                    *((" tab ", "bold reverse"), " complete   ", (" enter ", "bold reverse"), " request it   "),
+                    *((" escape ", "bold reverse"), " cancel"),
                 )
             )
 
@@ -98,17 +98,17 @@ class ChangeScreen(ModalScreen[Change | None]):
     def _preview(self) -> Change | None:
         """Show what the line means; the change, if it means something."""
         text = self.query_one("#change", Input).value
-        said, command = self.query_one("#meaning", Static), self.query_one("#command", Static)
+        preview, command = self.query_one("#summary", Static), self.query_one("#command", Static)
         command.update("")
         if not text.strip():
             selected = "" if self._selected is None else f"\nfirst and clone without a number: #{self._selected}"
-            said.update(safe_text(f"{' · '.join(EXAMPLES.values())}{selected}", "dim", lines=True))
+            preview.update(safe_text(f"{' · '.join(EXAMPLES.values())}{selected}", "dim", lines=True))
             return None
         try:
             change = read_change(text, self._selected)
-            said.update(safe_text(f"✓ {meaning(change, self._live)}"))
+            preview.update(safe_text(f"✓ {change_in_words(change, self._live)}"))
         except FoldwatchError as error:
-            said.update(safe_text(f"✗ {error}", style_of(self.app, "error")))
+            preview.update(safe_text(f"✗ {error}", style_of(self.app, "error")))
             return None
         command.update(safe_text(f"$ {self._command(change)}", "dim"))
         return change

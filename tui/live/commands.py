@@ -1,4 +1,4 @@
-"""What can be asked of a search from its live view; each asks the engine and shows the command that does the same."""
+"""What keys of the live view request of its search; each also shows the equivalent command."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from engine.search.change_words import Change
     from engine.session.requests import Request
-    from tui.live.asking import Asking
     from tui.live.model import LiveModel
+    from tui.live.request_sender import RequestSender
     from tui.parts.control_panel import ControlPanel
     from tui.results.table import ResultsTable
 
@@ -47,7 +47,7 @@ BINDINGS: list[BindingType] = [
     Binding("U", "command('undo_change')", "Undo the last change", show=False),
     Binding("r", "command('retry')", "Retry failed ones", show=False),
     Binding("e", "command('export')", "Export results", show=False),
-    Binding("Z", "command('zoom')", "Zoom: a finer search around what was good", show=False),
+    Binding("Z", "command('zoom')", "Zoom: a new search with finer values around the best ones", show=False),
     Binding("y", "command('copy')", "Copy the command", show=False),
 ]
 
@@ -55,8 +55,8 @@ BINDINGS: list[BindingType] = [
 class SearchCommands:
     """What keys of the live view ask of its search, and of the combination under the table's cursor."""
 
-    def __init__(self, asking: Asking, live: LiveModel, table: ResultsTable, panel: ControlPanel) -> None:
-        self._asking = asking
+    def __init__(self, sender: RequestSender, live: LiveModel, table: ResultsTable, panel: ControlPanel) -> None:
+        self._sender = sender
         self._live = live
         self._table = table
         self._panel = panel
@@ -69,7 +69,7 @@ class SearchCommands:
             # Plain keys are letters there.
             return [("↵", "keep the filter", "focused.submit"), ("esc", "clear it", "screen.back")]
         keys: list[tuple[str, str, str]] = []
-        if not self._asking.read_only:
+        if not self._sender.read_only:
             if standing in ("paused", "pausing"):
                 keys.append(("s", "resume", "screen.command('start')"))
             elif not live.is_alive and standing in ("stopped", "interrupted", "crashed", "damaged", "failed", "new"):
@@ -87,13 +87,13 @@ class SearchCommands:
                 keys.append(("r", "retry", "screen.command('retry')"))
         return [
             *keys,
-            ("f", "filter", "screen.filter"),
-            ("m", "mark", "screen.mark"),
-            ("t", "trends", "screen.trends"),
+            ("f", "filter", "screen.view('filter')"),
+            ("m", "mark", "screen.view('mark')"),
+            ("t", "trends", "screen.view('trends')"),
             *_keys_of_pane(focused),
             ("q", "quit", "app.quit"),
             ("o", "maximise", "screen.maximise"),
-            ("z", "freeze", "screen.freeze"),
+            ("z", "freeze", "screen.view('freeze')"),
             ("e", "export", "screen.command('export')"),
             ("y", "copy command", "screen.command('copy')"),
             ("?", "keys", "app.keys"),
@@ -101,52 +101,53 @@ class SearchCommands:
 
     def start(self) -> None:
         """Go on after a pause, or start an engine for a session that has none."""
-        if not self._asking.may("resume"):
+        if not self._sender.may("resume"):
             return
         standing = self._live.standing
         if self._live.is_alive:
             if standing not in ("paused", "pausing"):
                 self._panel.say("the search is running already", problem=True)
                 return
-            self._asking.ask([Resume()], "resume", "resuming was asked for")
-        elif standing == "completed" and self._live.state.is_complete:
+            self._sender.send([Resume()], "resume", "a resume was requested")
+        elif self._live.is_complete:
             self._panel.say("the search is complete; nothing is left to run", problem=True)
         else:
-            self._asking.run(["resume", self._live.session.id, "--detach"], "an engine works on the search")
+            self._sender.run(["resume", self._live.session.id, "--detach"], "an engine works on the search")
 
     def pause(self) -> None:
         """Halt at the next epoch's end."""
-        if not self._asking.may("pause", alive=True):
+        if not self._sender.may("pause", alive=True):
             return
-        self._live.asked = "pausing"
-        self._asking.ask([Pause()], "pause", "a pause was asked for: trainings halt at their next epoch's end")
+        self._live.requested = "pausing"
+        self._sender.send([Pause()], "pause", "a pause was requested: trainings halt at the end of their epoch")
 
     def stop(self) -> None:
         """Ask how, then stop."""
-        if not self._asking.may("stop", alive=True):
+        if not self._sender.may("stop", alive=True):
             return
         running = len(self._live.state.trainings)
-        at_once = Choice("a", "stop at once", "running trainings keep a checkpoint, from which a resume goes on")
-        choices = [Choice("f", "finish running fits", f"{running} trainings end first; then the engine does"), at_once]
-        if self._live.standing in ("paused", "stopping"):
-            choices = [at_once]  # what is paused would not end, and who stops already waits for its end
+        at_once = Choice("a", "stop at once", "running trainings keep a checkpoint from which a resume continues")
+        finishing = "1 training finishes" if running == 1 else f"{running} trainings finish"
+        finish = Choice("f", "finish running fits", f"{finishing} first, then the engine ends")
+        # Paused trainings would never finish, and a search that is stopping waits for them already.
+        choices = [at_once] if self._live.standing in ("paused", "stopping") else [finish, at_once]
 
         def chosen(key: str | None) -> None:
             if key is not None:
                 at_once = key == "a"
-                self._live.asked = "stopping"
-                how = "stopping at once was asked for" if at_once else "stopping was asked for; running fits finish"
-                self._asking.ask([Stop(at_once=at_once)], "stop", how, *(["--at-once"] if at_once else []))
+                self._live.requested = "stopping"
+                answer = "an immediate stop was requested" if at_once else "a stop was requested; running fits finish"
+                self._sender.send([Stop(at_once=at_once)], "stop", answer, *(["--at-once"] if at_once else []))
 
         self._panel.app.push_screen(ChoiceScreen(f"Stop {self._live.session.id}?", choices), chosen)
 
     def deadline(self) -> None:
         """Ask by when to end."""
-        if not self._asking.may("end", alive=True):
+        if not self._sender.may("end", alive=True):
             return
 
         def command(when: str) -> str:
-            return self._asking.shown(["deadline", self._live.session.id, when])
+            return self._sender.shown(["deadline", self._live.session.id, when])
 
         def refused(when: str) -> str:
             try:
@@ -158,7 +159,7 @@ class SearchCommands:
         def chosen(when: str | None) -> None:
             if when:
                 request = request_of(Deadline.read(when))
-                self._asking.ask([request], "deadline", f"a deadline was asked for: {when}", when)
+                self._sender.send([request], "deadline", f"a deadline was requested: {when}", when)
 
         title = f"End {self._live.session.id} by: 20m, 2h, 18:00, an ISO date and time, or none"
         self._panel.app.push_screen(PathScreen(title, "20m", command, refused), chosen)
@@ -172,7 +173,7 @@ class SearchCommands:
         self._save(best, is_best=True)
 
     def save_selected(self) -> None:
-        """The same for the combination under the cursor."""
+        """Refit the combination under the cursor on all training rows and save it."""
         selected = self._table.cursor
         if selected is None:
             return
@@ -182,7 +183,7 @@ class SearchCommands:
         self._save(selected, is_best=False)
 
     def _save(self, combination: int, *, is_best: bool) -> None:
-        if not self._asking.may("save"):
+        if not self._sender.may("save"):
             return
         name = "best.keras" if is_best else f"combination-{combination}.keras"
         which = [] if is_best else ["--combination", str(combination)]
@@ -196,58 +197,58 @@ class SearchCommands:
             whole = str(whole_path(path))
             if self._live.is_alive:
                 request = Save(path=whole, combination=None if is_best else combination)
-                self._asking.ask([request], "save", f"saving #{combination} was asked for", *which, "--to", whole)
+                self._sender.send([request], "save", f"saving #{combination} was requested", *which, "--to", whole)
             else:
-                self._asking.run(command(whole), f"#{combination} is saved to {whole}")
+                self._sender.run(command(whole), f"#{combination} is saved to {whole}")
 
         title = f"Save #{combination}{', the best' if is_best else ''}: refit on all training rows, test set scored"
         suggested = str(self._live.session.folder / name)
-        asking = PathScreen(
-            title, suggested, lambda path: self._asking.shown(command(path)), _refusal(check_model_place), _is_there
+        question = PathScreen(
+            title, suggested, lambda path: self._sender.shown(command(path)), _refusal(check_model_place), _is_there
         )
-        self._panel.app.push_screen(asking, chosen)
+        self._panel.app.push_screen(question, chosen)
 
     def skip(self) -> None:
         """Do not run what is still missing of the selected combination."""
         selected = self._table.cursor
-        if selected is None or not self._asking.may("skip", alive=True):
+        if selected is None or not self._sender.may("skip", alive=True):
             return
         if self._table.model.statuses[selected].is_finished:
             status = self._table.model.statuses[selected]
             self._panel.say(f"#{selected} is {status}; there is nothing to skip", problem=True)
             return
-        self._asking.ask(
+        self._sender.send(
             [Skip(combination=selected)],
             "skip",
-            f"skipping #{selected} was asked for; r takes it back",
+            f"skipping #{selected} was requested; r undoes it",
             "--combination",
             str(selected),
         )
 
     def change(self) -> None:
         """Ask what to add, drop, put first, copy or take back."""
-        if not self._asking.may("change", alive=True):
+        if not self._sender.may("change", alive=True):
             return
 
         def chosen(change: Change | None) -> None:
             if change is not None:
-                self._asking.ask_change(change)
+                self._sender.send_change(change)
 
-        self._panel.app.push_screen(ChangeScreen(self._live, self._table.cursor, self._asking.command_of), chosen)
+        self._panel.app.push_screen(ChangeScreen(self._live, self._table.cursor, self._sender.command_of), chosen)
 
     def put_first(self) -> None:
         """Run what is missing of the selected combination before all others."""
-        if self._table.cursor is not None and self._asking.may("put first", alive=True):
-            self._asking.ask_change(read_change("first", self._table.cursor))
+        if self._table.cursor is not None and self._sender.may("put first", alive=True):
+            self._sender.send_change(read_change("first", self._table.cursor))
 
     def undo_change(self) -> None:
         """Take back the last change that was not taken back yet."""
-        if self._asking.may("undo", alive=True):
-            self._asking.ask_change(read_change("undo", None))
+        if self._sender.may("undo", alive=True):
+            self._sender.send_change(read_change("undo", None))
 
     def retry(self) -> None:
         """Finish the selected combination, failed, skipped or dropped; if it is none of that, all that failed."""
-        if not self._asking.may("retry"):
+        if not self._sender.may("retry"):
             return
         model, selected = self._table.model, self._table.cursor
         if selected is not None and model.statuses[selected] in LAST:
@@ -266,11 +267,11 @@ class SearchCommands:
         which = f"#{rows[0]}" if len(rows) == 1 else f"{len(rows)} combinations"
         if not self._live.is_alive:
             options = [part for row in rows for part in ("--retry", str(row))]
-            self._asking.run(["resume", self._live.session.id, "--detach", *options], f"an engine works on {which}")
+            self._sender.run(["resume", self._live.session.id, "--detach", *options], f"an engine works on {which}")
             return
         requests: list[Request] = [Retry(combination=row) for row in rows]
         options = [part for row in rows for part in ("--combination", str(row))]
-        self._asking.ask(requests, "retry", f"retrying {which} was asked for", *options)
+        self._sender.send(requests, "retry", f"retrying {which} was requested", *options)
 
     def export(self) -> None:
         """Results as CSV or JSON, by a helper process."""
@@ -282,14 +283,14 @@ class SearchCommands:
         def chosen(path: str | None) -> None:
             if path:
                 whole = str(whole_path(path))
-                self._asking.run(command(whole), f"results are in {whole}")
+                self._sender.run(command(whole), f"results are in {whole}")
 
         suggested = str(Path.cwd() / f"{self._live.session.id}.csv")
         self._panel.app.push_screen(
             PathScreen(
                 "Export all results; a name that ends in .json makes JSON",
                 suggested,
-                lambda path: self._asking.shown(command(path)),
+                lambda path: self._sender.shown(command(path)),
                 _refusal(_check_export),
                 _is_there,
             ),
@@ -298,9 +299,9 @@ class SearchCommands:
 
     def zoom(self) -> None:
         """The form of a finer search around what was good."""
-        if not self._asking.may("a new search"):
+        if not self._sender.may("a new search"):
             return
-        self._panel.say("zoom …", self._asking.shown(["zoom", self._live.session.id]))
+        self._panel.say("zoom …", self._sender.shown(["zoom", self._live.session.id]))
         navigation_of(self._panel).open_zoom(
             self._live.session, lambda why: self._panel.say(why, problem=True), lambda draft: None
         )
@@ -308,7 +309,7 @@ class SearchCommands:
     def copy(self) -> None:
         """The command in the control panel, or how to attach to this session."""
         self._panel.say(
-            copy(self._panel.app, self._panel.command or self._asking.shown(["attach", self._live.session.id]))
+            copy(self._panel.app, self._panel.command or self._sender.shown(["attach", self._live.session.id]))
         )
 
 
@@ -320,13 +321,13 @@ def _keys_of_pane(pane: str | None) -> list[tuple[str, str, str]]:
         case "log":
             return [("↵", "open", "focused.open")]
         case "rates":
-            return [("u", "epochs, steps", "screen.units"), ("l", "logarithm", "screen.logarithm")]
+            return [("u", "epochs, steps", "screen.view('units')"), ("l", "logarithm", "screen.view('logarithm')")]
         case _:
             return []
 
 
 def _refusal(check: Callable[[Path], None]) -> Callable[[str], str]:
-    """Why a check refuses the path that somebody typed; nothing if it does not."""
+    """Why a check refuses the path that was typed; empty if it does not."""
 
     def why(typed: str) -> str:
         try:
@@ -347,4 +348,4 @@ def _check_export(path: Path) -> None:
 
 def _is_there(typed: str) -> str:
     path = whole_path(typed)
-    return f"{path} is there already and would be replaced" if is_there(path) else ""
+    return f"{path} exists already and would be replaced" if is_there(path) else ""

@@ -116,7 +116,7 @@ class DetailScreen(Watching):
         text.append(f"  {'trainer':<{widest}} ", style="dim").append(clean(combination.trainer))
         text.append(f"  {clean(combination.trainer_reason)}\n", style="dim")
         if combination.same_as is not None:
-            text.append(f"  has the same effect as #{combination.same_as}, whose trainings serve it\n")
+            text.append(f"  is equivalent to #{combination.same_as} and shares its trainings\n")
         status = f"  {'status':<{widest}} "
         text.append(status, style="dim").append(f"{combination.status}")
         if combination.dropped:
@@ -127,10 +127,10 @@ class DetailScreen(Watching):
         text.append_text(self._scores_by_fold(combination))
         sources = {fit.taken_from for fit in combination.fits if fit.taken_from}
         if sources:
-            text.append(f"  taken over from {clean(', '.join(sorted(sources)))}\n")
+            text.append(f"  scores reused from {clean(', '.join(sorted(sources)))}\n")
         if combination.status is CombinationStatus.COMPLETE and live.state.test_looks(self.combination):
             looks = live.state.test_looks(self.combination)
-            text.append(f"  the test set was looked at {looks} time{'s' if looks > 1 else ''}\n")
+            text.append(f"  the test set was scored {looks} time{'s' if looks > 1 else ''}\n")
         text.append("\n")
 
         for fold, fit in enumerate(combination.fits):
@@ -139,9 +139,9 @@ class DetailScreen(Watching):
                 text.append(f"  {clean(fit.error)}\n", style="bold")
                 text.append(f"{clean(fit.traceback, lines=True)}\n\n", style="dim")
 
-        heading("the same in Python")
+        heading("run it in Python")
         text.append(f"{clean(snippet.python_snippet(spec, combination.params), lines=True)}\n\n")
-        heading("the same in a shell")
+        heading("run it in a shell")
         text.append(f"{clean(snippet.rerun_command(spec, combination.params))}\n")
         return text
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HeaderFacts:
-    """What the header says; texts may come from outside."""
+    """The facts in the header; texts may come from outside."""
 
     name: str = ""
     about: str = ""

@@ -125,7 +125,7 @@ class Follow(threading.Thread):
             for place in places:
                 feed.curves[place] = self._session.curve(place)
 
-        self._ask(read)
+        self._add_work(read)
 
     def want_plan(self, combination: int, params: dict[str, Any], steps_per_epoch: int) -> None:
         """Work the planned learning rates out; they come with a later feed, None where the plan cannot be read."""
@@ -139,34 +139,34 @@ class Follow(threading.Thread):
                 feed.planned[combination] = None
                 feed.problems.append(f"the learning rate of combination {combination} cannot be drawn: {error!r}")
 
-        self._ask(plan)
+        self._add_work(plan)
 
     def run_command(self, command: EngineCommand) -> None:
-        """Start a command of the engine's; what it says comes with a later feed when it ends."""
+        """Start an engine command; its outcome comes with a later feed when it has ended."""
 
         def start(feed: Feed) -> None:
             command.start()
             self._commands.append(command)
 
-        self._ask(start)
+        self._add_work(start)
 
-    def ask(self, requests: list[Request], done: str) -> None:
-        """Leave requests for the engine; `done` or what went wrong comes with a later feed."""
+    def send(self, requests: list[Request], done: str) -> None:
+        """Write requests for the engine; `done`, or the error, comes with a later feed."""
 
         def write(feed: Feed) -> None:
             for request in requests:
                 self._session.request(request)
             feed.answers.append(done)
 
-        self._ask(write)
+        self._add_work(write)
 
     def watch_processes(self, pids: list[int]) -> None:
         """Whose memory and processor to read; none of another host's."""
         self._pids = pids
 
     def stop(self) -> None:
-        """End soon, and say nothing any more; does not wait for a read that hangs."""
-        self._changed = _say_nothing  # what it was called for is gone, whatever this thread still does
+        """End soon, and never call `changed` again; does not wait for a read that hangs."""
+        self._changed = _nobody_listens  # what it was called for is gone, whatever this thread still does
         self._stopping.set()
         self._wake.set()
 
@@ -177,9 +177,9 @@ class Follow(threading.Thread):
         try:
             self._follow()
         except Exception as error:  # nobody sees a thread's own traceback
-            found = Feed()
-            self._report(found, RuntimeError(f"following {self._session.id}: a fault of ours: {error!r}"))
-            self._hand_over(found)
+            new = Feed()
+            self._report(new, RuntimeError(f"following {self._session.id}: internal error: {error!r}"))
+            self._hand_over(new)
             self._changed()
 
     def _follow(self) -> None:
@@ -191,7 +191,7 @@ class Follow(threading.Thread):
         reading: MachineReading | None = None
         quiet_polls = damages_known = 0
         while not self._stopping.is_set():
-            found = Feed()
+            new = Feed()
             try:
                 if follower is None:
                     follower = self._session.follow()
@@ -199,87 +199,87 @@ class Follow(threading.Thread):
                     events = follower.poll()
                     if follower.generation != generation:
                         self._backlog.clear()
-                        found.state, found.history = replay(events)
+                        new.state, new.history = replay(events)
                         generation, damages_known = follower.generation, 0
                     else:
                         self._backlog.extend(events)
                 if len(follower.damages) != damages_known:
                     damages_known = len(follower.damages)
-                    found.damages = list(follower.damages)
+                    new.damages = list(follower.damages)
                 quiet_polls = 0 if events else quiet_polls + 1
                 if any(isinstance(event, SearchStarted | SearchFinished) for event in events):
                     liveness_due = 0.0  # an engine came or went
                 self._last_problem = ""
             except (FoldwatchError, OSError) as error:
-                self._report(found, error)
+                self._report(new, error)
             while self._work:
                 try:
-                    self._work.popleft()(found)
+                    self._work.popleft()(new)
                 except (FoldwatchError, OSError) as error:
-                    found.problems.append(str(error))
+                    new.problems.append(str(error))
             for command in [command for command in self._commands if command.has_ended]:
                 self._commands.remove(command)
-                (found.answers if command.succeeded else found.problems).append(command.outcome())
+                (new.answers if command.succeeded else new.problems).append(command.outcome())
             try:
                 if self._clock() >= liveness_due:
                     liveness_due = self._clock() + self._liveness_seconds
                     before, liveness = liveness, self._session.liveness()
-                    found.liveness = liveness if liveness != before else None
+                    new.liveness = liveness if liveness != before else None
                 if self._clock() >= machine_due and (self._pids or reading is None or reading.gpus or reading.workers):
                     is_quiet = quiet_polls > _QUIET[0][0]
                     machine_due = self._clock() + self._machine_seconds * (2 if is_quiet else 1)
                     read_before, reading = reading, reader.read(self._pids)
                     # Without workers the same is read again and again.
-                    found.machine = reading if reading.workers or reading != read_before else None
+                    new.machine = reading if reading.workers or reading != read_before else None
             except (FoldwatchError, OSError) as error:
-                self._report(found, error)
-            if self._hand_over(found):
+                self._report(new, error)
+            if self._hand_over(new):
                 self._changed()
             is_worked_on = liveness is None or liveness.alive or bool(self._commands)
             self._wake.wait(self._poll_seconds * _times_as_long(quiet_polls, is_worked_on=is_worked_on))
             self._wake.clear()
 
-    def _ask(self, work: Callable[[Feed], None]) -> None:
+    def _add_work(self, work: Callable[[Feed], None]) -> None:
         self._work.append(work)
         self._wake.set()
 
     def _report(self, feed: Feed, error: Exception) -> None:
-        """A problem that lasts is told once, not at every poll."""
+        """A problem that lasts is reported once, not at every poll."""
         if str(error) != self._last_problem:
             self._last_problem = str(error)
             feed.problems.append(str(error))
 
-    def _hand_over(self, found: Feed) -> bool:
-        """Put what was found behind what waits; events only as far as the queue has room, the rest stays here."""
+    def _hand_over(self, new: Feed) -> bool:
+        """Append a feed to the one that waits; events only as far as the queue has room, the rest stays here."""
         with self._lock:
             feed = self._feed
-            if found.state is not None:
+            if new.state is not None:
                 # Events of the generation before no longer count.
-                feed.state, feed.history, feed.events, feed.damages = found.state, found.history, [], None
+                feed.state, feed.history, feed.events, feed.damages = new.state, new.history, [], None
             room = QUEUE_EVENTS - len(feed.events)
             moved = min(room, len(self._backlog))
             feed.events.extend(self._backlog.popleft() for _ in range(moved))
-            feed.damages = feed.damages if found.damages is None else found.damages
-            feed.liveness = found.liveness or feed.liveness
-            feed.machine = found.machine or feed.machine
-            feed.curves.update(found.curves)
-            feed.planned.update(found.planned)
-            feed.answers += found.answers
-            feed.problems += found.problems
+            feed.damages = feed.damages if new.damages is None else new.damages
+            feed.liveness = new.liveness or feed.liveness
+            feed.machine = new.machine or feed.machine
+            feed.curves.update(new.curves)
+            feed.planned.update(new.planned)
+            feed.answers += new.answers
+            feed.problems += new.problems
         return bool(
             moved
-            or found.state
-            or found.damages
-            or found.liveness
-            or found.machine
-            or found.curves
-            or found.planned
-            or found.answers
-            or found.problems
+            or new.state
+            or new.damages
+            or new.liveness
+            or new.machine
+            or new.curves
+            or new.planned
+            or new.answers
+            or new.problems
         )
 
 
-def _say_nothing() -> None:
+def _nobody_listens() -> None:
     """Nobody listens any more."""
 
 

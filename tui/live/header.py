@@ -27,7 +27,7 @@ _STATE_COLOURS = {
 
 
 class SearchHeader(Drawing):
-    """Redrawn only when what it says is different."""
+    """Redrawn only when its facts differ."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)

@@ -1,6 +1,6 @@
-"""What the drawn state does not keep: the log's lines, the epochs of running trainings, seeds and step counts.
+"""What `SearchState` does not keep: the log's lines, the epochs of running trainings, seeds and step counts.
 
-`History.take` is given every event after the state has applied it, so that both always tell the same story.
+`History.take` is given every event after the state has applied it, so that both always agree.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class LogLine:
 
     @functools.cached_property
     def text(self) -> str:
-        """What it says."""
+        """The words as text."""
         return self.words if isinstance(self.words, str) else self.words()
 
     @property
@@ -69,7 +69,7 @@ class History:
         self.epochs: dict[int, Epochs] = {}  # by training, while it runs
         self.steps_per_epoch: dict[int, int] = {}  # by combination
         self.seeds: dict[int, dict[int, int]] = {}  # combination -> fold -> seed
-        self._best: CombinationState | None = None  # the last that was said to be
+        self._best: CombinationState | None = None  # the last that a line of the log called best
         self._varying: list[str] = []
 
     def take(self, event: events.Event, state: SearchState) -> None:
@@ -93,8 +93,8 @@ class History:
         return LogLine(event.time, "failed", clean(text), event.traceback or event.error, event.combination)
 
     def _on_fault(self, event: events.WorkerDied | events.SaveFailed, state: SearchState) -> LogLine:
-        said = describe(event, state) or ""
-        return LogLine(event.time, "failed", clean(said), getattr(event, "traceback", "") or said)
+        text = describe(event, state) or ""
+        return LogLine(event.time, "failed", clean(text), getattr(event, "traceback", "") or text)
 
     def _on_saved(self, event: events.ModelSaved | events.TestScored, state: SearchState) -> LogLine:
         return LogLine(event.time, "saved", clean(describe(event, state) or ""))
@@ -104,8 +104,8 @@ class History:
             self._varying = varying(state.combinations)
         for training in [number for number in self.epochs if number not in state.trainings]:
             del self.epochs[training]
-        said = describe(event, state)
-        return LogLine(event.time, "state", clean(said)) if said else None
+        text = describe(event, state)
+        return LogLine(event.time, "state", clean(text)) if text else None
 
     def _on_epoch_ended(self, event: events.EpochEnded, state: SearchState) -> None:
         # Epochs come beside the record: some may be of a training that has already ended, some may come twice.
@@ -128,7 +128,7 @@ class History:
             self.epochs.pop(training, None)
 
     def _words(self, params: dict[str, Any]) -> str:
-        """What sets a combination apart; all of it where nothing varies."""
+        """The parameters in which combinations differ; all of them where nothing varies."""
         return in_few_words(params, self._varying or sorted(params))
 
     def _on_fit_scored(self, event: events.FitScored, state: SearchState) -> LogLine | None:

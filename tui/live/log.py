@@ -35,7 +35,7 @@ class LogPane(ScrollView, can_focus=True):
         Binding("pagedown,ctrl+d", "move(10)", "Page down", show=False),
         Binding("home,g", "move(-100000)", "First", show=False),
         Binding("end,G", "move(100000)", "Last", show=False),
-        Binding("enter", "open", "What lies behind", show=False),
+        Binding("enter", "open", "Details of the line", show=False),
     ]
 
     class Opened(Message):
@@ -70,8 +70,8 @@ class LogPane(ScrollView, can_focus=True):
         if self.cursor is not None:
             self.cursor = max(0, min(self.cursor - dropped, len(self._lines) - 1))
         counts = Counter(line.kind for line in self._lines)
-        said = [f"{counts[kind]} {kind}" for kind in ("failed", "diverged") if counts[kind]]
-        self.border_subtitle = safe_content(", ".join(said))
+        parts = [f"{counts[kind]} {kind}" for kind in ("failed", "diverged") if counts[kind]]
+        self.border_subtitle = safe_content(", ".join(parts))
         self.virtual_size = Size(self._view.width, len(self._lines))
         if self.cursor is None:
             self._to_end()

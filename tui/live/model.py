@@ -38,7 +38,7 @@ _PLANS_KEPT = 400
 
 
 class LiveModel:
-    """State, history, curves and plans of one session; asks the follow thread for what it lacks."""
+    """State, history, curves and plans of one session; what is missing is requested from the follow thread."""
 
     def __init__(self, session: WatchedSession, follow: Follow) -> None:
         self.session = session
@@ -48,7 +48,7 @@ class LiveModel:
         self.liveness: Liveness | None = None
         self.machine: MachineReading | None = None
         self.has_opened = False
-        self.asked = ""  # `pausing` or `stopping`, until that has come to be
+        self.requested = ""  # `pausing` or `stopping`, until that has come to be
         self._stall = StallWatch()
         self._curves: OrderedDict[CurvePlace, Curve | None] = OrderedDict()
         self._plans: OrderedDict[int, PlannedRates | None] = OrderedDict()
@@ -70,7 +70,7 @@ class LiveModel:
             self.state.note_damages(feed.damages)
         self.liveness = feed.liveness or self.liveness
         if self.state.status is not SearchStatus.RUNNING or not self.is_alive:
-            self.asked = ""
+            self.requested = ""
         self.machine = feed.machine or self.machine
         for place, curve in feed.curves.items():
             self._curves[place] = curve
@@ -98,6 +98,11 @@ class LiveModel:
         return self.liveness is not None and self.liveness.alive
 
     @property
+    def is_complete(self) -> bool:
+        """Whether the search has ended and nothing is left to run."""
+        return self.standing == "completed" and self.state.is_complete
+
+    @property
     def standing(self) -> str:
         """The word for where the search stands: the record's, corrected by whether its engine lives."""
         if not self.has_opened:
@@ -110,7 +115,7 @@ class LiveModel:
         started, refit = self.state.started, self.state.refit
         if self.is_alive and started is not None and started.only_save and refit is not None and refit.is_unfinished:
             return "saving"
-        return self.asked or str(status)
+        return self.requested or str(status)
 
     def whereabouts(self) -> Whereabouts:
         """For when the view is left: what goes on without it."""
@@ -120,7 +125,7 @@ class LiveModel:
         )
 
     def quiet_seconds(self, now: float) -> float:
-        """How long an engine that lives has brought nothing, where that is longer than it should be; else 0.0."""
+        """How long an engine that lives has made no progress, where that is longer than it should be; else 0.0."""
         return self._stall.quiet_seconds(self.state, now) if self.is_alive else 0.0
 
     @property
@@ -131,7 +136,7 @@ class LiveModel:
         return ""
 
     def header(self, model: ResultsModel, now: float, marks: str = "") -> HeaderFacts:
-        """What stands above the view; `now` in seconds since 1970."""
+        """The facts above the view; `now` in seconds since 1970."""
         state = self.state
         clock = now if self.is_alive else None
         return HeaderFacts(
@@ -142,7 +147,7 @@ class LiveModel:
             fits_total=state.fits_total,
             fits_failed=state.fits_failed,
             elapsed=state.elapsed(clock),
-            remaining=remaining_seconds(state, now) if self.is_alive and not self.asked else None,
+            remaining=remaining_seconds(state, now) if self.is_alive and not self.requested else None,
             deadline=moment_in_words(state.deadline) if self.is_alive and state.deadline is not None else "",
             is_late=state.delay is not None,
             best=self._best(model),
@@ -176,7 +181,7 @@ class LiveModel:
         return f"{scored}  #{best} {in_few_words(params, model.params)}".rstrip()
 
     def _tested(self, combination: int, metric: str) -> str:
-        """What the test set said of it when it was saved last; what came of a save is in the log."""
+        """Its score on the test set when it was saved last; the outcome of every save is in the log."""
         for saved in reversed(self.state.saved):
             if saved.combination == combination and metric in saved.test_scores:
                 return f", {numbers.score(saved.test_scores[metric])} on the test set"
@@ -185,13 +190,13 @@ class LiveModel:
     # Curves and schedules of one combination
 
     def curves(self, combination: int) -> list[FoldCurve]:
-        """The folds that have epochs; those not read yet are asked for and come later."""
-        state, found = self.state.combinations[combination], list[FoldCurve]()
+        """The folds that have epochs; those not read yet are requested and come with a later feed."""
+        state, curves = self.state.combinations[combination], list[FoldCurve]()
         for fold in range(len(state.fits)):
             epochs = self._epochs(combination, fold)
             if epochs is not None and epochs.loss:
-                found.append(FoldCurve(fold, epochs.loss, epochs.validation_loss, epochs.validation_score))
-        return found
+                curves.append(FoldCurve(fold, epochs.loss, epochs.validation_loss, epochs.validation_score))
+        return curves
 
     def rate_line(self, combination: int) -> RateLine | None:
         """The plan and the rates used so far, by the fold that is furthest; None until the plan is there."""
@@ -213,7 +218,7 @@ class LiveModel:
         return self._plans.get(combination)
 
     def steps_per_epoch(self, combination: int) -> int:
-        """As its training said; before it began, from the rows of a fold's training part."""
+        """From its training; before that began, from the number of a fold's training rows."""
         known = self.history.steps_per_epoch.get(combination)
         if known is not None:
             return known

@@ -1,6 +1,6 @@
 """What this machine is doing for a search: memory and processor of its workers, use of its GPUs.
 
-Read in the follow thread, never in the loop that draws. psutil and NVML are imported when first asked.
+Read in the follow thread, never in the loop that draws. psutil and NVML are imported at the first reading.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class MachineReader:
                 name = nvml.nvmlDeviceGetName(device)
                 readings.append(GpuReading(number, str(name), busy, int(memory.used), int(memory.total)))
         except nvml.NVMLError:
-            # A driver that went away is not asked again; the search is not concerned.
+            # A driver that went away is not tried again; the search does not need it.
             self._nvml = None
         return readings
 

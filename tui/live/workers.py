@@ -61,7 +61,7 @@ class WorkersPane(Pane):
         # One that saves a model works on a search that has ended.
         is_over = state is not None and finished and not any(worker.alive for worker in state.workers.values())
         if state is not None and state.workers and not self._is_worked_on:
-            return Text("no worker runs: no engine works on the search", style="dim")
+            return Text("no worker runs, because no engine works on the search", style="dim")
         if state is None or not state.workers or is_over:
             return Text("no worker runs" if finished else "no worker has started yet", style="dim")
         lines = [self._worker(state, state.workers[number]) for number in sorted(state.workers)]

@@ -125,6 +125,7 @@ class Field(Vertical):
     Field.-wrong .field--problem { display: block; }
     Field .field--whole { height: auto; display: none; padding: 0 0 0 15; max-height: 10; text-style: dim; }
     Field.-long .field--whole { display: block; }
+    Field.-wrong.-long .field--whole { max-height: 5; }
     .-short Field.-long .field--whole { display: none; }
     .-short Field.-long:focus-within .field--whole { display: block; }
     Field.-wrong .field--label { color: $error; text-style: bold; }

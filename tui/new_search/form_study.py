@@ -1,4 +1,4 @@
-"""Everything that the new-search screen says about a form, worked out in one go, in a thread."""
+"""Everything that the new-search screen shows about a form, computed at once in a thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from engine.errors import FoldwatchError, UsageError
 from engine.spec.space import Axis
 from engine.system.machine import allowed_cpus, check_devices, gpus
 from tui.new_search.class_sizes import DataView, class_sizes
-from tui.new_search.schedule_curves import Lab, lab_of
-from tui.new_search.spec_summary import Meaning, meaning_of
+from tui.new_search.schedule_curves import ScheduleCurves, schedule_curves_of
+from tui.new_search.spec_summary import SpecSummary, summary_of
 from tui.spec_text.form import Form, Reading, field_of_space, read
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Study:
-    """What came out: `hints` and `problems` by field; no meaning where anything is wrong.
+    """What came out: `hints` and `problems` by field; no summary where anything is wrong.
 
-    Lab and data are those of what is not wrong, if that is a spec.
+    Curves and data are those of what is not wrong, if that is a spec.
     """
 
     form: Form
     reading: Reading
     problems: dict[str, str]
     hints: dict[str, str]
-    meaning: Meaning | None
-    lab: Lab | None
+    summary: SpecSummary | None
+    curves: ScheduleCurves | None
     data: DataView | None
     machine: str
 
@@ -45,7 +45,7 @@ class Study:
 def study(form: Form, batch_number: int, data_folder: Path | None) -> Study:
     """Work it out; takes up to a second for very large grids."""
     reading = read(form)
-    meaning, problems = meaning_of(reading)
+    summary, problems = summary_of(reading)
     if reading.devices is not None:
         try:
             check_devices(reading.devices)
@@ -59,8 +59,8 @@ def study(form: Form, batch_number: int, data_folder: Path | None) -> Study:
         reading=reading,
         problems=problems,
         hints={name: hint for name, hint in _hints(spec).items() if name not in problems} if spec is not None else {},
-        meaning=meaning,
-        lab=lab_of(spec, batch_number) if spec is not None and has_rates else None,
+        summary=summary,
+        curves=schedule_curves_of(spec, batch_number) if spec is not None and has_rates else None,
         data=_data(spec, data_folder) if spec is not None else None,
         machine=machine_in_words(),
     )

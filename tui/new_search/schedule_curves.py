@@ -28,7 +28,7 @@ _HARDLY = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class LabCurve:
+class ScheduleCurve:
     """One schedule as it will be: its values in words, its rates, and what somebody should know before it runs."""
 
     label: str
@@ -38,17 +38,17 @@ class LabCurve:
 
 
 @dataclass(frozen=True, slots=True)
-class Lab:
+class ScheduleCurves:
     """The curves of a spec at one batch size; `left_out`: how many more there are."""
 
-    curves: tuple[LabCurve, ...]
+    curves: tuple[ScheduleCurve, ...]
     left_out: int
     batch_size: int
     batch_sizes: tuple[int, ...]
     rows: int
 
 
-def lab_of(spec: SearchSpec, batch_number: int = 0) -> Lab:
+def schedule_curves_of(spec: SearchSpec, batch_number: int = 0) -> ScheduleCurves:
     """Every chosen schedule once: over the most epochs, or over each number of epochs if it stretches to them.
 
     `batch_number` chooses among the batch sizes, which decide how many steps an epoch has.
@@ -64,8 +64,8 @@ def lab_of(spec: SearchSpec, batch_number: int = 0) -> Lab:
     for label, params in itertools.islice(chosen.values(), MOST_CURVES):
         rates = sampled_rates(params, steps_per_epoch(rows, size))
         remark, is_odd = remark_on(params, rates)
-        curves.append(LabCurve(label, rates, remark, is_odd))
-    return Lab(tuple(curves), max(0, len(chosen) - MOST_CURVES), size, sizes, rows)
+        curves.append(ScheduleCurve(label, rates, remark, is_odd))
+    return ScheduleCurves(tuple(curves), max(0, len(chosen) - MOST_CURVES), size, sizes, rows)
 
 
 def sampled_rates(params: Mapping[str, Any], epoch_steps: int) -> PlannedRates:
@@ -89,19 +89,19 @@ def remark_on(params: Mapping[str, Any], rates: PlannedRates) -> tuple[str, bool
     first, last, highest = rates.rates[0], rates.rates[-1], max(rates.rates)
     if not isinstance(params.get("learning_rate"), str):
         return "constant", False
-    course = f"{_rate(first)} → {_rate(last)}"
+    change = f"{_rate(first)} → {_rate(last)}"
     lowest = min(rates.rates)
     if highest - lowest <= _HARDLY * highest:
         steps = params.get("learning_rate__decay_steps") or params.get("learning_rate__first_decay_steps")
         why = f"; {steps:,} steps are {_count(steps / rates.steps_per_epoch)} epochs" if steps else ""
-        return f"never decays: {course} in {rates.epochs} epochs{why}", True
+        return f"never decays: {change} in {rates.epochs} epochs{why}", True
     end = _zero_from(rates, highest)
     if end is not None and end < _EARLY * rates.epochs:
-        return f"reaches zero at epoch {_count(end)} of {rates.epochs}: the rest learns nothing", True
+        return f"reaches zero at epoch {_count(end)} of {rates.epochs}: the remaining epochs learn nothing", True
     still = _still_from(rates)
     if still is not None and still < 0.5 * rates.epochs and last < first:
-        return f"{course}, unchanged from epoch {_count(still)} of {rates.epochs} on", False
-    return course, False
+        return f"{change}, unchanged from epoch {_count(still)} of {rates.epochs} on", False
+    return change, False
 
 
 def _rate(value: float) -> str:

@@ -19,7 +19,7 @@ from tui.spec_text.value_syntax import NumberPlace, nudged, numbers_in
 if TYPE_CHECKING:
     from textual.binding import BindingType
 
-    from tui.new_search.schedule_curves import Lab, LabCurve
+    from tui.new_search.schedule_curves import ScheduleCurve, ScheduleCurves
 
 _COLOURS = ("primary", "warning", "success", "secondary", "error")
 
@@ -50,7 +50,7 @@ class ScheduleLab(BoxedPane):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self.lab: Lab | None = None
+        self.schedules: ScheduleCurves | None = None
         self.text = ""
         self.chosen = 0
         self.in_steps = False
@@ -58,11 +58,11 @@ class ScheduleLab(BoxedPane):
         self._is_old = False
         self._title()
 
-    def show(self, lab: Lab | None) -> None:
+    def show(self, schedules: ScheduleCurves | None) -> None:
         """New curves; None while the form cannot be read: the last ones stay, said to be old."""
-        self._is_old = lab is None
-        if lab is not None:
-            self.lab = lab
+        self._is_old = schedules is None
+        if schedules is not None:
+            self.schedules = schedules
         self._title()
         self.changed()
 
@@ -80,23 +80,23 @@ class ScheduleLab(BoxedPane):
     def _title(self) -> None:
         scale = "log" if self.logarithmic else "linear"
         axes = f"{'steps' if self.in_steps else 'epochs'}, {scale}"
-        if self.lab is None:
+        if self.schedules is None:
             self.entitle("schedule lab", axes)
             return
-        per_epoch = -(-self.lab.rows // self.lab.batch_size)
+        per_epoch = -(-self.schedules.rows // self.schedules.batch_size)
         old = " · before the mistake" if self._is_old else ""
-        self.entitle(f"schedule lab · batch {self.lab.batch_size}, {per_epoch:,} steps an epoch{old}", axes)
+        self.entitle(f"schedule lab · batch {self.schedules.batch_size}, {per_epoch:,} steps an epoch{old}", axes)
 
     def draw_content(self, width: int, height: int) -> Text:
         """The numbers to nudge, the curves, and a line about each."""
-        if self.lab is None or not self.lab.curves:
+        if self.schedules is None or not self.schedules.curves:
             return Text("the learning rate of each schedule is drawn here", style="dim")
-        curves = self.lab.curves
-        told = self._told(curves, width, max(1, min(len(curves) + 1, height // 3)))
-        chart = self._chart(curves, width, height - 1 - len(told))
-        return Text("\n", no_wrap=True, end="").join([self._typed(width), chart, *told])
+        curves = self.schedules.curves
+        legend = self._legend_lines(curves, width, max(1, min(len(curves) + 1, height // 3)))
+        chart = self._chart(curves, width, height - 1 - len(legend))
+        return Text("\n", no_wrap=True, end="").join([self._typed(width), chart, *legend])
 
-    def _chart(self, curves: tuple[LabCurve, ...], width: int, height: int) -> Text:
+    def _chart(self, curves: tuple[ScheduleCurve, ...], width: int, height: int) -> Text:
         lines, end = [], 0.0
         for number, curve in enumerate(curves):
             rates = curve.rates
@@ -115,9 +115,9 @@ class ScheduleLab(BoxedPane):
             logarithmic=self.logarithmic,
         )
 
-    def _told(self, curves: tuple[LabCurve, ...], width: int, height: int) -> list[Text]:
+    def _legend_lines(self, curves: tuple[ScheduleCurve, ...], width: int, height: int) -> list[Text]:
         """A line a curve, odd ones first."""
-        assert self.lab is not None
+        assert self.schedules is not None
         numbered = sorted(enumerate(curves), key=lambda pair: not pair[1].is_odd)
         wide = max((len(curve.remark) for curve in curves if not curve.is_odd), default=0)
         lines = []
@@ -130,10 +130,10 @@ class ScheduleLab(BoxedPane):
             line = Text.assemble((sign, colour), (clean(remark), style), "  ", (clean(curve.label), "dim"))
             line.truncate(width, overflow="ellipsis")
             lines.append(line)
-        beyond = len(lines) - height + self.lab.left_out
-        if beyond > 0 and (len(lines) > height or self.lab.left_out):
+        beyond = len(lines) - height + self.schedules.left_out
+        if beyond > 0 and (len(lines) > height or self.schedules.left_out):
             kept = max(1, height - 1)
-            lines = [*lines[:kept], Text(f"… {len(curves) - kept + self.lab.left_out} more", style="dim")]
+            lines = [*lines[:kept], Text(f"… {len(curves) - kept + self.schedules.left_out} more", style="dim")]
         return lines
 
     def _typed(self, width: int) -> Text:

@@ -14,20 +14,21 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.navigation import navigation_of
-from tui.new_search.commands import NewSearchActions
+from tui.new_search import commands
+from tui.new_search.commands import FormCommands
 from tui.new_search.data_pane import DataPane
 from tui.new_search.form_fields import Field
 from tui.new_search.form_study import Study, study
+from tui.new_search.model import NewSearchModel
 from tui.new_search.schedule_lab import ScheduleLab
 from tui.new_search.space_editor import SpaceEditor
-from tui.new_search.summary_pane import MeaningPane
+from tui.new_search.summary_pane import SummaryPane
 from tui.parts.control_panel import ControlPanel
-from tui.parts.dialogs import Choice, ChoiceScreen, TextScreen
 from tui.parts.keys import Key
 from tui.parts.line import Line
 from tui.parts.safe_text import clean
 from tui.processes.background import Latest
-from tui.spec_text.form import Form, field_of_space, read
+from tui.spec_text.form import Form
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 TYPING_SECONDS = 0.3  # a pause in typing, longer than between two letters of a word: then the form is worked out
 
 
-class NewSearchScreen(NewSearchActions, Screen[Form | None]):
+class NewSearchScreen(Screen[Form | None]):
     """A form to fill in; returns what it held when it was left without starting, None once a search was started."""
 
     DEFAULT_CSS = """
@@ -48,7 +49,7 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     NewSearchScreen.-narrow #new-body { layout: vertical; }
     NewSearchScreen.-narrow #form { width: 100%; height: 1fr; }
     NewSearchScreen.-narrow #new-right { dock: top; width: 100%; height: auto; }
-    NewSearchScreen.-narrow #meaning { max-height: 5; }
+    NewSearchScreen.-narrow #summary { max-height: 5; }
     NewSearchScreen.-narrow #data, NewSearchScreen.-narrow #lab { display: none; }
     NewSearchScreen.-narrow.-lab #form { display: none; }
     NewSearchScreen.-narrow.-lab #new-right { height: 100%; }
@@ -61,20 +62,18 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (170, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        *NewSearchActions.ACTION_BINDINGS,
+        *commands.BINDINGS,
         Binding("f6,tilde", "lab", "Schedule lab, or back to the form", show=False),
-        Binding("f10,m", "meaning", "All of what it means", show=False),
         Binding("down,enter,tab", "move(1)", "Next field", show=False),
         Binding("up,shift+tab", "move(-1)", "Field before", show=False),
         Binding("i", "edit", "Back into the form", show=False),
         Binding("escape", "back", "Out of the field, then back", show=False),
         Binding("question_mark", "app.keys", "Keys", show=False),
-        Binding("q", "leave", "Quit", show=False),
     ]
     KEYS: ClassVar[dict[str, list[Key]]] = {
         "Anywhere": [
             Key("f5", "start the search and watch it", "foldwatch run SPEC.toml --name ID"),
-            Key("f2", "save the spec as TOML (asked once where there is such a file)"),
+            Key("f2", "save the spec as TOML (asks first where the file exists)"),
             Key("f3", "load a spec from TOML"),
             Key("f4", "copy the command that runs exactly this (over SSH and in tmux too)"),
             Key("f6", "to the schedule lab, and back"),
@@ -114,9 +113,9 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             Key("y", "copy the command"),
             Key("m", "all of what the form means"),
             Key("i", "back into the form"),
-            Key("R", "start over with a new form (asked once)"),
+            Key("R", "start over with an empty form (asks first)"),
             Key("?", "these keys; type to search"),
-            Key("q", "quit (asked once where something was typed)"),
+            Key("q", "quit (asks first where something was typed)"),
         ],
     }
 
@@ -134,22 +133,17 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
 
     def __init__(self, form: Form | None = None) -> None:
         super().__init__()
-        self.form = form or Form()
-        self.space = 0
-        self.batch_number = 0
-        self.study: Study | None = None
-        self._started_name: str | None = None
+        self._first_form = form or Form()
         self._typing: Timer | None = None
         self._studying = Latest("working the form out", self._fault)
-        self._last_field = "epochs"
 
     def compose(self) -> ComposeResult:
         """Form on the left; what it means, the data and the schedules on the right; keys below."""
         yield Line(id="new-title")
         with Container(id="new-body"):
-            yield SpaceEditor(self.form, id="form")
+            yield SpaceEditor(self._first_form, id="form")
             with Vertical(id="new-right"):
-                yield MeaningPane(id="meaning")
+                yield SummaryPane(id="summary")
                 yield DataPane(id="data")
                 yield ScheduleLab(id="lab")
         yield ControlPanel(id="controls")
@@ -160,20 +154,23 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         self._editor = self.query_one(SpaceEditor)
         self._lab = self.query_one(ScheduleLab)
         self._editor.border_title = "the search"
-        self._show_form()
-        self._work_out()
+        self.model = NewSearchModel(self._first_form, navigation_of(self))
+        self.commands = FormCommands(self.model, self._editor, self._panel, self._form_changed, self._draw_frame)
+        self._form_changed()
         self._editor.edit("epochs")
 
     def on_screen_resume(self) -> None:
         """Back from a search that was started here: this form has done its work."""
-        if self._started_name is not None and self._has_session(self._started_name):
+        if not self.is_mounted:
+            return
+        if self.model.started_name is not None and self.model.has_session(self.model.started_name):
             self.dismiss(None)
 
     # From the form to what it means
 
     @on(Field.Changed)
     def _when_typed(self, event: Field.Changed) -> None:
-        self.form = self.form.with_text(event.field.field_name, event.field.value)
+        self.model.type(event.field.field_name, event.field.value)
         self._show_learning_rates()
         self._soon()
 
@@ -183,48 +180,35 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
 
     @on(ScheduleLab.Nudged)
     def _when_nudged(self, event: ScheduleLab.Nudged) -> None:
-        self.form = self.form.with_text(field_of_space(self.space, "learning_rate"), event.text)
-        self._editor.show(self.form, self.space)
+        self.model.type(self.model.rates_field, event.text)
+        self._editor.show(self.model.form, self.model.space)
         self._work_out()
 
     @on(ScheduleLab.BatchAsked)
     def _when_batch_asked(self) -> None:
-        self.batch_number += 1
+        self.model.batch_number += 1
         self._work_out()
 
-    def action_meaning(self) -> None:
-        """What it means, whole; while something is wrong, that first."""
-        wrong = [f"{name}: {problem}" for name, problem in read(self.form).problems.items()]
-        last = self.query_one(MeaningPane).words
-        text = "\n".join([*wrong, "", "before that:", last]) if wrong and last else "\n".join(wrong) or last
-        self.app.push_screen(TextScreen("what it means", text))
-
-    def put_form(self, form: Form, said: str = "") -> None:
-        """Show another form."""
-        self.form, self.space, self.batch_number = form, 0, 0
-        self._show_form()
-        self._work_out()
-        if said:
-            self._panel.say(said)
-
-    def _show_form(self) -> None:
-        self._editor.show(self.form, self.space)
+    def _form_changed(self) -> None:
+        """Another form, or another of its spaces."""
+        self._editor.show(self.model.form, self.model.space)
         self._show_learning_rates()
         self._draw_frame()
+        self._work_out()
 
     def _show_learning_rates(self) -> None:
-        self._lab.show_text(self.form.text(field_of_space(self.space, "learning_rate")))
+        self._lab.show_text(self.model.form.text(self.model.rates_field))
 
     def _soon(self) -> None:
         """When typing pauses."""
-        self.query_one(MeaningPane).working()
+        self.query_one(SummaryPane).working()
         if self._typing is not None:
             self._typing.stop()
         self._typing = self.set_timer(TYPING_SECONDS, self._work_out)
 
     def _work_out(self) -> None:
         """In a thread: typing goes on meanwhile."""
-        form, batch_number, folder = self.form, self.batch_number, navigation_of(self).data_folder
+        form, batch_number, folder = self.model.form, self.model.batch_number, navigation_of(self).data_folder
 
         def work() -> None:
             self.post_message(self.Studied(study(form, batch_number, folder)))
@@ -240,16 +224,15 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
 
     @on(Studied)
     def _when_studied(self, message: Studied) -> None:
-        found = message.study
-        if found.form != self.form:
-            return  # typed on meanwhile; the next one is on its way
-        self.study = found
+        result = message.study
+        if not self.model.take(result):
+            return
         with self.app.batch_update():
-            self._editor.judge(found.problems, found.hints)
-            self.query_one(MeaningPane).show(found.meaning, len(found.problems), found.machine)
-            self._lab.show(found.lab)
-            if found.data is not None:
-                self.query_one(DataPane).show(found.data)
+            self._editor.judge(result.problems, result.hints)
+            self.query_one(SummaryPane).show(result.summary, len(result.problems), result.machine)
+            self._lab.show(result.curves)
+            if result.data is not None:
+                self.query_one(DataPane).show(result.data)
             self._draw_frame()
 
     # Drawing
@@ -257,77 +240,46 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
     def _draw_frame(self) -> None:
         title = Text(no_wrap=True, overflow="ellipsis", end="")
         title.append(" new search ", style="bold reverse").append("  ")
-        title.append(clean(self.form.text("dataset")), style="bold")
-        if self.loaded_from is not None:
-            title.append(f"   {clean(str(self.loaded_from))}", style="dim")
+        title.append(clean(self.model.form.text("dataset")), style="bold")
+        if self.model.loaded_from is not None:
+            title.append(f"   {clean(str(self.model.loaded_from))}", style="dim")
         self.query_one("#new-title", Line).say(title)
-        self._panel.command = self.shown_command()
-        self._panel.show_keys(self._keys_now())
+        self._panel.command = self.model.shown_command()
+        self._show_keys()
         self._panel.refresh()
 
-    def _keys_now(self) -> list[tuple[str, str, str]]:
-        if self.focused is None:
-            return [
-                ("s", "start", "screen.start"),
-                ("w", "save", "screen.save"),
-                ("o", "load", "screen.load"),
-                ("y", "copy command", "screen.copy"),
-                ("m", "what it means", "screen.meaning"),
-                ("i", "back into the form", "screen.edit"),
-                ("esc", "leave, keeping it", "screen.back"),
-                ("?", "keys", "app.keys"),
-            ]
-        start = ("F5", "start", "screen.start")
-        rest = [
-            ("F2", "save", "screen.save"),
-            ("F3", "load", "screen.load"),
-            ("F4", "copy command", "screen.copy"),
-            ("F6", "form" if self._lab.has_focus else "schedule lab", "screen.lab"),
-        ]
-        if self._lab.has_focus:
-            rest += [
-                ("← →", "number", "lab.choose(1)"),
-                ("↑ ↓", "nudge", "lab.nudge(1)"),
-                ("u", "epochs/steps", "screen.units"),
-                ("l", "log", "screen.logarithm"),
-            ]
-        return [
-            start,
-            *rest,
-            ("F8", "add space", "screen.add_space"),
-            # In a field a question mark is a letter.
-            ("esc", "form" if self._lab.has_focus else "plain keys, ? help", "screen.back"),
-        ]
+    def _show_keys(self) -> None:
+        is_in_lab = self._lab.has_focus
+        self._panel.show_keys(
+            self.commands.keys_now(is_typing=self.focused is not None and not is_in_lab, is_in_lab=is_in_lab)
+        )
 
     def on_descendant_focus(self) -> None:
         """Keys differ in the lab and outside the fields."""
-        self._remember_field()
-        self._panel.show_keys(self._keys_now())
+        self._editor.note_cursor()
+        self._show_keys()
 
     def on_descendant_blur(self) -> None:
-        """As above, once it is known what has the focus now."""
-        self.call_after_refresh(lambda: self._panel.show_keys(self._keys_now()))
+        """Keys of wherever the focus goes, once that is known."""
+        self.call_after_refresh(self._show_keys)
 
-    def _remember_field(self) -> None:
-        field = next((one for one in self.focused.ancestors if isinstance(one, Field)), None) if self.focused else None
-        self._last_field = next((key for key, one in self._editor.fields.items() if one is field), self._last_field)
+    def action_command(self, name: str) -> None:
+        """Something that is done with the form."""
+        getattr(self.commands, name)()
 
     # Moving
 
     def action_move(self, step: int) -> None:
         """To the next field, or into the form."""
-        self._remember_field()
-        names = list(self._editor.fields)
         if self.focused is None or self._lab.has_focus:
             self.action_edit()
-            return
-        place = names.index(self._last_field)
-        self._editor.edit(names[(place + step) % len(names)])
+        else:
+            self._editor.move(step)
 
     def action_edit(self) -> None:
         """Back into the field where the cursor was."""
         self.remove_class("-lab")
-        self._editor.edit(self._last_field)
+        self._editor.edit_again()
 
     def action_lab(self) -> None:
         """Between form and lab."""
@@ -337,14 +289,6 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
             self.add_class("-lab")
             self.set_focus(self._lab)
 
-    def action_units(self) -> None:
-        """Epochs or steps in the lab."""
-        self._lab.action_units()
-
-    def action_logarithm(self) -> None:
-        """A linear or a logarithmic axis in the lab."""
-        self._lab.action_logarithm()
-
     def action_back(self) -> None:
         """Out of a field or the lab to the plain keys; from there back, keeping the form."""
         if self._lab.has_focus:
@@ -352,36 +296,9 @@ class NewSearchScreen(NewSearchActions, Screen[Form | None]):
         elif self.focused is not None:
             self.set_focus(None)
         else:
-            self.dismiss(self.form)
-
-    def action_leave(self) -> None:
-        """Quit; asked where something was typed, which only this app knows."""
-        if self.form == Form():
-            self.app.exit()
-            return
-        choices = [
-            Choice("y", "quit", "what was typed is lost; escape keeps it, for as long as foldwatch runs"),
-            Choice("w", "write it as TOML first", "foldwatch goes on"),
-        ]
-
-        def chosen(key: str | None) -> None:
-            if key == "y":
-                self.app.exit()
-            elif key == "w":
-                self.action_save()
-
-        self.app.push_screen(ChoiceScreen("Quit, and lose the form?", choices), chosen)
+            self.dismiss(self.model.form)
 
     def on_resize(self) -> None:
         """The field in which somebody types stays in view."""
         if self.focused is not None:
             self.call_after_refresh(self.focused.scroll_visible, animate=False)
-
-    def next_space(self, step: int = 1) -> None:
-        """Another space in the fields."""
-        self.space = (self.space + step) % len(self.form.spaces)
-        self._show_form()
-        self._work_out()
-
-    def _has_session(self, name: str) -> bool:
-        return (navigation_of(self).sessions / name / "search.json").exists()

@@ -53,6 +53,7 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         self._form = form
         self.space = 0
         self.fields: dict[str, Field] = {}
+        self.last_field = "epochs"  # where the cursor is, or was before it left the form
 
     def compose(self) -> ComposeResult:
         """A field for everything in a spec."""
@@ -78,7 +79,7 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         self.query_one("#space-heading", Line).say(f"space{which}   F8 add one more")
 
     def show(self, form: Form, space: int) -> None:
-        """Another form, or another of its spaces; nothing is told."""
+        """Another form, or another of its spaces; no message is posted."""
         self._form = form
         self.space = max(0, min(space, len(form.spaces) - 1))
         for name in GENERAL:
@@ -96,7 +97,7 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
             field.show_hint(hints.get(field.field_name, ""))
         focused = next((field for field in self.fields.values() if field.has_focus_within), None)
         if focused is not None:
-            # What was said above it may have pushed it out of view.
+            # A problem shown above it may have pushed it out of view.
             self.call_after_refresh(self._bring_into_view, focused)
         shown = {field.field_name for field in self.fields.values()}
         elsewhere = sorted({int(name.split(".")[1]) + 1 for name in problems if name not in shown})
@@ -104,12 +105,26 @@ class SpaceEditor(VerticalScroll, can_focus=False, inherit_bindings=False):
         if elsewhere:
             numbers = ", ".join(str(number) for number in elsewhere)
             heading = self.query_one("#space-heading", Line)
-            heading.say(f"space {self.space + 1} of {len(self._form.spaces)}   mend space {numbers}: F7")
+            heading.say(f"space {self.space + 1} of {len(self._form.spaces)}   correct space {numbers}: F7")
 
     def edit(self, name: str) -> None:
         """Put the cursor into a field, and bring the field into view."""
         self.fields[name].edit()
         self.call_after_refresh(self._bring_into_view, self.fields[name])
+
+    def edit_again(self) -> None:
+        """Put the cursor back where it was."""
+        self.edit(self.last_field)
+
+    def move(self, step: int) -> None:
+        """Put the cursor into the next field, the first after the last."""
+        self.note_cursor()
+        names = list(self.fields)
+        self.edit(names[(names.index(self.last_field) + step) % len(names)])
+
+    def note_cursor(self) -> None:
+        """Remember the field that has the cursor, if one has."""
+        self.last_field = next((name for name, one in self.fields.items() if one.has_focus_within), self.last_field)
 
     def _bring_into_view(self, field: Field) -> None:
         # Textual's own way is relative to where an earlier scroll is still going, and so can overshoot.

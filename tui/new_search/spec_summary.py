@@ -28,7 +28,7 @@ _SAMPLED = 400
 
 
 @dataclass(frozen=True)
-class Meaning:
+class SpecSummary:
     """What a valid spec means.
 
     `is_exact` is false where trainings, epochs and seconds were estimated from a sample: the grid is very large, or
@@ -51,7 +51,7 @@ class Meaning:
         return self.combinations * self.splits
 
 
-def meaning_of(reading: Reading) -> tuple[Meaning | None, dict[str, str]]:
+def summary_of(reading: Reading) -> tuple[SpecSummary | None, dict[str, str]]:
     """The meaning, and what is wrong with which field; no meaning where anything is."""
     if reading.spec is None:
         return None, reading.problems
@@ -62,7 +62,7 @@ def meaning_of(reading: Reading) -> tuple[Meaning | None, dict[str, str]]:
         return None, {field_of_place(error.place): message_of(error)}
 
 
-def _planned(spec: SearchSpec, workers: int | None) -> Meaning:
+def _planned(spec: SearchSpec, workers: int | None) -> SpecSummary:
     spaces = spec.spaces
     size = grid_size(spaces)
     has_distribution = any(axis.has_distribution for axes in spaces for axis in axes)
@@ -80,7 +80,7 @@ def _planned(spec: SearchSpec, workers: int | None) -> Meaning:
 
 def _meaning(
     spec: SearchSpec, plan: Plan, combinations: int, workers: int | None, *, scale: float, is_exact: bool
-) -> Meaning:
+) -> SpecSummary:
     trainings = round(len(plan.trainings) * scale)
     uses_keras = any(training.trainer == "keras" for training in plan.trainings)
     used = workers or default_workers(trainings, uses_keras=uses_keras)
@@ -88,7 +88,7 @@ def _meaning(
     to_come = strategy.to_come(combinations)
     longest = max((training.cost for training in plan.trainings), default=0.0)
     work = plan.cost * scale * (1 + work_to_come(spec, to_come) / combinations)
-    return Meaning(
+    return SpecSummary(
         combinations=combinations + len(to_come),
         splits=spec.splits,
         trainings=trainings,
@@ -110,7 +110,7 @@ def _notes_of_sample(spec: SearchSpec, plan: Plan) -> list[str]:
 def _estimated(spec: SearchSpec) -> str:
     if spec.draws is None:
         return f"more than {MOST_PLANNED:,} combinations: trainings and time are estimated from a sample"
-    return "time is estimated from other draws; which combinations run is drawn when the search starts"
+    return "time is estimated from a sample: combinations are drawn when the search starts"
 
 
 def _grid_trainings(spaces: Sequence[tuple[Axis, ...]]) -> int:
@@ -137,7 +137,7 @@ def _sample(spaces: Sequence[tuple[Axis, ...]], count: int, seed: int, *, whole_
     """
     chance = random.Random(seed)  # noqa: S311 - no secret hangs on it
     sizes = list(itertools.accumulate(max(1, grid_size([axes])) for axes in spaces))
-    found: dict[str, dict[str, Any]] = {}
+    distinct: dict[str, dict[str, Any]] = {}
     for _ in range(count * 10):
         axes = chance.choices(spaces, cum_weights=sizes)[0]
         params: dict[str, Any] = {}
@@ -150,10 +150,10 @@ def _sample(spaces: Sequence[tuple[Axis, ...]], count: int, seed: int, *, whole_
                 params[name] = _drawn(value, chance) if isinstance(value, Distribution) else value
         for option in epochs:
             combination = params | option
-            found.setdefault(repr(combination), combination)
-        if len(found) >= count:
+            distinct.setdefault(repr(combination), combination)
+        if len(distinct) >= count:
             break
-    return list(found.values())
+    return list(distinct.values())
 
 
 def _drawn(distribution: Distribution, chance: random.Random) -> float:

@@ -15,7 +15,7 @@ from tui.parts.boxed_pane import BoxedPane
 from tui.parts.safe_text import clean
 
 if TYPE_CHECKING:
-    from tui.new_search.spec_summary import Meaning
+    from tui.new_search.spec_summary import SpecSummary
 
 
 _CUT = "… f10"  # the key that shows it whole
@@ -24,31 +24,31 @@ _FRAME = 2
 _WIDE = 1000
 
 
-class MeaningPane(BoxedPane, can_focus=False):
-    """Draws a `Meaning`; the last one faint while fields are wrong."""
+class SummaryPane(BoxedPane, can_focus=False):
+    """Draws a `SpecSummary`; the last one faint while fields are wrong."""
 
-    DEFAULT_CSS = "MeaningPane { height: 7; min-height: 5; max-height: 50%; }"
+    DEFAULT_CSS = "SummaryPane { height: 7; min-height: 5; max-height: 50%; }"
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._meaning: Meaning | None = None
+        self._summary: SpecSummary | None = None
         self._problems = 0
         self._machine = ""
         self._is_working = True
         self.entitle("what it means")
 
     def working(self) -> None:
-        """The form changed; the new meaning is on its way."""
+        """The form changed; the new summary is on its way."""
         if not self._is_working:
             self._is_working = True
             self.entitle("what it means", "…")
 
-    def show(self, meaning: Meaning | None, problems: int, machine: str) -> None:
-        """A new meaning, or the number of fields that are wrong; `machine`: the devices in a few words."""
+    def show(self, summary: SpecSummary | None, problems: int, machine: str) -> None:
+        """A new summary, or the number of fields that are wrong; `machine`: the devices in a few words."""
         self._is_working = False
-        self._meaning, self._problems, self._machine = meaning or self._meaning, problems, machine
-        wrong = f"{problems} field{'s' if problems != 1 else ''} to mend" if problems else ""
-        self.entitle("what it meant before" if wrong and self._meaning else "what it means", wrong)
+        self._summary, self._problems, self._machine = summary or self._summary, problems, machine
+        wrong = f"{problems} field{'s' if problems != 1 else ''} to correct" if problems else ""
+        self.entitle("what it meant before the mistake" if wrong and self._summary else "what it means", wrong)
         self._fit()
         self.changed()
 
@@ -78,47 +78,47 @@ class MeaningPane(BoxedPane, can_focus=False):
         return list(self._text(width).wrap(self.app.console, width))
 
     def _text(self, width: int) -> Text:
-        meaning = self._meaning
-        if meaning is None:
-            said = "stands here once that is mended" if self._problems else "what the form says is worked out …"
-            return Text(said, style="dim")
-        about = "" if meaning.is_exact else "about "
+        summary = self._summary
+        if summary is None:
+            words = "shown here once that is corrected" if self._problems else "computing what the form means …"
+            return Text(words, style="dim")
+        about = "" if summary.is_exact else "about "
         strong, faint = "bold", "dim"
         if self._problems:
             strong = faint = "dim"
         lines = [
             Text.assemble(
-                (f"{meaning.combinations:,}", strong),
+                (f"{summary.combinations:,}", strong),
                 (" combinations x ", faint),
-                (f"{meaning.splits}", strong),
+                (f"{summary.splits}", strong),
                 (" folds = ", faint),
-                (f"{meaning.fits:,} fits", f"{strong} {self.style('primary')}" if not self._problems else strong),
+                (f"{summary.fits:,} fits", f"{strong} {self.style('primary')}" if not self._problems else strong),
                 (" in ", faint),
-                (f"{about}{meaning.trainings:,} trainings", strong),
+                (f"{about}{summary.trainings:,} trainings", strong),
             ),
             Text.assemble(
                 (
-                    _guess(meaning.seconds),
+                    _guess(summary.seconds),
                     f"{strong} {self.style('success')}" if not self._problems else strong,
                 ),
-                (f" on {meaning.workers} worker{'s' if meaning.workers != 1 else ''}", faint),
+                (f" on {summary.workers} worker{'s' if summary.workers != 1 else ''}", faint),
                 (f" · {self._machine}" if self._machine else "", "dim"),
             ),
         ]
-        if meaning.epochs < meaning.unshared_epochs:
-            saved = 1 - meaning.epochs / meaning.unshared_epochs
+        if summary.epochs < summary.unshared_epochs:
+            saved = 1 - summary.epochs / summary.unshared_epochs
             lines.append(
                 Text(
-                    f"sharing: {meaning.epochs:,} epochs instead of {meaning.unshared_epochs:,}, {saved:.0%} less work",
+                    f"sharing: {summary.epochs:,} epochs instead of {summary.unshared_epochs:,}, {saved:.0%} less work",
                     style=faint,
                 )
             )
         else:
-            lines.append(Text(f"{meaning.epochs:,} epochs", style=faint))
+            lines.append(Text(f"{summary.epochs:,} epochs", style=faint))
         text = Text("\n", no_wrap=True, end="").join(lines)
         for line in lines:
             line.truncate(width, overflow="ellipsis")
-        for note in meaning.notes:
+        for note in summary.notes:
             text.append(f"\n• {clean(note)}", style=self.style("warning"))
         text.no_wrap = False
         return text

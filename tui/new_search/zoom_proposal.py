@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def propose_zoom(
     asking: MessagePump, session: WatchedSession, proposed: Callable[[Form, str], None], failed: Callable[[str], None]
 ) -> None:
-    """Work the proposal out in a thread; what comes of it is called in the one that `asking` lives in.
+    """Work the proposal out in a thread; the outcome is called in the thread of `asking`.
 
-    `proposed` gets the form and what was done to the search before, in words; `failed` is told why there is none.
+    `proposed` gets the form and what was changed in the search before, in words; `failed` gets why there is none.
     """
 
     def work() -> None:
@@ -46,8 +46,8 @@ def _in_words(made: Zoom) -> str:
         [
             *made.lines,
             "",
-            f"{count} combinations, {scored} of them scored already: taken over on an equal machine",
+            f"{count} combinations, {scored} of them scored already: an equal machine reuses those scores",
             "",
-            "The form behind this holds it: change what you like, F5 starts it.",
+            "The form behind this text holds the proposal: change what you like, F5 starts it.",
         ]
     )

@@ -1,4 +1,4 @@
-"""The two lines below a live view: the keys that mean something now, and the command that does the same."""
+"""The two lines below a live view: the keys that mean something now, and the equivalent command."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from textual.timer import Timer
 
 
-_SAID_SECONDS = 30.0  # what was said a while ago is no news, and is soon not so
+_MESSAGE_SECONDS = 30.0  # an old message is no news, and may be true no longer
 
 
 class ControlPanel(Widget):
-    """Keys can be clicked. The line above them says what was asked last, what came of it, and its command."""
+    """Keys can be clicked. The line above them has the last request, its outcome, and its command."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._keys: list[tuple[str, str, str]] = []
-        self.said = ""
+        self.message = ""
         self.command = ""
         self._is_problem = False
         self._forgetting: Timer | None = None
@@ -40,25 +40,25 @@ class ControlPanel(Widget):
             self.refresh()
 
     def say(self, text: str, command: str = "", *, problem: bool = False) -> None:
-        """What was done or went wrong; the command stays until another one takes its place."""
-        self.said, self.command, self._is_problem = text, command or self.command, problem
+        """Show an outcome or a problem; the command stays until another one takes its place."""
+        self.message, self.command, self._is_problem = text, command or self.command, problem
         if self._forgetting is not None:
             self._forgetting.stop()
-        self._forgetting = self.set_timer(_SAID_SECONDS, self.forget) if text else None
+        self._forgetting = self.set_timer(_MESSAGE_SECONDS, self.forget) if text else None
         self.refresh()
 
     def forget(self) -> None:
-        """What was said is over, or not so any more; its command still does what it did."""
-        if self.said:
-            self.said, self._is_problem = "", False
+        """Remove the message, which is old or true no longer; its command stays."""
+        if self.message:
+            self.message, self._is_problem = "", False
             self.refresh()
 
     def render(self) -> RenderResult:
         """Two lines."""
         width = self.size.width
         first = Text(no_wrap=True)
-        if self.said:
-            first.append(clean(self.said), style=self._style("error" if self._is_problem else "success"))
+        if self.message:
+            first.append(clean(self.message), style=self._style("error" if self._is_problem else "success"))
             first.append("   ")
         if self.command:
             first.append("$ ", style="dim").append(clean(self.command)).append("   y copies it", style="dim")

@@ -45,7 +45,7 @@ class Choice:
 class ChoiceScreen(ModalScreen[str | None]):
     """Returns the key of the answer, None for escape."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "answer('')", "Leave it", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q", "answer('')", "Cancel", show=False)]
 
     def __init__(self, question: str, choices: Sequence[Choice]) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class ChoiceScreen(ModalScreen[str | None]):
                     (f" {choice.key} ", "bold reverse"), f"  {choice.word}\n", (f"     {choice.consequence}", "dim")
                 )
                 yield Static(line, classes="choice")
-            yield Static(Text.assemble((" escape ", "bold reverse"), "  leave it as it is"), classes="choice")
+            yield Static(Text.assemble((" escape ", "bold reverse"), "  cancel"), classes="choice")
 
     def on_key(self, event: events.Key) -> None:
         """A choice's own key answers."""
@@ -87,7 +87,7 @@ class PathScreen(ModalScreen[str | None]):
     `warned` says what it would undo: that is taken when it is entered twice.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave it", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Cancel", show=False)]
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class PathScreen(ModalScreen[str | None]):
             yield Static(id="refusal")
             yield Static(safe_text(f"$ {self._command(self._suggested)}", "dim"), id="command")
             yield Static(
-                Text.assemble((" enter ", "bold reverse"), " go on   ", (" escape ", "bold reverse"), " leave it")
+                Text.assemble((" enter ", "bold reverse"), " continue   ", (" escape ", "bold reverse"), " cancel")
             )
 
     @on(Input.Changed)
@@ -128,14 +128,14 @@ class PathScreen(ModalScreen[str | None]):
             self._say(f"✗ {why}")
         elif line and line != self._warned_of and (warning := self._warned(line)):
             self._warned_of = line
-            self._say(f"▲ {warning}; enter once more goes on")
+            self._say(f"▲ {warning}; press enter again to continue")
         else:
             self.dismiss(line or None)
 
     def _say(self, why: str) -> None:
-        said = self.query_one("#refusal", Static)
-        said.display = bool(why)
-        said.update(safe_text(why, style_of(self.app, "error"), lines=True))
+        refusal = self.query_one("#refusal", Static)
+        refusal.display = bool(why)
+        refusal.update(safe_text(why, style_of(self.app, "error"), lines=True))
 
     def action_leave(self) -> None:
         """Nothing was chosen."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """Keys as somebody reads them, what they do, and the command that does the same."""
+    """Keys as they are read aloud, what they do, and the equivalent command."""
 
     keys: str
     what: str
@@ -19,9 +19,7 @@ LIVE: dict[str, list[Key]] = {
         Key("s", "start an engine, or resume after a pause", "foldwatch resume ID"),
         Key("p", "pause at the next epoch's end, keeping what is trained", "foldwatch pause ID"),
         Key("x", "stop: finish running fits, or at once", "foldwatch stop ID [--at-once]"),
-        Key(
-            "D", "end by a deadline, such as 20m or 18:00; what is missing can be resumed", "foldwatch deadline ID 20m"
-        ),
+        Key("D", "end by a deadline, such as 20m or 18:00; a resume runs what is missing", "foldwatch deadline ID 20m"),
         Key("K", "skip the selected combination", "foldwatch skip ID --combination N"),
         Key(
             "c :",
@@ -36,19 +34,19 @@ LIVE: dict[str, list[Key]] = {
             "foldwatch retry ID --combination N [--combination M]",
         ),
         Key("b", "refit, save and test the best combination", "foldwatch save ID --to PATH"),
-        Key("B", "the same for the selected combination", "foldwatch save ID --combination N --to PATH"),
+        Key("B", "refit, save and test the selected combination", "foldwatch save ID --combination N --to PATH"),
         Key("e", "export the results as CSV or JSON", "foldwatch export ID --format csv"),
-        Key("Z", "zoom: a new search, finer around what was good", "foldwatch zoom ID --to SPEC.toml"),
+        Key("Z", "zoom: a new search with finer values around the best ones", "foldwatch zoom ID --to SPEC.toml"),
         Key("y", "copy the command shown last (over SSH and in tmux too)"),
     ],
     "Read the table": [
         Key("f /", "filter: optimizer=adam mean>0.8 batch_size>=128 status=running #17 wide"),
         Key("< >", "sort by the column to the left or right; click a heading"),
-        Key("v", "turn the sort order round"),
+        Key("v", "reverse the sort order"),
         Key("m", "mark: pin the row to the top and its schedule into the plot"),
         Key("z", "freeze the order while you read"),
         Key("left right", "scroll the columns; rank, number and mean stay"),
-        Key("enter", "detail of the combination; a log line: what lies behind it"),
+        Key("enter", "details of the combination, or of a line of the log"),
         Key(
             "t",
             "trends: what matters, means, heat map, the top; brush axes to select",
@@ -70,7 +68,7 @@ LIVE: dict[str, list[Key]] = {
     "The app": [
         Key("?", "these keys; type to search"),
         Key("ctrl+p", "command palette: themes and everything else by name"),
-        Key("q", "quit: the search goes on without the view", "foldwatch attach ID"),
+        Key("q", "quit: the search continues without the view", "foldwatch attach ID"),
     ],
 }
 
@@ -90,14 +88,14 @@ DETAIL: dict[str, list[Key]] = {
 TRENDS: dict[str, list[Key]] = {
     "The whole grid": [
         Key("left right", "parallel coordinates: another axis"),
-        Key("up down j k", "there: brush a level, and move the brush; elsewhere: scroll the pane"),
+        Key("up down j k", "parallel coordinates: brush a level, move the brush; other panes: scroll"),
         Key("+ -", "a level more, a level fewer"),
         Key("c", "clear the brush of the axis"),
         Key("C", "clear the whole selection, a typed filter too"),
         Key("d", "another hyperparameter down the heat map"),
         Key("a", "another hyperparameter across it"),
         Key("v", "curves and learning rate of the best in place of the means, and back"),
-        Key("i", "work importance out anew", "foldwatch report ID"),
+        Key("i", "compute importance again", "foldwatch report ID"),
         Key("o", "maximise the pane, and back"),
         Key("tab, shift+tab", "next pane, pane before"),
         Key("t", "back; the selection stays as the table's filter"),

@@ -66,7 +66,7 @@ class KeysScreen(ModalScreen[None]):
                 if key.command:
                     text.append(f"{'':15}$ {key.command}\n", style="dim")
             text.append("\n")
-        return text if text.plain else Text("no key does that; try ctrl+p", style="dim")
+        return text if text.plain else Text("no key matches; try ctrl+p", style="dim")
 
     def action_scroll(self, step: int) -> None:
         """By lines, while the field keeps the focus."""

@@ -1,4 +1,4 @@
-"""What a screen over the live view offers, to be told when the search behind it has changed."""
+"""A screen over the live view that is drawn again when the search behind it has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from textual.screen import Screen
 
 
 class Watching(Screen[Any]):
-    """A screen that is drawn from the same state as the live view below it; told only once it is `ready`."""
+    """A screen drawn from the state of the live view below it; `search_changed` is called only once it is `ready`."""
 
     ready = False
 

@@ -25,7 +25,7 @@ def safe_text(text: str, style: str | Style = "", *, lines: bool = False, longes
 
 
 def safe_content(text: str, style: str = "", *, lines: bool = False) -> Content:
-    """The same as a Textual content, for labels, titles and notifications."""
+    """Text from outside as a Textual content, for labels, titles and notifications."""
     from textual.content import Content
 
     return Content.styled(clean(text, lines=lines), style)

@@ -12,20 +12,21 @@ Failed = Callable[[str], object]
 def in_background(work: Work, name: str, failed: Failed) -> None:
     """Run something once; it reports by posting messages, which does not block.
 
-    An error that it does not expect is a fault of ours: `failed` is told, because nobody sees a thread's own traceback.
+    An error that `work` does not expect is an internal error: it goes to `failed`, because nobody sees a thread's own
+    traceback.
     """
 
     def run() -> None:
         try:
             work()
         except Exception as error:
-            failed(f"{name}: a fault of ours: {error!r}")
+            failed(f"{name}: internal error: {error!r}")
 
     threading.Thread(target=run, name=name, daemon=True).start()
 
 
 class Latest:
-    """Runs one piece of work at a time; of those asked for meanwhile only the newest is run after it."""
+    """Runs one piece of work at a time; of the requests that come meanwhile only the newest is run after it."""
 
     def __init__(self, name: str, failed: Failed) -> None:
         self._name = name
@@ -53,4 +54,4 @@ class Latest:
             try:
                 work()
             except Exception as error:
-                self._failed(f"{self._name}: a fault of ours: {error!r}")
+                self._failed(f"{self._name}: internal error: {error!r}")

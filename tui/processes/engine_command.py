@@ -19,11 +19,11 @@ from tui.processes.background import in_background
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SAID_BYTES = 4000
+_MESSAGE_BYTES = 4000
 
 
 def shown_command(arguments: Sequence[str]) -> str:
-    """What somebody would type for it."""
+    """The command as it would be typed."""
     return shlex.join(["foldwatch", *arguments])
 
 
@@ -96,14 +96,14 @@ class EngineCommand:
         if self.succeeded:
             self.close()
             return self._done
-        said = ""
+        message = ""
         if self._errors is not None:
             end = self._errors.seek(0, os.SEEK_END)
-            self._errors.seek(max(0, end - _SAID_BYTES))
+            self._errors.seek(max(0, end - _MESSAGE_BYTES))
             lines = self._errors.read().decode(errors="replace").strip().splitlines()
-            said = clean(lines[-1]) if lines else ""
+            message = clean(lines[-1]) if lines else ""
         self.close()
         code = self._process.returncode if self._process else None
         # The reason first: a narrow screen cuts the end.
-        said = said.removeprefix("foldwatch: ") or "it said nothing"
-        return f"{said} ({shown_command(self.arguments)} ended with {code})"
+        message = message.removeprefix("foldwatch: ") or "it printed no message"
+        return f"{message} ({shown_command(self.arguments)} ended with {code})"

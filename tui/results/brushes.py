@@ -62,7 +62,7 @@ class Brushes:
         self.terms[axis.name] = f"{column}={','.join(_alternatives(axis, brush))}"
 
     def clear(self, axis: str | None = None) -> None:
-        """Of one axis; of all, what was typed included, where none is named."""
+        """Clear the brush of one axis; without a name, all brushes and the filter that was typed."""
         if axis is None:
             self.take_over("")
         else:
@@ -75,8 +75,8 @@ def _alternatives(axis: ParallelAxis, brush: Brush) -> list[str]:
     chosen = axis.levels[brush.first : brush.last + 1]
     if any(level.is_range for level in axis.levels):
         numbers = [level for level in chosen if level.low is not None]
-        found = [f"{_bound(numbers[0].low, -1)}..{_bound(numbers[-1].high, 1)}"] if numbers else []
-        return [*found, '""'] if len(numbers) < len(chosen) else found
+        ranges = [f"{_bound(numbers[0].low, -1)}..{_bound(numbers[-1].high, 1)}"] if numbers else []
+        return [*ranges, '""'] if len(numbers) < len(chosen) else ranges
     return [_option(level.low) for level in chosen]
 
 

@@ -130,7 +130,7 @@ class Cells:
         return None
 
     def heading(self) -> list[Segment]:
-        """Titles; the sorted one says which way."""
+        """Titles; the sorted one has an arrow for the direction."""
         segments: list[Segment] = []
         for column in self.columns:
             width, title = column.width, column.title
@@ -178,13 +178,13 @@ class Cells:
                     segments += [Segment("▪", styles["dim"]), Segment(" " * (self.gap - 1), None)]
                     continue
             elif kind == "mean":
-                # What has no mean to rank says here how far it is: the status may be out of sight.
+                # Without a mean to rank, the cell shows how far the combination is: the status may be out of sight.
                 if status is CombinationStatus.COMPLETE:
                     text = numbers.with_deviation(model.values["mean"][row], model.values["std"][row])
                     segments.append(Segment(text.rjust(width), plain or styles["strong"]))
                 else:
-                    said = self._status(row, status, plain)
-                    segments.append(Segment(said.text.rjust(width), said.style))
+                    cell = self._status(row, status, plain)
+                    segments.append(Segment(cell.text.rjust(width), cell.style))
             elif kind == "metric":
                 # A mean over some of the folds is not to be compared with any other.
                 if status is CombinationStatus.COMPLETE:
@@ -196,8 +196,8 @@ class Cells:
                 text = numbers.seconds(model.values["seconds"][row])
                 segments.append(Segment(text.rjust(width), plain))
             else:
-                said = self._status(row, status, plain)
-                segments.append(Segment(said.text[:width].ljust(width), said.style))
+                cell = self._status(row, status, plain)
+                segments.append(Segment(cell.text[:width].ljust(width), cell.style))
             segments.append(gap)
         return segments
 

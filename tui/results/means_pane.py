@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _REST = 30  # so many times as long as it took
 
 
-class TrendsPane(Pane):
+class MeansPane(Pane):
     """Worked out anew only while it is in view and combinations were completed."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002
@@ -40,7 +40,7 @@ class TrendsPane(Pane):
     def draw_content(self, width: int, height: int) -> Text:
         """As much as there is room for."""
         if self._model is None or not self._model.complete:
-            return Text("shown when combinations are complete on every fold", style="dim")
+            return Text("shown once combinations are complete on every fold", style="dim")
         began = time.monotonic()
         effects = main_effects(complete_rows(self._model))
         text = values_text(effects, self._model.fixed, width, lambda variable: style_of(self.app, variable))

@@ -39,7 +39,7 @@ MOST_TERMS = 30  # each is a look at every row
 
 
 class FilterError(ValueError):
-    """A filter that cannot mean anything; the message says what could. The terms before `position` can be read."""
+    """A filter that cannot be read; the message says what is accepted. The terms before `position` can be read."""
 
     def __init__(self, message: str, position: int = 0) -> None:
         super().__init__(message)
@@ -91,14 +91,14 @@ def _predicates(term: re.Match[str], columns: Mapping[str, Sequence[Any]], *, is
         return [_anywhere(value.strip('"'), columns)]
     # A bare word before a comparison is a term of its own: `wide mean>0.8`.
     *words, name = name.split(" ") if name.strip() and name not in columns else [name]
-    found = [_anywhere(word, columns) for word in words if word]
-    return [*found, _comparison(columns[find_column(name, columns)], order, value)]
+    tests = [_anywhere(word, columns) for word in words if word]
+    return [*tests, _comparison(columns[find_column(name, columns)], order, value)]
 
 
 def _wanted(name: str, order: str, columns: Mapping[str, Sequence[Any]]) -> str:
     """What a comparison without its other side lacks."""
     try:
-        return f"a value is missing behind {find_column(name, columns)}{order}"
+        return f"a value is missing after {find_column(name, columns)}{order}"
     except FilterError as error:
         return str(error)
 
@@ -149,7 +149,7 @@ def _comparison(column: Sequence[Any], order: str, value: str) -> Predicate:
         return lambda row: (number := _as_number(column[row])) is not None and compare(number, limit)
     tests = [_equals(quoted or bare) for quoted, bare in _OPTION.findall(value)]
     if len(tests) > MOST_TERMS:
-        message = f"a filter has at most {MOST_TERMS} values behind {order}"
+        message = f"a filter has at most {MOST_TERMS} values after {order}"
         raise FilterError(message)
     if order == "=":
         return lambda row: any(test(column[row]) for test in tests)

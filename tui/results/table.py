@@ -46,7 +46,7 @@ class ResultsTable(ScrollView, can_focus=True):
         Binding("enter", "choose", "Detail", show=False),
         Binding("less_than_sign", "sort_next(-1)", "Sort by column left", show=False),
         Binding("greater_than_sign", "sort_next(1)", "Sort by column right", show=False),
-        Binding("v", "reverse", "Turn sort order round", show=False),
+        Binding("v", "reverse", "Reverse the sort order", show=False),
     ]
 
     class CursorMoved(Message):
@@ -184,7 +184,7 @@ class ResultsTable(ScrollView, can_focus=True):
                 style = "cursor" if self.has_focus else "cursor-away"
             segments, frozen = self._cells.row(row), self._cells.frozen
         elif y == 1 and self.model.rows:
-            segments, frozen, style = [Segment("none passes the filter; escape clears it")], 0, "dim"
+            segments, frozen, style = [Segment("no combination passes the filter; escape clears it")], 0, "dim"
         else:
             return Strip.blank(width, self._cells.styles["row"])
         base = self._cells.styles["row"] + self._cells.styles[style]

@@ -38,20 +38,20 @@ def shown_name(name: str) -> str:
     return clean(name.replace("__", " "), longest=60).removeprefix("learning_rate ")
 
 
-def importance_text(found: Importances, width: int, colour: Colour) -> Text:
+def importance_text(importances: Importances, width: int, colour: Colour) -> Text:
     """A bar a hyperparameter: half of the R² that shuffling it costs."""
     text = Text(no_wrap=True)
-    if found.explained is None:
-        return text.append(f"importance: {found.warning}", style="dim")
-    label = min(22, max(len(shown_name(one.name)) for one in found.hyperparameters))
+    if importances.explained is None:
+        return text.append(f"importance: {importances.warning}", style="dim")
+    label = min(22, max(len(shown_name(one.name)) for one in importances.hyperparameters))
     room = max(4, width - label - 14)
-    for one in found.hyperparameters:
+    for one in importances.hyperparameters:
         done, _ = numbers.bar(one.importance, room)
         text.append(f"{shown_name(one.name)[:label]:<{label}} ")
         text.append(f"{one.importance:5.2f} ± {one.deviation:.2f} "[:13], style="bold")
         text.append(f"{done}\n", style=colour("primary"))
-    if found.warning:
-        text.append("\n".join(textwrap.wrap(f"▲ {found.warning}", max(20, width))), style=colour("warning"))
+    if importances.warning:
+        text.append("\n".join(textwrap.wrap(f"▲ {importances.warning}", max(20, width))), style=colour("warning"))
     return text
 
 
@@ -84,25 +84,25 @@ def values_text(effects: list[MainEffect], fixed: dict[str, Any], width: int, co
             text.append(f"{drawn}\n", style=colour("success" if strong else "primary"))
     if fixed:
         same = ", ".join(f"{name}={show_value(value)}" for name, value in fixed.items())
-        text.append("\n".join(textwrap.wrap(f"the same for all: {clean(same)}", max(20, width))), style="dim")
+        text.append("\n".join(textwrap.wrap(f"equal for all: {clean(same)}", max(20, width))), style="dim")
     return text
 
 
 def heat_text(complete: CompleteCombinations, down: str, across: str, colour: Colour) -> Text:
     """The mean over two hyperparameters; shades as well as numbers, so that it is read without colours."""
-    found = heat_map(complete, down, across)
-    known = [mean for line in found.means for mean in line if mean is not None]
+    heat = heat_map(complete, down, across)
+    known = [mean for line in heat.means for mean in line if mean is not None]
     text = Text(no_wrap=True)
     if not known:
         return text.append("no complete combination has both", style="dim")
     low, high = min(known), max(known)
     corner = f"{clean(down, longest=40)} ↓   {clean(across, longest=40)} →"
-    label = min(16, max(map(len, found.down_levels)))
+    label = min(16, max(map(len, heat.down_levels)))
     text.append(f"{corner}\n", style="dim").append(" " * label)
-    for name in found.across_levels:
+    for name in heat.across_levels:
         text.append(f"  {name[:10]:>10}", style="bold")
     text.append("\n")
-    for name, line in zip(found.down_levels, found.means, strict=True):
+    for name, line in zip(heat.down_levels, heat.means, strict=True):
         text.append(f"{name[:label]:<{label}}", style="bold")
         for mean in line:
             if mean is None:
@@ -189,11 +189,11 @@ def top_text(
         for column, wide in zip(columns, widths, strict=True):
             text.append(f"  {_cut(model.texts[column.key][combination.index] or ABSENT, wide):>{wide}}")
         text.append("\n")
-    said = [_as_good(complete, tied)] if len(complete) > 1 else []
+    remarks = [_as_good(complete, tied)] if len(complete) > 1 else []
     if dropped:
-        said.append(f"{dropped} that {'were' if dropped > 1 else 'was'} dropped may be as good")
-    if said:
-        text.append(f"\n{'; '.join(said)}\n", style="italic")
+        remarks.append(f"{dropped} that {'were' if dropped > 1 else 'was'} dropped may be as good")
+    if remarks:
+        text.append(f"\n{'; '.join(remarks)}\n", style="italic")
     return text
 
 

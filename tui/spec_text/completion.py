@@ -20,7 +20,7 @@ def completed(field: str, text: str) -> str | None:
     if match is None:
         return None
     word = match[0]
-    found = next(
+    completion = next(
         (known for known in _known(field.rpartition(".")[2], text[: match.start()]) if known.startswith(word)), None
     ) or next(
         (
@@ -30,7 +30,7 @@ def completed(field: str, text: str) -> str | None:
         ),
         None,
     )
-    return None if found is None or found == word else text[: match.start()] + found
+    return None if completion is None or completion == word else text[: match.start()] + completion
 
 
 def _known(field: str, before: str) -> list[str]:
@@ -76,7 +76,7 @@ def _arguments(field: str, name: str) -> list[str]:
 
 
 def change_completed(text: str, state: SearchState) -> str | None:
-    """The same for a change of a running search: its word, a hyperparameter's name, a value."""
+    """A change of a running search with its last word completed: its word, a hyperparameter's name, or a value."""
     pieces = split(text)
     if not pieces or text[-1].isspace():
         return None
@@ -94,8 +94,8 @@ def change_completed(text: str, state: SearchState) -> str | None:
         return _with_value(text, name, value)
     else:
         known, begun = sorted(f"{one}=" for one in [*HYPERPARAMETERS, "optimizer", "learning_rate"]), last
-    found = next((one for one in known if one.startswith(begun) and one != begun), None)
-    return None if found is None else text + found[len(begun) :]
+    completion = next((one for one in known if one.startswith(begun) and one != begun), None)
+    return None if completion is None else text + completion[len(begun) :]
 
 
 def _with_value(text: str, name: str, value: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What stands in the fields of the new-search form, and the spec that it means: texts to values and back, purely."""
+"""The texts in the fields of the new-search form, and the spec that they mean: texts to values and back, purely."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Form:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a form says: a valid spec, or what is wrong with which field.
+    """What a form means: a valid spec, or what is wrong with which field.
 
     `rest`: what the fields say that are not wrong, if that is a spec.
     `workers` and `devices` None: what the machine allows.
@@ -137,7 +137,7 @@ def _in_space(name: str) -> tuple[int, str]:
 
 
 def read(form: Form) -> Reading:
-    """The spec that a form means, validated by the engine; every field that cannot be read is told."""
+    """The spec that a form means, validated by the engine; every field that cannot be read has its problem."""
     problems: dict[str, str] = {}
     for field_name, text in form.texts():
         if len(text) > MOST_CHARACTERS:
@@ -183,10 +183,10 @@ def _as_typed(form: Form, field_name: str, error: SpecError) -> str:
     if field_name not in TYPED:
         return message_of(error)
     if error.place == field_name:
-        said = f"{json.dumps(form.text(field_name).strip()[:60], ensure_ascii=False)} is not accepted"
+        problem = f"{json.dumps(form.text(field_name).strip()[:60], ensure_ascii=False)} is not accepted"
     else:
-        said = message_of(error)
-    return f"{said}; as in: {TYPED[field_name]}"
+        problem = message_of(error)
+    return f"{problem}; as in: {TYPED[field_name]}"
 
 
 def message_of(error: SpecError) -> str:
@@ -302,7 +302,7 @@ def _general_value(key: str, text: str) -> Any:
 def _one_value(text: str) -> Any:
     values = values_of(text)
     if isinstance(values, dict) or len(values) != 1:
-        message = "one number is wanted here"
+        message = "one number is expected here"
         raise ValueSyntaxError(message, 0)
     return values[0]
 

@@ -5,7 +5,7 @@
     choices     item | item | ...
     range       low..high, then any of: log int
 
-Nothing here knows which values a hyperparameter takes: the engine says that of the result.
+Nothing here knows which values a hyperparameter takes: the engine checks that of the result.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def values_of(text: str, table_key: str = "name") -> Any:
 
 
 def text_of(value: Any) -> str:
-    """What somebody would type for a hyperparameter's value in a spec. `values_of` gives its meaning back."""
+    """A hyperparameter's value in a spec as it would be typed. `values_of` reads it back."""
     if isinstance(value, Mapping) and set(value) == {"choices"}:
         value = value["choices"]
     if isinstance(value, list | tuple):
@@ -222,8 +222,8 @@ class _Reader:
             self._take()
 
     def _unexpected(self, wanted: str) -> ValueSyntaxError:
-        found = f"{self._next.text!r}" if self._next.text else "the end"
-        return ValueSyntaxError(f"{wanted} is missing before {found}", self._next.position)
+        place = f"{self._next.text!r}" if self._next.text else "the end"
+        return ValueSyntaxError(f"{wanted} is missing before {place}", self._next.position)
 
     def separated(self, separator: str, closing: str) -> list[Any]:
         """Items up to a closing mark, which stays; one separator may stand at the end."""
@@ -251,9 +251,9 @@ class _Reader:
         raise self._unexpected("a value")
 
     def _inside(self, opened: _Token, read: Callable[[], Any]) -> Any:
-        """What stands between brackets."""
+        """The content of a pair of brackets."""
         if self._depth == DEEPEST:
-            message = f"brackets stand in each other up to {DEEPEST} deep"
+            message = f"brackets can be nested up to {DEEPEST} deep"
             raise ValueSyntaxError(message, opened.position)
         self._depth += 1
         value = read()
@@ -283,7 +283,7 @@ class _Reader:
                 self._place -= argument.kind != "end"
                 raise self._unexpected("the name of an argument")
             if argument.text in value:
-                message = f"{argument.text} stands here twice"
+                message = f"{argument.text} is given twice"
                 raise ValueSyntaxError(message, argument.position)
             self.expect("=")
             value[argument.text] = self._choices()
@@ -317,5 +317,5 @@ def _quoted(token: _Token) -> str:
     try:
         return str(json.loads(token.text))
     except ValueError as error:
-        message = f"{token.text} is no text: {error}"
+        message = f"{token.text} is not a valid text: {error}"
         raise ValueSyntaxError(message, token.position) from error

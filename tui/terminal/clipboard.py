@@ -31,7 +31,7 @@ def copy(app: App[Any], text: str) -> str:
         if done.returncode == 0:
             return f"copied through tmux; also in {kept}"
     app.copy_to_clipboard(text)
-    return f"sent to the terminal's clipboard; where that does not arrive, it is in {kept}"
+    return f"sent to the terminal's clipboard; if it does not arrive there, it is in {kept}"
 
 
 def _keep(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What is said on the terminal when the app was left: what goes on without it, and how to see it again."""
+"""The lines on the terminal when the app was left: which searches continue, and how to watch them again."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def farewell(seen: Iterable[Whereabouts]) -> list[str]:
     lines = []
     for one in at_work[:MOST_NAMED]:
         fits = f", {one.fits_finished} of {one.fits_total} fits" if one.fits_total else ""
-        goes_on = "goes on" if one.standing != "paused" else "waits, paused"
-        lines.append(f"{one.folder.name} {goes_on} without this view ({one.standing}{fits})")
+        verb = "stays paused" if one.standing == "paused" else "continues"
+        lines.append(f"{one.folder.name} {verb} without this view ({one.standing}{fits})")
         lines.append(f"  watch it again: {command_of(one.folder.parent, 'attach', one.folder.name)}")
     if len(at_work) > MOST_NAMED:
         lines.append(f"and {len(at_work) - MOST_NAMED} more: {command_of(at_work[0].folder.parent, 'list')}")

@@ -118,7 +118,7 @@ class ParallelPane(Pane):
     def draw_content(self, width: int, height: int) -> Text:
         """Titles above, lines below."""
         if len(self.axes) < 2 or not self._order:
-            return Text("shown when combinations of several values are complete", style="dim")
+            return Text("shown once combinations of several values are complete", style="dim")
         if height < 4 or width < _NARROWEST * len(self.axes):
             return Text(f"needs {_NARROWEST * len(self.axes)} columns; o gives it the whole screen", style="dim")
         columns = self._columns(width)

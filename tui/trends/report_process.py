@@ -1,4 +1,4 @@
-"""What a helper process tells of a whole search: importances and ties need libraries that the app never imports."""
+"""The report of a whole search from a helper process: importance and ties need libraries that the app never imports."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ReportProcess:
         self._is_stopped = False
 
     def findings(self) -> Findings:
-        """What it tells. Raises InputOutputError if it cannot be told."""
+        """Wait for the report. Raises InputOutputError if there is none."""
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "engine", *self._arguments],
@@ -57,11 +57,11 @@ class ReportProcess:
             lines = err.decode(errors="replace").strip().splitlines()
             raise self._failure(clean(lines[-1]) if lines else f"it ended with {self._process.returncode}")
         try:
-            found = json.loads(out)
-            told = found["importance"]
-            listed = [Importance(**one) for one in told["hyperparameters"]]
-            importances = Importances(told["explained"], listed, told["warning"])
-            honest, complete = found["honest"], set(found["complete"])
+            report = json.loads(out)
+            importance = report["importance"]
+            listed = [Importance(**one) for one in importance["hyperparameters"]]
+            importances = Importances(importance["explained"], listed, importance["warning"])
+            honest, complete = report["honest"], set(report["complete"])
             if "unavailable" in honest:
                 return Findings(len(complete), importances, None)
             tied = tuple(map(int, honest["tied"]))

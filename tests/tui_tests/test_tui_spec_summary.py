@@ -11,17 +11,17 @@ from engine.spec.rate_curve import planned_rates
 from engine.spec.space import grid_size
 from tui.new_search.class_sizes import bars, class_sizes
 from tui.new_search.form_study import study
-from tui.new_search.schedule_curves import lab_of, sampled_rates
-from tui.new_search.spec_summary import MOST_PLANNED, Meaning, meaning_of
+from tui.new_search.schedule_curves import sampled_rates, schedule_curves_of
+from tui.new_search.spec_summary import MOST_PLANNED, SpecSummary, summary_of
 from tui.new_search.summary_pane import time_in_words
 from tui.spec_text.form import Form, read
 
 
-def meaning(form: Form) -> Meaning:
-    found, problems = meaning_of(read(form))
+def summary(form: Form) -> SpecSummary:
+    result, problems = summary_of(read(form))
     assert problems == {}
-    assert found is not None
-    return found
+    assert result is not None
+    return result
 
 
 def form(**fields: str) -> Form:
@@ -33,11 +33,11 @@ def form(**fields: str) -> Form:
 
 
 def test_epochs_share_trainings() -> None:
-    found = meaning(form(epochs="5, 10, 20", batch_size="128, 512", workers="2"))
-    assert (found.combinations, found.splits, found.fits, found.trainings) == (6, 3, 18, 6)
-    assert (found.epochs, found.unshared_epochs) == (120, 210)
-    assert found.is_exact
-    assert found.workers == 2
+    result = summary(form(epochs="5, 10, 20", batch_size="128, 512", workers="2"))
+    assert (result.combinations, result.splits, result.fits, result.trainings) == (6, 3, 18, 6)
+    assert (result.epochs, result.unshared_epochs) == (120, 210)
+    assert result.is_exact
+    assert result.workers == 2
 
 
 def test_it_is_what_the_plan_says() -> None:
@@ -49,10 +49,10 @@ def test_it_is_what_the_plan_says() -> None:
     spec = read(one).spec
     assert spec is not None
     plan = make_plan(spec, combinations_of(spec))
-    found = meaning(one)
-    assert (found.fits, found.trainings, found.epochs) == (plan.fits, len(plan.trainings), plan.epochs)
-    assert found.notes == plan.notes
-    assert found.seconds >= plan.cost / found.workers
+    result = summary(one)
+    assert (result.fits, result.trainings, result.epochs) == (plan.fits, len(plan.trainings), plan.epochs)
+    assert result.notes == plan.notes
+    assert result.seconds >= plan.cost / result.workers
 
 
 def test_a_very_large_grid_is_estimated_without_a_plan() -> None:
@@ -62,14 +62,14 @@ def test_a_very_large_grid_is_estimated_without_a_plan() -> None:
         dropout=", ".join(f"0.{share:02}" for share in range(90)),
         workers="1",
     )
-    found = meaning(large)
-    assert found.combinations == 3 * 368 * 90 > MOST_PLANNED
-    assert not found.is_exact
-    assert found.trainings == 368 * 90 * 3
+    result = summary(large)
+    assert result.combinations == 3 * 368 * 90 > MOST_PLANNED
+    assert not result.is_exact
+    assert result.trainings == 368 * 90 * 3
     # Every training runs 20 epochs and serves three combinations.
-    assert found.epochs == pytest.approx(found.trainings * 20)
-    assert found.unshared_epochs == pytest.approx(found.trainings * 35)
-    assert "20,000" in found.notes[0]
+    assert result.epochs == pytest.approx(result.trainings * 20)
+    assert result.unshared_epochs == pytest.approx(result.trainings * 35)
+    assert "20,000" in result.notes[0]
 
 
 def test_an_estimate_is_near_the_truth() -> None:
@@ -77,8 +77,8 @@ def test_an_estimate_is_near_the_truth() -> None:
     spec = read(small).spec
     assert spec is not None
     assert grid_size(spec.spaces) == 12
-    exact = meaning(small)
-    drawn = meaning(small.with_text("strategy", "random 11"))
+    exact = summary(small)
+    drawn = summary(small.with_text("strategy", "random 11"))
     assert drawn.combinations == 11
     assert not drawn.is_exact
     assert drawn.seconds == pytest.approx(exact.seconds, rel=0.5)
@@ -86,23 +86,23 @@ def test_an_estimate_is_near_the_truth() -> None:
 
 @pytest.mark.parametrize(("drawn", "combinations", "exact"), [("5", 5, False), ("500", 6, True)])
 def test_random_search_draws_no_more_than_there_is(drawn: str, combinations: int, exact: bool) -> None:
-    found = meaning(form(epochs="5, 10, 20", batch_size="128, 512", strategy=f"random {drawn}"))
-    assert (found.combinations, found.is_exact) == (combinations, exact)
+    result = summary(form(epochs="5, 10, 20", batch_size="128, 512", strategy=f"random {drawn}"))
+    assert (result.combinations, result.is_exact) == (combinations, exact)
 
 
 def test_distributions_count_as_many_as_are_drawn() -> None:
-    found = meaning(form(learning_rate="1e-4..1e-1 log", hidden_units="16..512 int", strategy="random 1000"))
-    assert (found.combinations, found.fits) == (1000, 3000)
+    result = summary(form(learning_rate="1e-4..1e-1 log", hidden_units="16..512 int", strategy="random 1000"))
+    assert (result.combinations, result.fits) == (1000, 3000)
 
 
 def test_keras_is_noted_where_combinations_are_drawn() -> None:
-    said = meaning(form(optimizer="rmsprop, lion", strategy="random 30", learning_rate="1e-4..1e-1 log")).notes
-    assert any(note.startswith("some combinations run in the keras trainer") and "lion" in note for note in said)
+    notes = summary(form(optimizer="rmsprop, lion", strategy="random 30", learning_rate="1e-4..1e-1 log")).notes
+    assert any(note.startswith("some combinations run in the keras trainer") and "lion" in note for note in notes)
 
 
 def test_keras_is_noted() -> None:
-    found = meaning(form(optimizer="adam", trainer="keras"))
-    assert any("keras trainer" in note for note in found.notes)
+    result = summary(form(optimizer="adam", trainer="keras"))
+    assert any("keras trainer" in note for note in result.notes)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_time_in_words(seconds: float, words: str) -> None:
 def remarks(rates: str, **fields: str) -> list[tuple[str, bool]]:
     spec = read(form(learning_rate=rates, **fields)).spec
     assert spec is not None
-    return [(curve.remark, curve.is_odd) for curve in lab_of(spec).curves]
+    return [(curve.remark, curve.is_odd) for curve in schedule_curves_of(spec).curves]
 
 
 @pytest.mark.parametrize(
@@ -152,21 +152,21 @@ def test_a_schedule_that_stretches_has_a_curve_for_each_number_of_epochs() -> No
         form(epochs="5, 10", learning_rate="0.1, CosineDecay(initial_learning_rate=0.1, decay_epochs=all)")
     ).spec
     assert spec is not None
-    lab = lab_of(spec)
-    assert [curve.rates.epochs for curve in lab.curves] == [10, 5, 10]
-    assert [curve.label for curve in lab.curves][1].endswith("over 5 epochs")
+    schedules = schedule_curves_of(spec)
+    assert [curve.rates.epochs for curve in schedules.curves] == [10, 5, 10]
+    assert [curve.label for curve in schedules.curves][1].endswith("over 5 epochs")
 
 
 def test_distributions_are_drawn_at_their_ends() -> None:
     spec = read(form(learning_rate="1e-4..1e-1 log", strategy="random 9")).spec
     assert spec is not None
-    assert [curve.rates.rates[0] for curve in lab_of(spec).curves] == [1e-4, 1e-1]
+    assert [curve.rates.rates[0] for curve in schedule_curves_of(spec).curves] == [1e-4, 1e-1]
 
 
 def test_without_a_learning_rate_each_optimizer_has_its_own() -> None:
     spec = read(form(optimizer="sgd, adam")).spec
     assert spec is not None
-    assert [(curve.label, curve.rates.rates[0]) for curve in lab_of(spec).curves] == [
+    assert [(curve.label, curve.rates.rates[0]) for curve in schedule_curves_of(spec).curves] == [
         ("sgd's own rate", 0.01),
         ("adam's own rate", 0.001),
     ]
@@ -176,7 +176,7 @@ def test_batch_sizes_take_turns_and_curves_are_capped() -> None:
     rates = ", ".join(f"0.0{number}" for number in range(1, 10)) + ", 0.1, 0.2, 0.3, 0.4, 0.5"
     spec = read(form(batch_size="128, 512", learning_rate=rates)).spec
     assert spec is not None
-    first, second, third = (lab_of(spec, number) for number in range(3))
+    first, second, third = (schedule_curves_of(spec, number) for number in range(3))
     assert (first.batch_size, second.batch_size, third.batch_size) == (128, 512, 128)
     assert (len(first.curves), first.left_out) == (12, 2)
 
@@ -205,9 +205,9 @@ def test_a_lab_of_a_long_training_samples_its_rates() -> None:
         )
     ).spec
     assert spec is not None
-    lab = lab_of(spec)
-    assert max(len(curve.rates.steps) for curve in lab.curves) < 10_000
-    assert lab.curves[0].rates.steps[-1] == 10_000 * 5988 - 1
+    schedules = schedule_curves_of(spec)
+    assert max(len(curve.rates.steps) for curve in schedules.curves) < 10_000
+    assert schedules.curves[0].rates.steps[-1] == 10_000 * 5988 - 1
 
 
 # Data
@@ -232,20 +232,20 @@ def test_bars_have_their_height_and_the_smallest_shows() -> None:
 
 
 def test_a_study_says_everything_or_what_is_wrong() -> None:
-    found = study(Form(), 0, None)
-    assert found.spec is not None
-    assert found.meaning is not None
-    assert found.lab is not None
-    assert found.data is not None
-    assert found.hints["space.0.epochs"] == "3 values"
+    result = study(Form(), 0, None)
+    assert result.spec is not None
+    assert result.summary is not None
+    assert result.curves is not None
+    assert result.data is not None
+    assert result.hints["space.0.epochs"] == "3 values"
     wrong = study(Form().with_text("folds", "1"), 0, None)
-    assert (wrong.spec, wrong.meaning) == (None, None)
+    assert (wrong.spec, wrong.summary) == (None, None)
     assert list(wrong.problems) == ["folds"]
     # What is not wrong is drawn all the same.
-    assert (wrong.lab, wrong.data) == (found.lab, found.data)
+    assert (wrong.curves, wrong.data) == (result.curves, result.data)
     no_rate = study(Form().with_text("space.0.learning_rate", "ExponentialDecay"), 0, None)
-    assert no_rate.lab is None
-    assert no_rate.data == found.data
+    assert no_rate.curves is None
+    assert no_rate.data == result.data
     assert "a schedule with its arguments, one of ExponentialDecay" in no_rate.problems["space.0.learning_rate"]
     half = study(Form().with_text("space.0.learning_rate", "ExponentialDecay(decay_rate=0.9)"), 0, None)
     assert half.problems["space.0.learning_rate"].startswith("ExponentialDecay(decay_rate=0.9) is not accepted")

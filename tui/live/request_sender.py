@@ -1,11 +1,11 @@
-"""How the live view asks something of its search: by a request or a command, with the words that say so."""
+"""How the live view changes its search: by a request to its engine, or by a command in a process of its own."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError
-from tui.live.change import meaning
+from tui.live.change import change_in_words
 from tui.navigation import navigation_of
 from tui.processes.engine_command import EngineCommand, shown_command
 
@@ -19,59 +19,59 @@ if TYPE_CHECKING:
     from tui.parts.control_panel import ControlPanel
 
 
-class Asking:
-    """Asks through `follow`, and says in `panel` what was asked for and which command does that.
+class RequestSender:
+    """Sends through `follow`, and shows in `panel` what was requested and the equivalent command.
 
-    `asked` is called after a request, for what is drawn of it.
+    `sent` is called after each request, so that the screen can draw it.
     """
 
     def __init__(
-        self, live: LiveModel, follow: Follow, panel: ControlPanel, asked: Callable[[], None], *, read_only: bool
+        self, live: LiveModel, follow: Follow, panel: ControlPanel, sent: Callable[[], None], *, read_only: bool
     ) -> None:
         self.read_only = read_only
         self._live = live
         self._follow = follow
         self._panel = panel
-        self._asked = asked
+        self._sent = sent
 
     def may(self, what: str, *, alive: bool = False) -> bool:
-        """Whether it can be asked; if not, it says why. `alive`: of an engine at work only."""
+        """Whether `what` can be requested; if not, the panel shows why. `alive`: it needs an engine at work."""
         if self.read_only:
             self._panel.say(f"this view is read-only: {what} is refused", problem=True)
             return False
         if alive and not self._live.is_alive:
-            self._panel.say(
-                f"no engine works on this session, so there is nothing to {what}; s starts one", problem=True
-            )
+            why = "the search is complete" if self._live.is_complete else "no engine works on this session"
+            hint = "" if self._live.is_complete else "; s starts one"
+            self._panel.say(f"{why}, so there is nothing to {what}{hint}", problem=True)
             return False
         return True
 
     def shown(self, arguments: list[str]) -> str:
-        """A command as somebody would type it."""
+        """A command as it would be typed."""
         explicit = navigation_of(self._panel).explicit_sessions
         return shown_command([*arguments, *([] if explicit is None else ["--sessions", str(explicit)])])
 
-    def ask(self, requests: list[Request], word: str, said: str, *options: str) -> None:
-        """Ask the engine at work; `said` once it has the requests, which are those of the command `word`."""
-        self._follow.ask(requests, said)
+    def send(self, requests: list[Request], word: str, answer: str, *options: str) -> None:
+        """Send requests to the engine, those of the command `word`; the panel shows `answer` once they are written."""
+        self._follow.send(requests, answer)
         self._panel.say(f"{word} …", self.shown([word, self._live.session.id, *options]))
-        self._asked()
+        self._sent()
 
-    def ask_change(self, change: Change) -> None:
-        """Ask for a change of what is planned, if it can be made."""
+    def send_change(self, change: Change) -> None:
+        """Request a change of what is planned, if it can be made."""
         try:
-            asked = f"asked for: {meaning(change, self._live)}"
+            answer = f"requested: {change_in_words(change, self._live)}"
         except FoldwatchError as error:
             self._panel.say(str(error), problem=True)
             return
-        self.ask([change.request], change.word, asked, *change.arguments)
+        self.send([change.request], change.word, answer, *change.arguments)
 
     def command_of(self, change: Change) -> str:
-        """The command that asks for a change."""
+        """The command that requests a change."""
         return self.shown([change.word, self._live.session.id, *change.arguments])
 
     def run(self, arguments: list[str], done: str) -> None:
-        """Run a command of the engine in a process of its own; `done` is said once it has ended well."""
+        """Run an engine command in a process of its own; the panel shows `done` once it has succeeded."""
         whole = [*arguments, "--sessions", str(self._live.session.folder.parent)]
         self._follow.run_command(EngineCommand(whole, done, no_color=self._panel.app.no_color))
         self._panel.say(f"{arguments[0]} …", self.shown(arguments))

@@ -1,0 +1,79 @@
+"""Draws the README's picture of the live view: python -m tests.picture --data-dir DIR
+
+It runs a real search on Reuters in a folder of its own, opens it in the app, and takes the picture when most fits are
+scored. Look at `tui/live.svg` before you commit it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.tui_tests.pilots import until
+from tui.app import FoldwatchApp
+from tui.live.screen import LiveScreen
+from tui.plots.curves_plot import CurvesPlot
+from tui.plots.learning_rate_plot import LearningRatePlot
+
+PICTURE = Path(__file__).parents[1] / "tui/live.svg"
+NAME = "reuters-01"
+SPEC = """
+dataset = "reuters"
+folds = 3
+scoring = ["accuracy", "f1_macro"]
+
+[space]
+batch_size = [128, 512]
+epochs = [5, 10, 20]
+hidden_units = [64, 128]
+optimizer = "adam"
+
+[[space.learning_rate]]
+schedule = "ExponentialDecay"
+initial_learning_rate = 0.002
+decay_epochs = 1
+decay_rate = [0.8, 0.96]
+"""
+SHARE = 0.8  # of the fits: then the table is nearly full and workers are still at work
+
+
+async def draw(sessions: Path) -> str:
+    """The live view as SVG, with the second best combination pinned."""
+    app = FoldwatchApp(session=NAME, sessions=sessions, theme="dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, LiveScreen), "the live view")
+        screen = app.screen
+        assert isinstance(screen, LiveScreen)
+        live = screen.live
+        await until(pilot, lambda: 0 < live.state.fits_total * SHARE < live.state.fits_finished, "scores", seconds=300)
+        await pilot.press("g", "down", "m", "down")
+        await until(pilot, lambda: screen.query_one(CurvesPlot).curves, "curves")
+        await until(pilot, lambda: len(screen.query_one(LearningRatePlot).lines) == 2, "learning rates")
+        picture = app.export_screenshot(title="foldwatch")
+        if live.is_alive:
+            await pilot.press("x", "a")
+            await until(pilot, lambda: not live.is_alive, "the engine's end", seconds=60)
+        return picture
+
+
+def main() -> None:
+    """Run the search and take the picture."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, required=True, help="where Reuters lies")
+    data_folder = parser.parse_args().data_dir.absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        sessions, spec = Path(folder) / "sessions", Path(folder) / "spec.toml"
+        spec.write_text(SPEC)
+        engine = [sys.executable, "-m", "engine"]
+        options = ["--name", NAME, "--sessions", str(sessions), "--data-dir", str(data_folder), "--workers", "2"]
+        subprocess.run([*engine, "run", str(spec), *options, "--detach"], check=True)
+        PICTURE.write_text(asyncio.run(draw(sessions)), encoding="utf-8")
+    print(PICTURE)
+
+
+if __name__ == "__main__":
+    main()
