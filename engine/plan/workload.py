@@ -10,7 +10,7 @@ from __future__ import annotations
 import weakref
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
@@ -18,12 +18,13 @@ from engine.spec.resolved import epochs_of, resolved_params_of
 from engine.spec.schedules import depends_on_epochs
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from engine.session.combination import CombinationState
     from engine.session.events import SearchStarted
     from engine.session.state import SearchState
 
+SCRIPT = "script"  # the trainer of a script's fits: the script's own estimator
 FEW = 16  # combinations that stand for those to come
 _workloads: weakref.WeakKeyDictionary[SearchState, Workload] = weakref.WeakKeyDictionary()
 
@@ -181,18 +182,31 @@ class Workload:
     def _alike(self, combination: CombinationState) -> _Group:
         params = combination.params
         shares = not depends_on_epochs(params)
-        key = combination.trainer, repr([item for item in params.items() if not (shares and item[0] == "epochs")])
+        # A script shares no training between fits.
+        key: object = combination.index
+        if combination.trainer != SCRIPT:
+            key = combination.trainer, repr([item for item in params.items() if not (shares and item[0] == "epochs")])
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group(self._cost(combination), [0] * self._splits)
         return group
 
     def _cost(self, combination: CombinationState) -> Cost:
+        if combination.trainer == SCRIPT:
+            return Cost({"script": float(_script_epochs(combination.params))}, {})
         try:
             return cost_of(resolved_params_of(combination.params), combination.trainer, self._rows, self._num_words)
         except (KeyError, TypeError, ValueError, ArithmeticError):
             # A record may hold what no spec would accept; then all such trainings are taken to be alike.
             return Cost({}, {"unknown": 1.0})
+
+
+def _script_epochs(params: Mapping[str, Any]) -> int:
+    """The epochs of a script's fit, where a parameter of a usual name says so; 1 where none does."""
+    for name, value in params.items():
+        if name.rpartition("__")[2] == "epochs" and isinstance(value, int) and value > 0:
+            return value
+    return 1
 
 
 def average(each: Sequence[Parts], trainings: int) -> Parts:

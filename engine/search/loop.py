@@ -36,6 +36,7 @@ from engine.system.whole_files import remove_leftovers
 from engine.workers import messages
 from engine.workers.pool import Died, Said
 from engine.workers.process_pool import Pool
+from engine.workers.start import data_order, start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -85,7 +86,15 @@ class RunningSearch:
         self.state = session.state()
         self._clock = clock
         self._worker_count = len(devices)
-        self._supervisor = Supervisor(session, prepared, pool, devices, self._emit, clock)
+        self._supervisor = Supervisor(
+            session,
+            pool,
+            devices,
+            start=lambda worker: start_worker(pool, worker, devices[worker], prepared.plan, prepared.spec.scoring),
+            greetings=lambda: [data_order(session, prepared)],
+            emit=self._emit,
+            clock=clock,
+        )
         # What is left of requests was meant for an engine that has ended; nobody can ask this one before its segment.
         control.take_requests(session.folder)
         self._paused_since = 0.0

@@ -87,7 +87,16 @@ class Session:
 
     @functools.cached_property
     def spec(self) -> SearchSpec:
-        """What was asked for. Raises SessionUnreadableError for what no spec can be."""
+        """What was asked for.
+
+        Raises UsageError for a search that lives in a script, SessionUnreadableError for what no spec can be.
+        """
+        if (script := self.record.script) is not None:
+            message = (
+                f"{self.id}: this search lives in the script {script.path}; to change it, resume it or save its model, "
+                "change the script and run it again: fits that are scored are not run again"
+            )
+            raise UsageError(message)
         try:
             return SearchSpec.recorded(self.record.spec)
         except SpecError as error:

@@ -98,15 +98,19 @@ class RefitState:
     test_scores: dict[str, float] = field(default_factory=dict)
     test_rows: int = 0
     error: str = ""
+    is_of_script: bool = False  # the script that runs the search does it itself, and saves nothing
 
     @property
     def is_unfinished(self) -> bool:
         """It was neither saved nor said to have failed."""
-        return bool(self.target) and not self.path and not self.error
+        return (bool(self.target) or self.is_of_script) and not self.path and not self.error
 
     @property
     def in_words(self) -> str:
         """How far one is that is not finished."""
+        if self.is_of_script:
+            epoch = f": epoch {self.epoch}/{self.epochs}" if self.epoch else ""
+            return f"the script is refitting #{self.combination} on all training rows{epoch}"
         if self.epoch and self.epoch == self.epochs:
             return f"saving #{self.combination} with Keras, then scoring it on the test set"
         return f"refitting #{self.combination} on all training rows: epoch {self.epoch}/{self.epochs}"
@@ -519,6 +523,7 @@ class SearchState:
         if training is None or event.epoch <= training.epoch:
             return
         training.epoch, training.epoch_ended = event.epoch, event.time
+        training.epochs = max(event.epochs or training.epochs, event.epoch)
         training.validation_score = event.validation_score
         self.changed.update(fit.combination for fit in training.fits)
 
@@ -592,7 +597,7 @@ class SearchState:
         self.delay = event
 
     def _on_refit_started(self, event: events.RefitStarted) -> None:
-        refit = RefitState(event.combination, epochs=event.epochs, target=event.path)
+        refit = RefitState(event.combination, epochs=event.epochs, target=event.path, is_of_script=not event.path)
         self.refit = self.refits[event.combination, event.request] = refit
 
     def _on_refit_epoch_ended(self, event: events.RefitEpochEnded) -> None:
@@ -622,6 +627,9 @@ class SearchState:
 
     def _on_search_finished(self, event: events.SearchFinished) -> None:
         self.status, self.message = SearchStatus(event.outcome), event.message
+        if self.refit is not None and self.refit.is_of_script:
+            self.refit = None
+            self.refits.clear()
         for training in list(self.trainings.values()):
             self._release(training.training)
         for worker in self.workers.values():

@@ -115,7 +115,7 @@ def remove_tree(place: Path) -> None:
             place.unlink()
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
     """Hand all of it to the system, however little it takes at once. Raises OSError."""
     left = memoryview(content)
     while left:

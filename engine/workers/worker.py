@@ -7,6 +7,7 @@ ends: a system that stops a service sends it to engine and workers at once.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import queue
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from engine.data.rows import Rows
     from engine.training.checkpoint_file import KeptTraining
     from engine.training.interface import Epoch, Trainer
+    from engine.workers.task_runner import TaskRunner
 
 NOT_UNDERSTOOD = 65  # the exit code of a worker that cannot read an order
 
@@ -64,7 +66,7 @@ class Orders:
     def __init__(self, descriptor: int, say: Callable[[messages.Message], None]) -> None:
         self._descriptor, self._say = descriptor, say
         self.work: queue.SimpleQueue[
-            messages.Warm | messages.Prepare | messages.Train | messages.Refit | messages.Leave
+            messages.Warm | messages.Prepare | messages.Train | messages.Refit | messages.Leave | messages.OfScript
         ] = queue.SimpleQueue()
         self.may_run = threading.Event()
         self.may_run.set()
@@ -149,6 +151,14 @@ class Worker:
                     self._train(order)
                 case messages.Refit():
                     self._refit(order)
+                case messages.OpenTasks() | messages.Share() | messages.RunTask():
+                    self._task_runner.handle(order)
+
+    @functools.cached_property
+    def _task_runner(self) -> TaskRunner:
+        from engine.workers.task_runner import TaskRunner
+
+        return TaskRunner(self._say, self._orders.may_run)
 
     def _warm(self, order: messages.Warm) -> None:
         from engine.training import scoring
