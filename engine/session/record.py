@@ -39,7 +39,7 @@ class ScriptRecord(msgspec.Struct, frozen=True, kw_only=True):
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """`search.json`: what was asked for, and of what data, versions and machine.
 
-    `script`: where it lives, if a script runs it; its `spec` is then no spec, and holds only what lists of sessions show.
+    `script`: where it lives, if a script runs it; its `spec` is then no spec, and holds only what lists show.
     """
 
     format: Count

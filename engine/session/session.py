@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import (
     InputOutputError,
+    NotAvailableError,
     SessionHeldError,
     SessionUnreadableError,
     SpecError,
@@ -69,8 +70,15 @@ class Session:
             raise UsageError(message)
 
     def folds(self) -> NDArray[np.int16]:
-        """The folds that it was made with, checked against their hash."""
+        """The folds that it was made with, checked against their hash.
+
+        Raises NotAvailableError for a script's search, SessionUnreadableError where they are not what they were.
+        """
         import hashlib
+
+        if self.record.script is not None:
+            message = f"{self.id}: which row was in which fold is not recorded of a script's search"
+            raise NotAvailableError(message)
 
         path = self.folder / "folds.npy"
         try:
@@ -154,6 +162,8 @@ class Session:
         if not self.liveness().alive:
             is_complete = self.state().status is SearchStatus.COMPLETED
             go_on = _AFTER_COMPLETION if is_complete else f"start one with: {self.command('resume')}"
+            if (script := self.record.script) is not None:
+                go_on = f"run its script to go on: {script.path}"
             message = f"{self.id}: no engine works on this session; {go_on}"
             raise UsageError(message)
         requests.write_request(self.folder, request)

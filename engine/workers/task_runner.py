@@ -40,7 +40,7 @@ _OWN_LINES = "[CV"  # how scikit-learn's own lines about a fit begin
 
 
 class TaskRunner:
-    """Runs tasks one after another and reports with `send`; Keras halts at an epoch's end while `may_run` is not set."""
+    """Runs tasks one after another, reports with `send`; Keras halts after an epoch while `may_run` is not set."""
 
     def __init__(self, send: Callable[[messages.Message], None], may_run: threading.Event) -> None:
         self._send, self._may_run = send, may_run

@@ -19,7 +19,7 @@ _LONGEST_VALUE = 200  # characters of a parameter's value as the session shows i
 _LONGEST_LIST = 20
 # Who asks, and what is only printed, decides nothing of the result.
 _NOT_OF_THE_RESULT = ("caller", "callback_ctx", "verbose", "split_progress", "candidate_progress", "config")
-_SHARED = ("train", "test", "scorer", "caller", "callback_ctx")
+_SHARED = ("train", "test", "scorer", "caller")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,11 @@ class ScriptFit:
     @property
     def call(self) -> tuple[Any, ...]:
         """What a worker is to call, and how."""
-        return self.function, self.arguments, self.keywords, *self.nested
+        keywords = self.keywords
+        if not getattr(keywords.get("callback_ctx"), "_callbacks", True):
+            # It knows all the fits of the search: with each of them it would send all the others, for nobody to see.
+            keywords = {**keywords, "callback_ctx": None}
+        return self.function, self.arguments, keywords, *self.nested
 
     @property
     def caller(self) -> Any:
@@ -159,4 +163,3 @@ def identity(fits: Sequence[ScriptFit]) -> str:
     for fit in fits:
         digest.update(repr((fit.combination, fit.split, sorted(fit.params.items(), key=str))).encode())
     return digest.hexdigest()
-

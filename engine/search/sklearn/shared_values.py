@@ -89,10 +89,10 @@ def _written(path: Path, buffer: memoryview) -> messages.MappedBuffer:
     """A new file with these bytes, that only this user can read. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
     try:
-            write_all(descriptor, buffer)
-        finally:
-            os.close(descriptor)
-        return messages.MappedBuffer(path=str(path), length=buffer.nbytes)
+        write_all(descriptor, buffer)
+    finally:
+        os.close(descriptor)
+    return messages.MappedBuffer(path=str(path), length=buffer.nbytes)
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
