@@ -25,7 +25,7 @@ class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScriptRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a search lives that a script runs: `path` of the script, the class or function that searches, its estimator.
+    """Where a search lives that a script runs: the script's `path`, the class that searches, its estimator.
 
     `digest`: of the combinations and splits, which tells one search of a script from another.
     """

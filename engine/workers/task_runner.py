@@ -138,9 +138,10 @@ def _raised(task: int, error: Exception) -> messages.TaskDone:
 def _pickled_warnings(caught: dict[tuple[str, str], tuple[str, type, str, int]]) -> bytes:
     """What was warned of, as far as it can be sent: a category may be a class that cannot be."""
     try:
-        return cloudpickle.dumps(list(caught.values())) if caught else b""
+        content: bytes = cloudpickle.dumps(list(caught.values())) if caught else b""
     except Exception:
-        return cloudpickle.dumps([(text, UserWarning, file, line) for text, _, file, line in caught.values()])
+        content = cloudpickle.dumps([(text, UserWarning, file, line) for text, _, file, line in caught.values()])
+    return content
 
 
 class _Unpickler(pickle.Unpickler):
@@ -190,13 +191,13 @@ def _collected(caught: dict[tuple[str, str], tuple[str, type, str, int]]) -> Ite
     with warnings.catch_warnings():
         show = warnings.showwarning
 
-        def shown(message: Any, category: type, filename: str, line: int, *rest: Any) -> None:
+        def shown(message: Any, category: type, filename: str, line: int, *rest: Any, **named: Any) -> None:
             text = str(message)[:_LONGEST_WARNING]
             if len(caught) < _MOST_WARNINGS:
                 caught.setdefault((category.__name__, text), (text, category, filename, line))
-            show(message, category, filename, line, *rest)
+            show(message, category, filename, line, *rest, **named)
 
-        warnings.showwarning = shown
+        warnings.showwarning = shown  # type: ignore[assignment] - it takes what the other takes
         yield
 
 

@@ -93,7 +93,8 @@ class FoldwatchBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
             if len(outcomes) == len(fits):
                 callback([outcomes[one] for one in fits])
 
-        fits = [ScriptFit(*item, nested=(func._backend, func._n_jobs), deliver=deliver) for item in items]
+        nested = func._backend, func._n_jobs
+        fits = [ScriptFit(*call, nested, deliver) for call in items]
         if self._waiting is None:
             self._watching.run(fits)
         else:

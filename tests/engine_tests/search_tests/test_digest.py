@@ -88,7 +88,7 @@ def _digests(folder: Path, *, seed: int = 0, script: str = SCRIPT, helpers: str 
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return dict(line.split(" ") for line in done.stdout.splitlines())  # type: ignore[misc]
+    return dict(line.split(" ") for line in done.stdout.splitlines())
 
 
 def _differing(one: dict[str, str], other: dict[str, str]) -> set[str]:
@@ -203,7 +203,11 @@ def _deep(depth: int) -> list[Any]:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: _deep(DEEPEST + 1), lambda: Path(__file__).open(), lambda: (number for number in [1])],
+    [
+        lambda: _deep(DEEPEST + 1),
+        lambda: Path(__file__).open(),  # noqa: SIM115
+        lambda: (number for number in [1]),
+    ],
     ids=["too deep", "an open file", "a generator"],
 )
 def test_what_cannot_be_told_from_others_is_refused(make: Callable[[], Any]) -> None:
