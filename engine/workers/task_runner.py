@@ -191,13 +191,13 @@ def _collected(caught: dict[tuple[str, str], tuple[str, type, str, int]]) -> Ite
     with warnings.catch_warnings():
         show = warnings.showwarning
 
-        def shown(message: Any, category: type, filename: str, line: int, *rest: Any, **named: Any) -> None:
+        def shown(message: Any, category: type, filename: str, line: int, file: Any = None, source: Any = None) -> None:
             text = str(message)[:_LONGEST_WARNING]
             if len(caught) < _MOST_WARNINGS:
                 caught.setdefault((category.__name__, text), (text, category, filename, line))
-            show(message, category, filename, line, *rest, **named)
+            show(message, category, filename, line, file, source)
 
-        warnings.showwarning = shown  # type: ignore[assignment] - it takes what the other takes
+        warnings.showwarning = shown  # type: ignore[assignment]
         yield
 
 

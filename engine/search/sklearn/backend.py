@@ -94,7 +94,7 @@ class FoldwatchBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
                 callback([outcomes[one] for one in fits])
 
         nested = func._backend, func._n_jobs
-        fits = [ScriptFit(*call, nested, deliver) for call in items]
+        fits = [ScriptFit(function, arguments, keywords, nested, deliver) for function, arguments, keywords in items]
         if self._waiting is None:
             self._watching.run(fits)
         else:

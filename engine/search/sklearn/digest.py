@@ -324,7 +324,7 @@ def _bytes_of(array: Any) -> bytes:
     digest = hashlib.blake2b(digest_size=_SIZE)
     digest.update(array.nbytes.to_bytes(8, "little"))
     for first in range(0, len(array), rows):
-        digest.update(memoryview(np.ascontiguousarray(array[first : first + rows]).view(np.uint8).reshape(-1)))
+        digest.update(np.ascontiguousarray(array[first : first + rows]).view(np.uint8).reshape(-1).data)
     return digest.digest()
 
 
