@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from engine.search.sklearn.digest import Digester
 
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _LONGEST_VALUE = 200  # characters of a parameter's value as the session shows it
 _LONGEST_LIST = 20
 # Who asks, and what is only printed, decides nothing of the result.
@@ -148,7 +150,12 @@ def shown_value(value: Any) -> Any:
     if isinstance(value, list | tuple) and len(value) <= _LONGEST_LIST and all(map(_is_plain, value)):
         return [shown_value(item) for item in value]
     name = getattr(value, "__qualname__", None)
-    return str(name if name is not None else " ".join(repr(value).split()))[:_LONGEST_VALUE]
+    return str(name if name is not None else text_of(value))[:_LONGEST_VALUE]
+
+
+def text_of(value: Any) -> str:
+    """Its text in one line, without addresses in memory, which are others in each run."""
+    return _ADDRESS.sub("", " ".join(repr(value).split()))
 
 
 def _is_plain(value: Any) -> bool:

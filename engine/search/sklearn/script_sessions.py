@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import FoldwatchError
-from engine.search.sklearn.fits import identity, shown_value
+from engine.search.sklearn.fits import identity, shown_value, text_of
 from engine.search.sklearn.scores import scoring_names
 from engine.session.draft import SessionDraft
 from engine.session.events import FitScored
@@ -96,7 +96,7 @@ def _record_of(name: str, fits: Sequence[ScriptFit], digest: str, workers: int) 
     caller = fit.caller
     path = script_path()
     caller_name = type(caller).__name__ if caller is not None else "cross-validation"
-    estimator = " ".join(repr(fit.arguments[0]).split())[:_LONGEST_ESTIMATOR]
+    estimator = text_of(fit.arguments[0])[:_LONGEST_ESTIMATOR]
     return SearchRecord(
         format=FORMAT,
         id=name,
