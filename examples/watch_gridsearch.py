@@ -1,4 +1,4 @@
-"""The course's exercise, as a script of its own: Reuters as multi-hot vectors, scikeras, a grid search, the model saved.
+"""The course's exercise as a script of its own: Reuters as multi-hot vectors, scikeras, a grid search, a saved model.
 
     python examples/watch_gridsearch.py                  # in another terminal: foldwatch attach reuters-grid
     python examples/watch_gridsearch.py --small          # a minute: fewer rows, words and combinations
@@ -38,7 +38,7 @@ def build(meta: dict[str, Any], units: int, decay_rate: float, steps: int) -> ke
             keras.layers.Dense(meta["n_classes_"], activation="softmax"),
         ]
     )
-    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "categorical_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.SGD(rate, momentum=0.9), "categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
