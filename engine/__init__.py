@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine import errors
     from engine.search.search import Search
+    from engine.search.sklearn.search_classes import GridSearchCV, RandomizedSearchCV
+    from engine.search.sklearn.watch import watch
     from engine.session import events
     from engine.session.listing import list_sessions
     from engine.session.session import open_session
@@ -20,12 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FoldwatchClassifier",
+    "GridSearchCV",
+    "RandomizedSearchCV",
     "Search",
     "SearchSpec",
     "errors",
     "events",
     "list_sessions",
     "open_session",
+    "watch",
 ]
 # The one place that says it: the build reads it from here, and so does a checkout that was never installed.
 __version__ = "0.2.0"
@@ -33,10 +38,13 @@ __version__ = "0.2.0"
 _MODULES = {"errors": "engine.errors", "events": "engine.session.events"}
 _HOMES = {
     "FoldwatchClassifier": "engine.training.classifier",
+    "GridSearchCV": "engine.search.sklearn.search_classes",
+    "RandomizedSearchCV": "engine.search.sklearn.search_classes",
     "Search": "engine.search.search",
     "SearchSpec": "engine.spec.spec",
     "list_sessions": "engine.session.listing",
     "open_session": "engine.session.session",
+    "watch": "engine.search.sklearn.watch",
 }
 
 

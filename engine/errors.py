@@ -99,6 +99,16 @@ class SessionHeldError(FoldwatchError):
     exit_code = 75
 
 
+class SearchStopped(FoldwatchError):  # noqa: N818 - an event that ends a script's search, as KeyboardInterrupt is
+    """Somebody stopped the search that a script runs; the script, run again, goes on with what is missing."""
+
+    exit_code = 130
+
+
+class WorkerDiedError(FoldwatchError):
+    """A fit of a script lost its worker twice; the message says how."""
+
+
 def exit_code_of(error: Exception) -> int:
     """What a command ends with because of this error."""
     if isinstance(error, FoldwatchError):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from engine.session.state import SearchState
 
 _LOG_BYTES = 4 << 20
+_LONGEST_ESTIMATOR = 300  # characters
 _DROPPED_SHOWN = 10  # reasons below the results, where no other number is asked for
 _DAMAGES_SHOWN = 5
 
@@ -65,7 +66,7 @@ def show(
     from engine.spec.spelling import in_short
 
     session = open_session(identifier, sessions_folder(sessions))
-    spec, state = session.spec, session.state()
+    state = session.state()
     status = session.status(state)
     if as_json:
         print_json({**as_values(state, session.id, status), "honest": corrected_values(find_corrected(session, state))})
@@ -81,7 +82,8 @@ def show(
                 ("session", session.id),
                 ("owner", session.owner),
                 ("state", f"{status}{': ' + state.message if state.message else ''}"),
-                ("data", f"{spec.dataset}{synthetic}, {session.record.data.rows} rows"),
+                ("data", f"{clean(str(session.record.spec['dataset']))}{synthetic}, {session.record.data.rows} rows"),
+                *_script_facts(session),
                 ("fits", f"{state.fits_finished} of {state.fits_total}, {state.fits_failed} failed"),
                 *(("taken over", f"{count} fits from {name}") for name, count in sorted(taken.items())),
                 *(("versions", change) for change in state.changed_versions),
@@ -93,7 +95,7 @@ def show(
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
                 *corrected_facts(find_corrected(session, state)),
                 *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
-                ("early stopping", spec.stopping),
+                ("early stopping", None if session.record.script else session.spec.stopping),
                 *(("changed", step.words) for step in state.steps),
                 *(("saved", saved_in_words(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
@@ -114,6 +116,18 @@ def show(
         print_text(f"combination {combination.index} dropped: {clean(why)}")
     if len(dropped) > limit:
         print_text(f"and {len(dropped) - limit} more were dropped; --json says why each")
+
+
+def _script_facts(session: Session) -> list[tuple[str, str]]:
+    """Where the search lives, if a script runs it."""
+    script = session.record.script
+    if script is None:
+        return []
+    return [
+        ("script", clean(script.path)),
+        ("search", clean(script.caller)),
+        ("estimator", clean(script.estimator, longest=_LONGEST_ESTIMATOR)),
+    ]
 
 
 def _damage_facts(session: Session, state: SearchState) -> list[tuple[str, str]]:

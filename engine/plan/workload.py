@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.plan.cost import Cost, Parts, cost_of
 from engine.plan.pace import Pace
@@ -18,12 +18,13 @@ from engine.session.combination import WAITING
 from engine.spec.resolved import epochs_of, resolved_params_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from engine.session.combination import CombinationState
     from engine.session.events import SearchStarted
     from engine.session.state import SearchState
 
+SCRIPT = "script"  # the trainer of a script's fits: the script's own estimator
 FEW = 16  # combinations that stand for those to come
 _workloads: weakref.WeakKeyDictionary[SearchState, Workload] = weakref.WeakKeyDictionary()
 
@@ -176,6 +177,8 @@ class Workload:
         return group
 
     def _alike(self, combination: CombinationState) -> _Group:
+        if combination.trainer == SCRIPT:  # it shares no training between fits
+            return self._group_of_cost(Cost({"script": float(_script_epochs(combination.params))}, {}))
         try:
             resolved = resolved_params_of(combination.params)
             effect = effect_of(resolved, combination.trainer, (self._rows,))
@@ -191,6 +194,14 @@ class Workload:
 
     def _group_of_cost(self, cost: Cost) -> _Group:
         return _Group(cost, [0] * self._splits)
+
+
+def _script_epochs(params: Mapping[str, Any]) -> int:
+    """The epochs of a script's fit, where a parameter of a usual name says so; 1 where none does."""
+    for name, value in params.items():
+        if name.rpartition("__")[2] == "epochs" and isinstance(value, int) and value > 0:
+            return value
+    return 1
 
 
 def average(each: Sequence[Parts], trainings: int) -> Parts:

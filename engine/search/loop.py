@@ -27,6 +27,7 @@ from engine.spec.revisions import REVISION
 from engine.system.whole_files import remove_leftovers
 from engine.workers import messages
 from engine.workers.pool import MessageReceived, Pool, WorkerDeath
+from engine.workers.start import data_order, start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -79,7 +80,15 @@ class RunningSearch:
         take_requests(session.folder)
         self._ending = Ending(session, state)
         self._deadline = DeadlineWatch(state, clock)
-        self._supervisor = Supervisor(session, prepared, pool, devices, self._emit, clock)
+        self._supervisor = Supervisor(
+            session,
+            pool,
+            devices,
+            start=lambda worker: start_worker(pool, worker, devices[worker], prepared.plan, prepared.spec.scoring),
+            greetings=lambda: [data_order(session, prepared)],
+            emit=self._emit,
+            clock=clock,
+        )
         self._record = record = Recorder(session, state, publish, warn, clock, after)
         try:
             if state.refit is not None and state.refit.is_unfinished:

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 from engine.session import events
 from engine.system.permissions import create_file
 from engine.workers import messages
-from engine.workers.start import data_order, start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from engine.plan.prepared import Prepared
     from engine.session.session import Session
     from engine.workers.pool import Pool, Report, WorkerDeath
 
@@ -26,19 +24,21 @@ _WORKER_MEMORY_GROWTH = 1 << 30
 class Supervisor:
     """Starts workers, welcomes them, replaces those that grow, and records those that die.
 
-    `pool` has a worker started for each of `devices`. `hopeless` says why no other is worth starting, once that is so.
+    `pool` has a worker started for each of `devices`; `start` starts one in the place of one that is gone, and
+    `greetings` are the first orders of each. `hopeless` says why no other is worth starting, once that is so.
     """
 
     def __init__(
         self,
         session: Session,
-        prepared: Prepared,
         pool: Pool,
         devices: Sequence[str],
+        start: Callable[[int], None],
+        greetings: Callable[[], Sequence[messages.ToWorker]],
         emit: Callable[[events.Event], None],
         clock: Callable[[], float],
     ) -> None:
-        self._session, self._prepared = session, prepared
+        self._session, self.start, self._greetings = session, start, greetings
         self._pool, self._devices = pool, devices
         self._emit, self._clock = emit, clock
         self.idle: set[int] = set()
@@ -65,17 +65,14 @@ class Supervisor:
         """End a worker at once; `wait` reports its death with the reason."""
         self._pool.stop(worker, reason)
 
-    def start(self, worker: int) -> None:
-        """Start a worker in the place of one that is gone."""
-        start_worker(self._pool, worker, self._devices[worker], self._prepared.plan, self._prepared.spec.scoring)
-
     def welcome(self, worker: int, pid: int, *, is_held: bool) -> None:
-        """A worker is ready: it hears where the data lie, and is idle. `is_held`: trainings are halted at present."""
+        """A worker is ready: it gets its first orders, and is idle. `is_held`: trainings are halted at present."""
         self._vain_starts = 0
         self._ready.add(worker)
         self.idle.add(worker)
         self._emit(events.WorkerStarted(time=self._clock(), worker=worker, pid=pid, device=self._devices[worker]))
-        self._pool.send(worker, data_order(self._session, self._prepared))
+        for order in self._greetings():
+            self._pool.send(worker, order)
         if is_held:
             self._pool.send(worker, messages.Hold())
 

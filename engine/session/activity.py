@@ -54,15 +54,19 @@ class RefitState:
     test_scores: dict[str, float] = field(default_factory=dict)
     test_rows: int = 0
     error: str = ""
+    is_of_script: bool = False  # the script that runs the search does it itself, and saves nothing
 
     @property
     def is_unfinished(self) -> bool:
         """The model is not saved, and the refit has not failed as far as is known."""
-        return bool(self.target) and not self.path and not self.error
+        return (bool(self.target) or self.is_of_script) and not self.path and not self.error
 
     @property
     def in_words(self) -> str:
         """How far one is that is not finished."""
+        if self.is_of_script:
+            epoch = f": epoch {self.epoch}/{self.epochs}" if self.epoch else ""
+            return f"the script is refitting #{self.combination} on all training rows{epoch}"
         if self.epoch and self.epoch == self.epochs:
             return f"saving #{self.combination} with Keras, then scoring it on the test set"
         return f"refitting #{self.combination} on all training rows: epoch {self.epoch}/{self.epochs}"

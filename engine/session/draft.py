@@ -46,19 +46,20 @@ class SessionDraft:
         except OSError as error:
             raise self._cannot_create(error) from error
 
-    def finish(self, record: SearchRecord, folds: NDArray[np.int16], *, stem: str = "") -> Session:
+    def finish(self, record: SearchRecord, folds: NDArray[np.int16] | None, *, stem: str = "") -> Session:
         """Make it a session, whole.
 
         `stem`: where nobody named the session, what its name begins with; the next free one is taken then.
         `folds` (repeats, rows) int16: for each repeat the fold in which a row is validated, -1 where a row is not
-        part of the search. Raises as the constructor does.
+        part of the search; None where nobody knows, as of a script's. Raises as the constructor does.
         """
         import numpy as np
 
         try:
-            content = io.BytesIO()
-            np.save(content, folds, allow_pickle=False)
-            write_whole(self.folder / "folds.npy", content.getvalue())
+            if folds is not None:
+                content = io.BytesIO()
+                np.save(content, folds, allow_pickle=False)
+                write_whole(self.folder / "folds.npy", content.getvalue())
             while True:
                 write_whole(self.folder / "search.json", as_json(record))
                 if self._took_its_name():

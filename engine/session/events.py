@@ -115,7 +115,7 @@ class SearchStarted(Event, frozen=True):
     training's rules (`engine.spec.revisions`), 0 in records of version 0.1; `older`: which fits were scored by older
     ones; `only_save`: it trains no fits, a model is to be saved; `passed_over`: sessions of which nothing was taken
     over, because others may have written them; `time_limit`: seconds that a training may take, where a resume asked for
-    others than the spec.
+    others than the spec; `script`: it is a search of a script, whose fits are all there is known of.
     """
 
     session: Name
@@ -139,6 +139,7 @@ class SearchStarted(Event, frozen=True):
     older: _Names = []
     passed_over: Count = 0
     time_limit: Duration | None = None
+    script: bool = False
 
 
 class CombinationsAdded(Event, frozen=True):
@@ -239,7 +240,11 @@ class TrainingStarted(Event, frozen=True):
 
 
 class EpochEnded(Event, frozen=True):
-    """An epoch of a training ended; `learning_rate` is the one its last step used."""
+    """An epoch of a training ended; `learning_rate` is the one its last step used.
+
+    `epochs`: of how many, where only the training itself knows it; `planned_rates`: of the last step of each epoch, as
+    its schedule gives them, with the first epoch of a script's training.
+    """
 
     training: Number
     epoch: Epochs
@@ -248,6 +253,8 @@ class EpochEnded(Event, frozen=True):
     validation_score: Score | None
     learning_rate: Rate
     diverged: bool = False
+    epochs: Epochs = 0
+    planned_rates: Annotated[list[Rate], Meta(max_length=1_000)] = []
 
 
 class FitScored(Event, frozen=True):
@@ -259,6 +266,8 @@ class FitScored(Event, frozen=True):
     `taken_from`: the session that these scores were taken over from. `stopped_at`: the epoch, before the fit's last,
     after which patience had run out (`engine.spec.early_stopping`): where the training ended, with these scores; or
     where it would have, with `stopped_score` for the first metric, had the spec not asked it to go on.
+    Of a script's fit: `digest`: of all that decides its result, empty where that is not known; `train_scores`, and
+    `rows`, the number of validation rows.
     """
 
     combination: Number
@@ -274,6 +283,9 @@ class FitScored(Event, frozen=True):
     stopped_at: Epochs | None = None
     stopped_score: Score | None = None
     score_seconds: Duration | None = None
+    digest: Name = ""
+    train_scores: Scores = {}
+    rows: Count = 0
 
 
 class RungScored(Event, frozen=True):
@@ -343,6 +355,8 @@ class DelayForeseen(Event, frozen=True):
 
 class RefitStarted(Event, frozen=True):
     """A worker began to train a combination on all training rows; the model is to lie at `path`.
+
+    Without a path the script that runs the search does so itself, and 0 epochs are as many as it takes.
 
     `request`, here and in what follows: the request that is being answered; empty in older records.
     """

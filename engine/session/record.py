@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from engine.session.record_limits import Count, Moment, Name, Place
+from engine.session.record_limits import Count, Moment, Name, Place, Text
 
 FORMAT = 1
 
@@ -24,8 +24,23 @@ class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
     synthetic: bool
 
 
+class ScriptRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a search lives that a script runs: the script's `path`, the class that searches, its estimator.
+
+    `digest`: of the combinations and splits, which tells one search of a script from another.
+    """
+
+    path: Place
+    caller: Name
+    estimator: Text
+    digest: Name
+
+
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of `search.json`: the spec, and the data, versions and machine that the session was created with."""
+    """The content of `search.json`: the spec, and the data, versions and machine that the session was created with.
+
+    `script`: where the search lives, if a script runs it; its `spec` is then no spec, and holds only what lists show.
+    """
 
     format: Count
     id: Name
@@ -39,3 +54,4 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     devices: Annotated[list[Name], Meta(max_length=1_000)] | None = None
     data_dir: Place | None = None
     spec_sha256: Name = ""
+    script: ScriptRecord | None = None

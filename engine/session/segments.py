@@ -73,13 +73,17 @@ class SegmentOpened(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The epochs of a training up to a scored one, an entry an epoch; None where a number was not finite."""
+    """The epochs of a training up to a scored one, an entry an epoch; None where a number was not finite.
+
+    `planned_rates`: as in `events.EpochEnded`; empty where the rates follow from the combination's parameters.
+    """
 
     training: Number
     loss: list[Finite | None]
     validation_loss: list[Finite | None]
     validation_score: list[Score | None]
     learning_rate: list[Rate]
+    planned_rates: list[Rate] = []
 
     def up_to(self, epochs: int) -> Curve:
         """The curve of its first epochs."""
@@ -89,6 +93,7 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True, tag=True):
             validation_loss=self.validation_loss[:epochs],
             validation_score=self.validation_score[:epochs],
             learning_rate=self.learning_rate[:epochs],
+            planned_rates=self.planned_rates,
         )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import (
     InputOutputError,
+    NotAvailableError,
     SessionHeldError,
     SessionUnreadableError,
     SpecError,
@@ -71,8 +72,15 @@ class Session:
             raise UsageError(message)
 
     def folds(self) -> NDArray[np.int16]:
-        """The folds that the session was created with, checked against their hash."""
+        """The folds that the session was created with, checked against their hash.
+
+        Raises NotAvailableError for a script's search, SessionUnreadableError where they are not what they were.
+        """
         import hashlib
+
+        if self.record.script is not None:
+            message = f"{self.id}: which row was in which fold is not recorded of a script's search"
+            raise NotAvailableError(message)
 
         path = self.folder / "folds.npy"
         try:
@@ -89,7 +97,16 @@ class Session:
 
     @functools.cached_property
     def spec(self) -> SearchSpec:
-        """What the user asked for. Raises SessionUnreadableError if it cannot be a spec."""
+        """What the user asked for.
+
+        Raises UsageError for a search that lives in a script, SessionUnreadableError if it cannot be a spec.
+        """
+        if (script := self.record.script) is not None:
+            message = (
+                f"{self.id}: this search lives in the script {script.path}; to change it, resume it or save its model, "
+                "change the script and run it again: fits that are scored are not run again"
+            )
+            raise UsageError(message)
         try:
             return SearchSpec.recorded(self.record.spec)
         except SpecError as error:
@@ -150,6 +167,8 @@ class Session:
         if not self.liveness().alive:
             is_complete = self.state().status is SearchStatus.COMPLETED
             go_on = _AFTER_COMPLETION if is_complete else f"start one with: {self.command('resume')}"
+            if (script := self.record.script) is not None:
+                go_on = f"run its script to go on: {script.path}"
             message = f"{self.id}: no engine works on this session; {go_on}"
             raise UsageError(message)
         requests.write_request(self.folder, request)

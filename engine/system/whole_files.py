@@ -116,7 +116,7 @@ def remove_tree(place: Path) -> None:
             place.unlink()
 
 
-def write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes | memoryview) -> None:
     """Write all of the content, however little the system takes at once. Raises OSError."""
     left = memoryview(content)
     while left:

@@ -109,7 +109,7 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         tags.input_tags.sparse = True
         return tags
 
-    def fit(self, X: Any, y: Any) -> FoldwatchClassifier:  # noqa: N803 (scikit-learn's name)
+    def fit(self, X: Any, y: Any) -> FoldwatchClassifier:
         """Train on multi-hot rows (rows, width), a SciPy sparse matrix or a dense array, with labels (rows,) from 0.
 
         Raises `ValueError` for entries other than zero and one and for labels that are not classes,
@@ -146,7 +146,7 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         self._request = request
         return self
 
-    def predict_proba(self, X: Any) -> NDArray[np.float32]:  # noqa: N803
+    def predict_proba(self, X: Any) -> NDArray[np.float32]:
         """Probabilities (rows, classes) of multi-hot rows (rows, width); two columns for two classes.
 
         Raises `sklearn.exceptions.NotFittedError` before `fit`, `ValueError` for another width.
@@ -158,11 +158,11 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
             raise ValueError(message)
         return _trainer.predict(self._request, self.model_.get_weights(), rows)
 
-    def predict(self, X: Any) -> NDArray[np.intp]:  # noqa: N803
+    def predict(self, X: Any) -> NDArray[np.intp]:
         """The most likely class of every row, shape (rows,)."""
         return predicted_classes(self.predict_proba(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy on multi-hot rows (rows, width) with labels (rows,)."""
         return float(ClassifierMixin.score(self, X, y, sample_weight))
 
@@ -205,7 +205,7 @@ def _checked_labels(y: Any, classes: int | None) -> NDArray[np.int32]:
     return labels.astype(np.int32)
 
 
-def _rows(X: Any, labels: NDArray[np.int32] | None, classes: int) -> Rows:  # noqa: N803
+def _rows(X: Any, labels: NDArray[np.int32] | None, classes: int) -> Rows:
     matrix = csr_array(X)
     if not matrix.has_canonical_format or np.any(matrix.data == 0):
         matrix = matrix.copy()

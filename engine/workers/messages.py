@@ -106,7 +106,37 @@ class Leave(Message, frozen=True):
 
 
 # These are carried out in turn; every other order acts at once.
-Work = Warm | Prepare | Train | Refit
+class MappedBuffer(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that holds the bytes of a large array, to be mapped."""
+
+    path: str
+    length: int
+
+
+class OpenTasks(Message, frozen=True):
+    """Tasks of a script follow: where its modules lie, in the order of its `sys.path`."""
+
+    paths: list[str]
+
+
+class Share(Message, frozen=True):
+    """A pickled value that tasks refer to by its number; `buffers`: its large arrays."""
+
+    number: int
+    pickled: bytes
+    buffers: list[MappedBuffer] = []
+
+
+class RunTask(Message, frozen=True):
+    """Run a pickled `(function, arguments, keywords, nested backend, nested number of jobs)` of a script."""
+
+    task: int
+    pickled: bytes
+    buffers: list[MappedBuffer] = []
+
+
+OfScript = OpenTasks | Share | RunTask
+Work = Warm | Prepare | Train | Refit | OfScript
 ToWorker = Work | Hold | GoOn | Abandon | Leave
 
 
@@ -223,8 +253,64 @@ class RefitLeft(OfRefit, frozen=True):
     """The refit was left because of `Leave`."""
 
 
+class TaskBegun(Message, frozen=True):
+    """A task began."""
+
+    task: int
+
+
+class TaskEpoch(Message, frozen=True):
+    """An epoch of a Keras model that a task trains; numbers that are not finite, or not known, are None.
+
+    Epochs are counted through all of a task's trainings, of which there are `epochs` as far as is known.
+    `planned_rates`: what the optimizer's schedule gives at the end of each epoch, where it has one.
+    """
+
+    task: int
+    epoch: int
+    epochs: int
+    steps_per_epoch: int
+    loss: float | None
+    validation_loss: float | None
+    validation_score: float | None
+    learning_rate: float
+    planned_rates: list[float] = []
+
+
+class TaskDone(Message, frozen=True):
+    """A task returned, or raised (`raised`): its pickled result or error, in a file where it is large.
+
+    `printed`: scikit-learn's own lines about a fit; `warnings`: pickled (message, category, filename, line) of each.
+    `memory` in bytes.
+    """
+
+    task: int
+    pickled: bytes
+    path: str = ""
+    raised: bool = False
+    error: str = ""
+    traceback: str = ""
+    printed: str = ""
+    warnings: bytes = b""
+    memory: int = 0
+
+
 FromWorker = (
-    Ready | Broken | Begun | EpochDone | Scored | Ended | Failed | Left | RefitEpoch | Saved | RefitFailed | RefitLeft
+    Ready
+    | Broken
+    | Begun
+    | EpochDone
+    | Scored
+    | Ended
+    | Failed
+    | Left
+    | RefitEpoch
+    | Saved
+    | RefitFailed
+    | RefitLeft
+    | TaskBegun
+    | TaskEpoch
+    | TaskDone
 )
 
 encode = msgspec.json.Encoder().encode

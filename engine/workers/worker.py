@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from engine.training.interface import Trainer
     from engine.workers.search_data import SearchData
+    from engine.workers.task_runner import TaskRunner
 
 TrainerFactories = dict[str, "Callable[[], Trainer]"]
 
@@ -68,6 +69,14 @@ class Worker:
                     self._train(order)
                 case messages.Refit():
                     self._refit(order)
+                case messages.OpenTasks() | messages.Share() | messages.RunTask():
+                    self._task_runner.handle(order)
+
+    @functools.cached_property
+    def _task_runner(self) -> TaskRunner:
+        from engine.workers.task_runner import TaskRunner
+
+        return TaskRunner(self._send, self._orders.may_run)
 
     def _warm(self, order: messages.Warm) -> None:
         from engine.training import scoring

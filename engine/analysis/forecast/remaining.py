@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.plan.pace import Pace
-from engine.plan.workload import workload_of
+from engine.plan.workload import SCRIPT, workload_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +142,10 @@ def _parts_up_to(state: SearchState, training: TrainingState, epoch: int) -> Par
     """The cost of a training from where it began to the end of an epoch."""
     workload = workload_of(state)
     assert workload is not None
-    return workload.parts(training.fits[-1].combination, epoch - training.first_epoch)
+    parts = workload.parts(training.fits[-1].combination, epoch - training.first_epoch)
+    if training.trainer == SCRIPT:  # whose epochs are known only while it runs
+        return {name: part * _share(training, epoch) for name, part in parts.items()}
+    return parts
 
 
 def _share(training: TrainingState, epoch: int) -> float:

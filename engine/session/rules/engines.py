@@ -65,6 +65,9 @@ def _on_delay_foreseen(facts: SearchFacts, event: events.DelayForeseen) -> None:
 
 def _on_search_finished(facts: SearchFacts, event: events.SearchFinished) -> None:
     facts.status, facts.message = SearchStatus(event.outcome), event.message
+    if facts.refit is not None and facts.refit.is_of_script:
+        facts.refit = None
+        facts.refits.clear()
     for training in list(facts.trainings):
         release(facts, training)
     for worker in facts.workers.values():

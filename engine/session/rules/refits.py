@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _on_refit_started(facts: SearchFacts, event: events.RefitStarted) -> None:
-    refit = RefitState(event.combination, epochs=event.epochs, target=event.path)
+    refit = RefitState(event.combination, epochs=event.epochs, target=event.path, is_of_script=not event.path)
     facts.refit = facts.refits[event.combination, event.request] = refit
 
 

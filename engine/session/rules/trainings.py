@@ -53,6 +53,7 @@ def _on_epoch_ended(facts: SearchFacts, event: events.EpochEnded) -> None:
     if training is None or event.epoch <= training.epoch:
         return
     training.epoch, training.epoch_ended = event.epoch, event.time
+    training.epochs = max(event.epochs or training.epochs, event.epoch)
     training.validation_score = event.validation_score
     facts.changed.update(fit.combination for fit in training.fits)
 

@@ -1,0 +1,227 @@
+"""`watch`: foldwatch as the joblib backend of whatever a script runs inside it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+
+from engine.errors import UsageError, shortened
+from engine.search.sklearn.backend import FoldwatchBackend
+from engine.search.sklearn.digest import Digester
+from engine.search.sklearn.fits import arrange
+from engine.search.sklearn.refit import RefitWatch, refits
+from engine.search.sklearn.scores import scoring_names
+from engine.search.sklearn.script_search import ScriptSearch
+from engine.search.sklearn.script_sessions import ScriptSessions
+from engine.search.sklearn.seeds import unseeded
+from engine.session.places import check_identifier, sessions_folder
+from engine.spec.spec import check_time_limit
+from engine.system import machine
+from engine.training.keras.watched_fit import EpochCounter, WatchedEpoch, watch_keras
+from engine.workers.start import open_pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from engine.search.sklearn.fits import ScriptFit
+
+_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR", "VECLIB_MAXIMUM")
+
+
+@contextlib.contextmanager
+def watch(
+    name: str | None = None,
+    *,
+    sessions: str | Path | None = None,
+    workers: int | None = None,
+    fresh: bool = False,
+    time_limit: float | None = None,
+    group_readable: bool = False,
+) -> Iterator[None]:
+    """Run every search of scikit-learn inside as a session: each fit in a worker process, on disk once it is scored.
+
+    Whoever attaches sees each fold as it lands. A script that was killed and runs again goes on where it was: a fit
+    that is on disk is known by all that decides it, and is not run again.
+
+    `name`: of the session (None: that of the script); a second search inside is called `NAME-2`. `sessions`: the
+    folder of sessions. `workers`: number of worker processes (None: as many as the machine has processors); it is what
+    `n_jobs=None` means inside. `fresh`: run also what an earlier run has scored. `time_limit`: seconds that a fit may
+    take. `group_readable`: the user's group may read the session.
+
+    Raises UsageError for a name or a number that is not accepted; inside, `fit` raises `errors.SearchStopped` where
+    somebody stops the search.
+
+    Example::
+
+        with watch("reuters-01"):
+            search = GridSearchCV(KerasClassifier(build), grid, cv=3).fit(X, y)
+    """
+    watching = Watching(
+        name,
+        sessions=sessions,
+        workers=workers,
+        fresh=fresh,
+        time_limit=time_limit,
+        group_readable=group_readable,
+    )
+    with joblib.parallel_config(backend=FoldwatchBackend(watching), n_jobs=None):
+        try:
+            yield
+        finally:
+            watching.leave()
+
+
+class Watching:
+    """What one `watch` holds: the search that runs now, and the sessions of those before; arguments as there."""
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        sessions: str | Path | None = None,
+        workers: int | None = None,
+        fresh: bool = False,
+        time_limit: float | None = None,
+        group_readable: bool = False,
+    ) -> None:
+        accepted = isinstance(workers, int) and not isinstance(workers, bool) and 1 <= workers <= machine.MOST_WORKERS
+        if workers is not None and not accepted:
+            shown = shortened(repr(workers))
+            message = f"workers: {shown} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
+            raise UsageError(message)
+        self.workers = workers or machine.allowed_cpus()
+        self._time_limit = None if time_limit is None else check_time_limit(time_limit)
+        self._sessions = ScriptSessions(
+            sessions_folder(Path(sessions) if sessions is not None else None),
+            check_identifier(name) if name is not None else None,
+            group_readable=group_readable,
+            warn=self._warn,
+        )
+        self._fresh = fresh
+        self._digester = Digester()
+        self._jobs = self.workers
+        self._search: ScriptSearch | None = None
+        self._folders: list[Path] = []
+        self._combinations = 0
+        self._caller: Any = None
+        self._warnings: set[str] = set()
+        self._epochs = EpochCounter()
+        self._stop_watching_keras = watch_keras(self._epoch_of_refit)
+
+    # What the backend asks for
+
+    def open(self, jobs: int) -> None:
+        """A group of parallel calls begins; what they run together is one search."""
+        self._jobs = jobs
+        self._digester.forget()
+        self._close("completed")
+
+    def run(self, fits: Sequence[ScriptFit]) -> None:
+        """Run fits of the present group; each is delivered when its score is on disk."""
+        if self._search is None:
+            self._combinations = 0
+        self._combinations = arrange(fits, self._combinations)
+        reason = ""
+        for fit in fits:
+            reason = fit.set_digest(self._digester) or reason
+        if reason:
+            self._warn_once(f"some fits cannot be known again, so a later run of the script runs them again: {reason}")
+        if self._search is None:
+            self._search = self._begin(fits)
+        else:
+            self._search.add(fits)
+
+    def close_call(self) -> None:
+        """The group of calls is over; where the script refits the best now, the session waits for it."""
+        if self._search is not None:
+            watched = RefitWatch(self._caller) if refits(self._caller) and self._search.failure is None else None
+            self._epochs = EpochCounter()
+            self._search.finish_fits(watched)
+            if watched is None:
+                self._close("completed")
+
+    def abort(self) -> None:
+        """Leave what runs, to be gone on with when the script runs again."""
+        self._close("interrupted")
+
+    def leave(self) -> None:
+        """The script leaves the `watch`."""
+        self._close("interrupted")
+        self._stop_watching_keras()
+
+    def mention_other_work(self) -> None:
+        """Say once that some of the script's parallel work is no fit of a search."""
+        self._warn_once("some parallel work here is no fit of a search: it runs as without foldwatch, and unrecorded")
+
+    # One search
+
+    def _begin(self, fits: Sequence[ScriptFit]) -> ScriptSearch:
+        workers = min(self._jobs, machine.MOST_WORKERS)
+        self._caller = fits[0].caller
+        known = {} if self._fresh else self._sessions.known_scores()
+        session, after = self._sessions.session_of(fits, workers)
+        if not self._fresh and (advice := unseeded(self._caller)):
+            self._warn_once(advice)
+        self._folders = [Path(tempfile.mkdtemp(prefix="foldwatch-script-", dir=place)) for place in _buffer_places()]
+        search = ScriptSearch(
+            session,
+            open_pool(session.folder),
+            workers=workers,
+            environment=_environment(workers),
+            folders=self._folders,
+            scoring=scoring_names(fits[0]),
+            known=known,
+            warn=self._warn,
+            time_limit=self._time_limit,
+            after=after,
+        )
+        search.start(fits, max(fit.split for fit in fits) + 1)
+        return search
+
+    def _close(self, outcome: str) -> None:
+        search, self._search = self._search, None
+        if search is not None:
+            search.end(outcome)
+            self._caller = None
+            for folder in self._folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _epoch_of_refit(self, epoch: WatchedEpoch) -> None:
+        if self._search is not None:
+            number, epochs = self._epochs.place_of(epoch)
+            self._search.note_refit_epoch(number, epochs, epoch.loss)
+
+    # What the user should know
+
+    def _warn_once(self, text: str) -> None:
+        if text not in self._warnings:
+            self._warnings.add(text)
+            self._warn(text)
+
+    def _warn(self, text: str) -> None:
+        sys.stderr.write(f"foldwatch: {text}\n")
+
+
+def _buffer_places() -> list[str | None]:
+    """Where large arrays go: into memory where the system has a place for that, else, or once it is full, on disk."""
+    memory = "/dev/shm"  # noqa: S108 - a folder of our own is made inside
+    return [memory, None] if os.access(memory, os.W_OK) else [None]
+
+
+def _environment(workers: int) -> dict[str, str]:
+    """As many threads in each worker as joblib's own processes would have, where the user has not said how many."""
+    threads = str(max(1, machine.allowed_cpus() // workers))
+    variables = {f"{name}_NUM_THREADS": threads for name in _THREADS}
+    variables["VECLIB_MAXIMUM_THREADS"] = variables.pop("VECLIB_MAXIMUM_NUM_THREADS")
+    names = [*variables, "KERAS_BACKEND"]
+    return {**variables, **{name: os.environ[name] for name in names if name in os.environ}}
+
+
+joblib.register_parallel_backend("foldwatch", FoldwatchBackend)
