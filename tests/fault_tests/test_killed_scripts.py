@@ -53,9 +53,8 @@ def _scored(sessions: Path) -> set[tuple[int, int]]:
     if not (sessions / "script" / "search.json").exists():
         return set()
     state = open_session("script", sessions).state()
-    return {
-        (one.index, fold) for one in state.combinations for fold, fit in enumerate(one.fits) if fit.status.is_finished
-    }
+    fits = [(one.index, fold, fit) for one in state.combinations for fold, fit in enumerate(one.fits)]
+    return {(combination, fold) for combination, fold, fit in fits if fit.status.is_finished}
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
