@@ -1,7 +1,7 @@
 """The results table: draws only the visible rows of a permutation, so that 10,000 combinations stay smooth.
 
-It is built on Textual's line API. Sorting, filtering and pinning change the permutation alone; an update repaints
-the lines that look different, and nothing else. The cursor is on a combination, not on a line.
+Sorting, filtering and pinning change the permutation alone; an update repaints the lines that look different, and
+nothing else. The cursor is on a combination, not on a line.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from textual.binding import Binding
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui.parts.cursor_line import styled
 from tui.results.cells import STYLES, Cells
 from tui.results.model import ResultsModel
+from tui.results.painted_lines import PaintedLines
 from tui.results.row_order import Arrangement, RowOrder
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _FRAME = 3
 
 
-class ResultsTable(ScrollView, can_focus=True):
+class ResultsTable(PaintedLines, can_focus=True):
     """Rows are combinations; `cursor` is the combination under the cursor, None in an empty table."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"results--{name}" for name in STYLES}
@@ -73,13 +73,6 @@ class ResultsTable(ScrollView, can_focus=True):
         self.cursor: int | None = None
         self._follows_first = True  # until somebody moves: then the cursor stays where it was put
         self._cells = Cells(self.model, self.order)
-        self._painted: dict[int, Strip] = {}
-        self._ready: dict[int, Strip] = {}
-
-    @property
-    def _view(self) -> Size:
-        """What is visible, scrollbars left out."""
-        return self.scrollable_content_region.size
 
     # What changed
 
@@ -88,7 +81,7 @@ class ResultsTable(ScrollView, can_focus=True):
         self.model = ResultsModel()
         self.order = RowOrder(self.model, self.order.chosen)
         self._cells = Cells(self.model, self.order)
-        self._everything()
+        self._repaint_all()
 
     def show(self, state: SearchState) -> None:
         """Take over what changed in the state, and repaint the lines that look different."""
@@ -99,7 +92,7 @@ class ResultsTable(ScrollView, can_focus=True):
             # The columns are known only now: how close they stand must not depend on whether the size was known before.
             self._cells.fit(self._view.width)
             self.rearrange()
-            self._everything()
+            self._repaint_all()
         elif changed:
             place = self.order.place(self.cursor)
             if self.order.follow(changed):
@@ -113,15 +106,14 @@ class ResultsTable(ScrollView, can_focus=True):
         self._hold_cursor(place)
         if by_hand:
             self._keep_cursor_visible()
-            self._everything()
+            self._repaint_all()
             self.post_message(self.Arranged())
 
     def _hold_cursor(self, before: int | None) -> None:
         """Keep its combination, which was at this place, on its line; without one it goes to the first row."""
         rows, place = self.order.rows, self.order.place(self.cursor)
-        size = Size(self._cells.width, len(rows) + 1)
-        if size != self.virtual_size:
-            self.virtual_size = size
+        if self._whole_size != self.virtual_size:
+            self.virtual_size = self._whole_size
         if self._follows_first or place is None:
             first = rows[0] if rows else None
             if first != self.cursor:
@@ -131,42 +123,16 @@ class ResultsTable(ScrollView, can_focus=True):
             self.scroll_to(y=self.scroll_offset.y + place - before, animate=False, force=True)
             self._keep_cursor_visible()
 
-    def _everything(self) -> None:
-        self._painted.clear()
-        self._ready.clear()
-        self.virtual_size = Size(self._cells.width, len(self.order.rows) + 1)
-        self.refresh()
-
-    def _repaint_differences(self) -> None:
-        width, height = self._view
-        if not self.is_on_screen or self._size_dirty():
-            self._painted.clear()
-            self.refresh()
-            return
-        for y in range(height):
-            strip, before = self._line(y), self._painted.get(y)
-            if before != strip:
-                self._ready[y] = strip
-                start = _alike(before, strip) if before is not None else 0
-                self.refresh(Region(start, y, width - start, 1))
-
-    def _size_dirty(self) -> bool:
-        return not self._painted
-
     def notify_style_update(self) -> None:
         """Colours of another theme."""
         super().notify_style_update()
         self._cells.styles.clear()
-        self._painted.clear()
-        self._ready.clear()
 
     # Drawing
 
-    def render_line(self, y: int) -> Strip:
-        """A line of the visible part: the heading, then rows."""
-        strip = self._ready.pop(y, None) or self._line(y)
-        self._painted[y] = strip
-        return strip
+    @property
+    def _whole_size(self) -> Size:
+        return Size(self._cells.width, len(self.order.rows) + 1)
 
     def _line(self, y: int) -> Strip:
         if not self._cells.styles:
@@ -196,29 +162,19 @@ class ResultsTable(ScrollView, can_focus=True):
         whole = self._cells.whole_width(width, left)
         return strip.crop(0, whole).adjust_cell_length(width, base)
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Another part is visible."""
-        self._ready.clear()
-        super().watch_scroll_y(old_value, new_value)
-
-    def watch_scroll_x(self, old_value: float, new_value: float) -> None:
-        """Other columns are visible."""
-        self._ready.clear()
-        super().watch_scroll_x(old_value, new_value)
-
     def on_resize(self) -> None:
         """Lines have another width."""
         self._cells.fit(self._view.width)
-        self._everything()
+        self._repaint_all()
         self._keep_cursor_visible()
 
     def on_focus(self) -> None:
         """The cursor's line is strong."""
-        self._everything()
+        self._repaint_all()
 
     def on_blur(self) -> None:
         """The cursor's line is faint."""
-        self._everything()
+        self._repaint_all()
 
     def snug_width(self, most: int) -> int:
         """The widest that ends where a column ends, its border and scrollbar included."""
@@ -298,9 +254,7 @@ class ResultsTable(ScrollView, can_focus=True):
         if rows[place] == self.cursor:
             return
         self.cursor = rows[place]
-        for old_or_new in (before, place):
-            self._ready.pop(old_or_new + 1 - self.scroll_offset.y, None)
-            self.refresh_line(old_or_new + 1)
+        self._repaint_lines(before + 1, place + 1)
         self._keep_cursor_visible()
         self.post_message(self.CursorMoved(self.cursor))
 
@@ -327,13 +281,3 @@ class ResultsTable(ScrollView, can_focus=True):
             self._go_to(place)
             if event.chain == 2:
                 self.action_choose()
-
-
-def _alike(before: Strip, after: Strip) -> int:
-    """How many cells from the left look the same."""
-    cells = 0
-    for old, new in zip(before, after, strict=False):
-        if old != new:
-            break
-        cells += new.cell_length
-    return cells
