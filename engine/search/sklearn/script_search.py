@@ -6,6 +6,7 @@ waits meanwhile in joblib. It gets a fit's result once the score is on disk.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import queue
 import sys
@@ -86,6 +87,8 @@ class ScriptSearch:
         self._requests_at = 0.0
         self._has_workers = False
         self._fits_are_over = threading.Event()
+        self._admission = threading.Lock()
+        self._refusal: BaseException | None = None  # why no more fits are taken, once that is so
         self._refit: RefitWatch | None = None
         self.failure: BaseException | None = None
         self.state = session.state()
@@ -131,8 +134,14 @@ class ScriptSearch:
         self._thread.start()
 
     def add(self, fits: Sequence[ScriptFit]) -> None:
-        """More fits of the same search, as of a later round of halving."""
-        self._incoming.put(list(fits))
+        """More fits of the same search, as of a later round of halving. Where it has ended, they hear why at once."""
+        with self._admission:
+            error = self._refusal
+            if error is None:
+                self._incoming.put(list(fits))
+                return
+        for fit in fits:
+            fit.deliver(fit, Outcome(error=error))
 
     def finish_fits(self, refit: RefitWatch | None) -> None:
         """No more fits come: wait until the last is scored. Where the script refits the best then, that is watched."""
@@ -182,8 +191,7 @@ class ScriptSearch:
     def _fail(self, error: BaseException) -> None:
         """The script hears of what ended the search, in the place of every result that it waits for."""
         self.failure = error
-        self._take_in()
-        self._deliver_rest(error)
+        self._refuse_the_rest(error)
 
     def _outcome(self) -> str:
         is_complete = self._has_all and self.state.fits_finished == self.state.fits_total
@@ -222,11 +230,10 @@ class ScriptSearch:
         return max(0.0, self._record.patience(longest))
 
     def _end_fits(self) -> None:
-        """The workers end, and whoever waits for a result that will not come hears why."""
+        """The workers end, and no more fits are taken."""
         self._record.flush_all(patient=False)
         self._supervisor.close()
-        self._take_in()
-        self._deliver_rest(SearchStopped(self._stopped_in_words()))
+        self._refuse_the_rest(SearchStopped(self._stopped_in_words()))
         self._fits_are_over.set()
 
     def _stopped_in_words(self) -> str:
@@ -346,7 +353,8 @@ class ScriptSearch:
 
     def _show(self, printed: str, result: TaskResult) -> None:
         """scikit-learn's own lines, and each kind of warning once, as the script would have shown them."""
-        sys.stdout.write(printed)
+        with contextlib.suppress(OSError, ValueError):  # a script may have closed what it prints to
+            sys.stdout.write(printed)
         for text, category, filename, line in result.warnings:
             kind = (category.__name__, text)
             if kind not in self._warned:
@@ -446,8 +454,14 @@ class ScriptSearch:
                 fit, outcome = waiting
                 fit.deliver(fit, outcome)
 
-    def _deliver_rest(self, error: BaseException) -> None:
+    def _refuse_the_rest(self, error: BaseException) -> None:
+        """Take no more fits; whoever waits for a result that will not come hears why."""
+        with self._admission:
+            self._refusal = error
         fits = [fit for fit, _ in self._outcomes.values()]
         self._outcomes.clear()
+        while not self._incoming.empty():
+            incoming = self._incoming.get()
+            fits += incoming if isinstance(incoming, list) else []
         for fit in [*fits, *self._fits.clear()]:
             fit.deliver(fit, Outcome(error=error))

@@ -110,6 +110,7 @@ class Watching:
         self._search: ScriptSearch | None = None
         self._folders: list[Path] = []
         self._combinations = 0
+        self._has_all_fits = False
         self._caller: Any = None
         self._warnings: set[str] = set()
         self._epochs = EpochCounter()
@@ -121,10 +122,11 @@ class Watching:
         """A group of parallel calls begins; what they run together is one search."""
         self._jobs = jobs
         self._digester.forget()
-        self._close("completed")
 
     def run(self, fits: Sequence[ScriptFit]) -> None:
         """Run fits of the present group; each is delivered when its score is on disk."""
+        if self._has_all_fits:  # these are another search's
+            self._close("completed")
         if self._search is None:
             self._combinations = 0
         self._combinations = arrange(fits, self._combinations)
@@ -140,7 +142,9 @@ class Watching:
 
     def close_call(self) -> None:
         """The group of calls is over; where the script refits the best now, the session waits for it."""
-        if self._search is not None:
+        # A refit has parallel calls of its own, such as for a forest's trees.
+        if self._search is not None and not self._has_all_fits:
+            self._has_all_fits = True
             watched = RefitWatch(self._caller) if refits(self._caller) and self._search.failure is None else None
             self._epochs = EpochCounter()
             self._search.finish_fits(watched)
@@ -186,7 +190,7 @@ class Watching:
         return search
 
     def _close(self, outcome: str) -> None:
-        search, self._search = self._search, None
+        search, self._search, self._has_all_fits = self._search, None, False
         if search is not None:
             search.end(outcome)
             self._caller = None

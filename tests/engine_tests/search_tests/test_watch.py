@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pytest
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import FitFailedWarning
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
@@ -167,6 +168,31 @@ def test_what_is_scored_is_not_run_again(sessions: Path, marks: Path) -> None:
     with watch("a", sessions=sessions, workers=1):
         clone(search).fit(X + 1e-9, y)
     assert len(fits_in(marks)) == 30
+
+
+def test_a_refit_with_parallel_calls_of_its_own_is_still_the_same_search(sessions: Path) -> None:
+    X, y = data()
+    with watch("a", sessions=sessions, workers=1):
+        GridSearchCV(RandomForestClassifier(3, random_state=0), {"max_depth": [1, 2]}, cv=2).fit(X, y)
+        GridSearchCV(Recorded(), GRID, cv=2).fit(X, y)
+    assert [one.id for one in engine.list_sessions(sessions)] == ["a-2", "a"]
+    assert {open_session(name, sessions).state().status for name in ("a", "a-2")} == {"completed"}
+
+
+def test_a_search_that_was_stopped_takes_no_more_fits(sessions: Path) -> None:
+    X, y = data()
+
+    class TwoRounds(GridSearchCV):  # type: ignore[misc]
+        def _run_search(self, evaluate_candidates: Any) -> None:
+            evaluate_candidates([{"factor": 1.0}])
+            session = open_session("a", sessions)
+            session.request(requests.Stop())
+            _wait_for(session, events.SearchStopping)
+            evaluate_candidates([{"factor": 2.0}])
+
+    with watch("a", sessions=sessions, workers=1), pytest.raises(SearchStopped, match="run the script again"):
+        TwoRounds(Recorded(), {}, cv=2).fit(X, y)
+    assert open_session("a", sessions).state().status == "stopped"
 
 
 def test_searches_of_one_watch_are_numbered(sessions: Path) -> None:
