@@ -81,3 +81,27 @@ def test_a_script_killed_at_random_moments_ends_as_undisturbed(kills: int, tmp_p
     # Those on disk did not run again; all others did.
     assert len(fits_in(marks)) - begun == FITS - scored + 1
     assert len(_scored(tmp_path / "sessions")) == FITS
+
+
+def test_ctrl_c_ends_a_script_as_without_us_and_its_next_run_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "sessions").mkdir(mode=0o700)
+    marks = tmp_path / "marks"
+    marks.mkdir()
+    pause = threading.Event()
+    with _start(tmp_path / "sessions", marks) as script:
+        while len(list(marks.glob("*.fit"))) < 10:
+            pause.wait(0.002)
+        workers = _workers_of(script)
+        script.send_signal(signal.SIGINT)
+        _, err = script.communicate(timeout=60)
+    assert script.returncode == -signal.SIGINT
+    assert err.rstrip().endswith("KeyboardInterrupt")
+    assert psutil.wait_procs(workers, timeout=20)[1] == []
+    state = open_session("script", tmp_path / "sessions").state()
+    assert state.status in ("interrupted", "completed")
+    begun = len(fits_in(marks))
+    with _start(tmp_path / "sessions", marks) as script:
+        _, err = script.communicate(timeout=120)
+    assert script.returncode == 0, err
+    assert len(fits_in(marks)) - begun <= FITS - state.fits_finished + 1
+    assert len(_scored(tmp_path / "sessions")) == FITS

@@ -206,7 +206,7 @@ def test_searches_of_one_watch_are_numbered(sessions: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("jobs", [1, 2, None])
+@pytest.mark.parametrize("jobs", first_of([(1,), (None,), (2,)], 2))
 def test_jobs_are_workers(jobs: int | None, sessions: Path) -> None:
     X, y = data()
 
@@ -222,7 +222,7 @@ def test_jobs_are_workers(jobs: int | None, sessions: Path) -> None:
     assert started.workers == (jobs or 2)
 
 
-@pytest.mark.parametrize("fault", ["kill once", "memory once"])
+@pytest.mark.parametrize("fault", first_of([("kill once",), ("memory once",)]))
 def test_a_lost_fit_is_run_once_more(fault: str, sessions: Path, marks: Path) -> None:
     X, y = data()
     estimator = Recorded(folder=str(marks), fault=fault, faulty=1.0)
@@ -236,7 +236,7 @@ def test_a_lost_fit_is_run_once_more(fault: str, sessions: Path, marks: Path) ->
     assert session.state().status == "completed"
 
 
-@pytest.mark.parametrize("fault", ["kill", "hang"])
+@pytest.mark.parametrize("fault", first_of([("kill",), ("hang",)]))
 def test_a_fit_that_loses_two_workers_gets_the_error_score(fault: str, sessions: Path) -> None:
     X, y = data()
     estimator = Recorded(fault=fault, faulty=1.0)
@@ -348,7 +348,7 @@ def test_a_pause_holds_what_follows(sessions: Path, marks: Path) -> None:
     assert open_session("a", sessions).state().status == "completed"
 
 
-@pytest.mark.parametrize("error_score", [-1.0, "raise"])
+@pytest.mark.parametrize("error_score", first_of([(-1.0,), ("raise",)]))
 def test_a_skip_gives_the_error_score(error_score: Any, sessions: Path, marks: Path) -> None:
     def skip(session: Session) -> None:
         session.request(requests.Skip(combination=2))
