@@ -15,6 +15,7 @@ import enum
 import functools
 import hashlib
 import importlib.metadata
+import importlib.util
 import struct
 import sys
 import sysconfig
@@ -42,6 +43,7 @@ _NOT_OF_A_CLASS = {
 }
 _NOT_OF_CODE = 0x4000000  # CO_HAS_DOCSTRING, since Python 3.13
 _NO_ORDER = (set, frozenset)
+_PACKAGES = {"site-packages", "dist-packages"}  # folders that installed packages lie in
 
 
 class UndigestibleError(Exception):
@@ -151,6 +153,7 @@ class Digester:
             self._walk(function.__kwdefaults__),
             *map(self._walk, cells),
             *(name.encode() + self._global(function.__globals__[name], names) for name in used),
+            *(self._imported(name, names) for name in sorted(_imports(function.__code__))),
             self._walk({key: item for key, item in vars(function).items() if key != "__wrapped__"}),
         )
 
@@ -159,6 +162,24 @@ class Digester:
         if isinstance(value, types.ModuleType):
             return _hashed(*self._module(value, names))
         return self._walk(value)
+
+    def _imported(self, name: str, names: frozenset[str]) -> bytes:
+        """A module that a function imports when it runs: one that nobody has imported yet is known by its file."""
+        if name in sys.modules:
+            return _hashed(*self._module(sys.modules[name], names))
+        try:
+            spec = importlib.util.find_spec(name)
+        except (ImportError, ValueError):
+            spec = None
+        if name.partition(".")[0] in sys.stdlib_module_names or spec is None or spec.origin is None:
+            return _hashed(b"module", name.encode())
+        if not _PACKAGES.isdisjoint(Path(spec.origin).parts):
+            return _hashed(b"module", f"{name} {_version(name)}".encode())
+        try:
+            return _hashed(b"file of a module", Path(spec.origin).read_bytes())
+        except OSError as error:
+            message = f"{name}: {error}"
+            raise UndigestibleError(message) from error
 
     def _module(self, module: types.ModuleType, names: Iterable[str]) -> Iterable[bytes]:
         if _is_installed(module.__name__):
@@ -347,6 +368,14 @@ def _names(code: types.CodeType) -> frozenset[str]:
     return frozenset(code.co_names).union(*map(_names, inner))
 
 
+@functools.lru_cache(maxsize=4096)
+def _imports(code: types.CodeType) -> frozenset[str]:
+    """Modules that some code, or code inside of it, imports by their whole names."""
+    inner = (constant for constant in code.co_consts if isinstance(constant, types.CodeType))
+    found = {step.argval for step in dis.get_instructions(code) if step.opname == "IMPORT_NAME" and step.argval}
+    return frozenset(found).union(*map(_imports, inner))
+
+
 @functools.cache
 def _is_installed(module_name: str | None) -> bool:
     """Whether a module comes from Python or from a package."""
@@ -360,7 +389,7 @@ def _is_installed(module_name: str | None) -> bool:
     if top == __name__.partition(".")[0] or place.startswith(sysconfig.get_path("stdlib")):
         return True
     # A package in development lies elsewhere, and counts by its code.
-    return not {"site-packages", "dist-packages"}.isdisjoint(Path(place).parts)
+    return not _PACKAGES.isdisjoint(Path(place).parts)
 
 
 @functools.cache

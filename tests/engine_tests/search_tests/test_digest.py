@@ -66,7 +66,16 @@ def odd(n):
 def uses_words(x):
     return x in WORDS
 
+def imports_late(x):
+    import helpers as h
+    return h.outer(x)
+
+def imports_unloaded(x):
+    from unloaded import something
+    return something(x)
+
 values = {
+    "late": imports_late, "unloaded": imports_unloaded,
     "model": Model(), "class": Model, "function": Model.build, "recursive": factorial, "circle": even,
     "words": uses_words, "set": {1: {"a", "b", "c"}}, "lambda": lambda x: helpers.outer(x) + 1,
     "partial": functools.partial(helpers.outer, x=1), "closure": (lambda size: lambda: size)(3),
@@ -76,9 +85,12 @@ for name, value in values.items():
 '''
 
 
-def _digests(folder: Path, *, seed: int = 0, script: str = SCRIPT, helpers: str = HELPERS) -> dict[str, str]:
+def _digests(
+    folder: Path, *, seed: int = 0, script: str = SCRIPT, helpers: str = HELPERS, unloaded: str = HELPERS
+) -> dict[str, str]:
     (folder / "script.py").write_text(script)
     (folder / "helpers.py").write_text(helpers)
+    (folder / "unloaded.py").write_text(unloaded)
     done = subprocess.run(
         [sys.executable, "script.py"],
         cwd=folder,
@@ -116,7 +128,7 @@ def test_what_does_not_run_does_not_count(tmp_path: Path, old: str, new: str) ->
 @pytest.mark.parametrize(
     ("old", "new", "concerned"),
     [
-        ("x * 2", "x * 3", {"model", "class", "function", "lambda", "partial"}),
+        ("x * 2", "x * 3", {"model", "class", "function", "lambda", "partial", "late"}),
         ("return 3", "return 4", set()),
     ],
     ids=["helper of a helper", "unrelated function"],
@@ -125,6 +137,11 @@ def test_an_edited_module_of_the_user_counts_where_it_is_used(
     tmp_path: Path, old: str, new: str, concerned: set[str]
 ) -> None:
     assert _differing(_digests(tmp_path), _digests(tmp_path, helpers=HELPERS.replace(old, new))) == concerned
+
+
+def test_an_edited_module_that_is_imported_when_a_function_runs_counts(tmp_path: Path) -> None:
+    edited = _digests(tmp_path, unloaded=HELPERS.replace("x * 2", "x * 3"))
+    assert _differing(_digests(tmp_path), edited) == {"unloaded"}
 
 
 @pytest.mark.parametrize(
