@@ -35,6 +35,19 @@ class ScriptRecord(msgspec.Struct, frozen=True, kw_only=True):
     estimator: Text
     digest: Name
 
+    @property
+    def advice(self) -> str:
+        """Why the search cannot be changed from outside, and what to do instead."""
+        return (
+            f"this search lives in the script {self.path}; to change it, resume it or save its model, change the "
+            "script and run it again: fits that are scored are not run again"
+        )
+
+    @property
+    def going_on(self) -> str:
+        """What runs what is missing."""
+        return f"run the script again: {self.path}"
+
 
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `search.json`: the spec, and the data, versions and machine that the session was created with.

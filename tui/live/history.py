@@ -52,12 +52,16 @@ class LogLine:
 
 @dataclass(slots=True)
 class Epochs:
-    """A training's epochs as they land, an entry an epoch; None where a number was not finite."""
+    """A training's epochs as they land, an entry an epoch; None where a number was not finite.
+
+    `planned_rates`: of every epoch to come too, where only the training itself knows its schedule; else empty.
+    """
 
     loss: list[float | None] = field(default_factory=list)
     validation_loss: list[float | None] = field(default_factory=list)
     validation_score: list[float | None] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    planned_rates: list[float] = field(default_factory=list)
 
 
 class History:
@@ -112,6 +116,7 @@ class History:
         if event.training not in state.trainings:
             return
         epochs = self.epochs.setdefault(event.training, Epochs())
+        epochs.planned_rates = event.planned_rates or epochs.planned_rates
         while len(epochs.loss) < event.epoch - 1:  # epochs that were not seen leave gaps, not shifts
             epochs.loss.append(None)
             epochs.validation_loss.append(None)

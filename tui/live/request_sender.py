@@ -41,10 +41,18 @@ class RequestSender:
             return False
         if alive and not self._live.is_alive:
             why = "the search is complete" if self._live.is_complete else "no engine works on this session"
-            hint = "" if self._live.is_complete else "; s starts one"
+            hint = "; s starts one" if self._live.script is None else f"; {self._live.script.going_on}"
+            hint = "" if self._live.is_complete else hint
             self._panel.say(f"{why}, so there is nothing to {what}{hint}", problem=True)
             return False
         return True
+
+    def may_change(self, what: str, *, alive: bool = False) -> bool:
+        """Like `may`, for what a script's search cannot do: it says what to do in the script."""
+        if self._live.script is not None and not self.read_only:
+            self._panel.say(self._live.script.advice, problem=True)
+            return False
+        return self.may(what, alive=alive)
 
     def shown(self, arguments: list[str]) -> str:
         """A command as it would be typed."""
