@@ -170,7 +170,8 @@ class Session:
     def request(self, request: requests.Request) -> None:
         """Write a request to the session's engine.
 
-        Raises UsageError if no engine works on the session, or if the session belongs to somebody else.
+        Raises UsageError if no engine works on the session, if a script refits the best of it, or if it belongs to
+        somebody else.
         """
         self.check_mine()
         if not self.liveness().alive:
@@ -180,6 +181,9 @@ class Session:
             else:
                 go_on = _AFTER_COMPLETION if is_complete else f"start one with: {self.command('resume')}"
             message = f"{self.id}: no engine works on this session; {go_on}"
+            raise UsageError(message)
+        if self.is_of_script and (refit := self.state().refit) is not None and refit.is_of_script:
+            message = f"{self.id}: all fits are scored; {refit.in_words}, and nothing can be asked of it any more"
             raise UsageError(message)
         requests.write_request(self.folder, request)
 

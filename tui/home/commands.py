@@ -13,6 +13,7 @@ from engine.session.requests import Resume
 from engine.session.session import open_session
 from tui.home.notes import read_note, write_note
 from tui.navigation import navigation_of
+from tui.parts import script_words
 from tui.parts.dialogs import Choice, ChoiceScreen, TextScreen
 from tui.processes.engine_command import EngineCommand, shown_command
 from tui.terminal.clipboard import copy
@@ -118,7 +119,7 @@ class SessionCommands:
     def duplicate(self) -> None:
         """A new search with the spec of this one."""
         summary = self._readable("duplicate")
-        if summary is None or self._is_of_script(summary):
+        if summary is None or self._is_of_script(summary, script_words.DUPLICATE):
             return
         from tui.spec_text.form import form_of
 
@@ -133,7 +134,7 @@ class SessionCommands:
     def zoom(self) -> None:
         """A new search, finer around what was good in this one."""
         summary = self._readable("a new search")
-        if summary is None or self._is_of_script(summary):
+        if summary is None or self._is_of_script(summary, script_words.ZOOM):
             return
         try:
             session = open_session(summary.id, summary.folder.parent)
@@ -166,7 +167,7 @@ class SessionCommands:
             self._panel.say("resume …", command)
         elif summary.is_complete:
             self._panel.say(f"{summary.id} is complete; nothing is left to run", problem=True)
-        elif not self._is_of_script(summary):
+        elif not self._is_of_script(summary, script_words.RESUME):
             arguments = ["resume", summary.id, "--sessions", str(summary.folder.parent)]
             if self._app.data_folder is not None:
                 arguments += ["--data-dir", str(self._app.data_folder)]
@@ -284,15 +285,11 @@ class SessionCommands:
             return None
         return summary
 
-    def _is_of_script(self, summary: SessionSummary) -> bool:
-        """Whether the search lives in a script; the panel shows then what to do there."""
-        if not summary.script:
-            return False
-        try:
-            open_session(summary.id, summary.folder.parent).check_has_spec()
-        except FoldwatchError as error:
-            self._panel.say(str(error), problem=True)
-        return True
+    def _is_of_script(self, summary: SessionSummary, there: str) -> bool:
+        """Whether the search lives in a script; the panel shows then what to do `there`."""
+        if summary.script:
+            self._panel.say(script_words.lives_in(summary.script, there), problem=True)
+        return bool(summary.script)
 
     def _shown(self, arguments: list[str]) -> str:
         explicit = self._app.explicit_sessions

@@ -17,6 +17,7 @@ from engine.system.regular_files import is_folder, is_there
 from engine.training.model_path import check_folder, check_model_place
 from tui.live.change import ChangeScreen
 from tui.navigation import navigation_of
+from tui.parts import script_words
 from tui.parts.dialogs import Choice, ChoiceScreen, PathScreen, whole_path
 from tui.results.model import LAST
 from tui.terminal.clipboard import copy
@@ -118,7 +119,7 @@ class SearchCommands:
             self._sender.send([Resume()], "resume", "a resume was requested")
         elif self._live.is_complete:
             self._panel.say("the search is complete; nothing is left to run", problem=True)
-        elif self._sender.may_change("resume"):
+        elif self._sender.may_change("resume", script_words.RESUME):
             self._sender.run(["resume", self._live.session.id, "--detach"], "an engine works on the search")
 
     def pause(self) -> None:
@@ -128,7 +129,7 @@ class SearchCommands:
         self._live.requested = "pausing"
         halts = "trainings halt at the end of their epoch"
         if self._live.script is not None:
-            halts = "no fit begins meanwhile, and fits of Keras halt at the end of their epoch"
+            halts = "no fit begins, Keras halts at its epoch's end"
         self._sender.send([Pause()], "pause", f"a pause was requested: {halts}")
 
     def stop(self) -> None:
@@ -157,7 +158,7 @@ class SearchCommands:
 
     def deadline(self) -> None:
         """Ask by when to end."""
-        if not self._sender.may_change("end", alive=True):
+        if not self._sender.may_change("end", script_words.DEADLINE, alive=True):
             return
 
         def command(when: str) -> str:
@@ -180,7 +181,7 @@ class SearchCommands:
 
     def save_best(self) -> None:
         """Refit the best combination on all training rows and save it."""
-        if not self._sender.may_change("save"):
+        if not self._sender.may_change("save", script_words.SAVE):
             return
         best = self._table.model.best
         if best is None:
@@ -191,7 +192,7 @@ class SearchCommands:
     def save_selected(self) -> None:
         """Refit the combination under the cursor on all training rows and save it."""
         selected = self._table.cursor
-        if selected is None or not self._sender.may_change("save"):
+        if selected is None or not self._sender.may_change("save", script_words.SAVE):
             return
         if self._table.model.statuses[selected] is not CombinationStatus.COMPLETE:
             self._panel.say(f"#{selected} is not complete on every fold; it cannot be saved yet", problem=True)
@@ -241,7 +242,7 @@ class SearchCommands:
 
     def change(self) -> None:
         """Ask what to add, drop, put first, copy or take back."""
-        if not self._sender.may_change("change", alive=True):
+        if not self._sender.may_change("change", script_words.CHANGE, alive=True):
             return
 
         def chosen(change: Change | None) -> None:
@@ -252,17 +253,17 @@ class SearchCommands:
 
     def put_first(self) -> None:
         """Run what is missing of the selected combination before all others."""
-        if self._table.cursor is not None and self._sender.may_change("put first", alive=True):
+        if self._table.cursor is not None and self._sender.may_change("put first", script_words.CHANGE, alive=True):
             self._sender.send_change(read_change("first", self._table.cursor))
 
     def undo_change(self) -> None:
         """Take back the last change that was not taken back yet."""
-        if self._sender.may_change("undo", alive=True):
+        if self._sender.may_change("undo", script_words.CHANGE, alive=True):
             self._sender.send_change(read_change("undo", None))
 
     def retry(self) -> None:
         """Finish the selected combination, failed, skipped or dropped; if it is none of that, all that failed."""
-        if not self._sender.may_change("retry"):
+        if not self._sender.may_change("retry", script_words.RETRY):
             return
         model, selected = self._table.model, self._table.cursor
         if selected is not None and model.statuses[selected] in LAST:
@@ -313,7 +314,7 @@ class SearchCommands:
 
     def zoom(self) -> None:
         """The form of a finer search around what was good."""
-        if not self._sender.may_change("a new search"):
+        if not self._sender.may_change("a new search", script_words.ZOOM):
             return
         self._panel.say("zoom …", self._sender.shown(["zoom", self._live.session.id]))
         navigation_of(self._panel).open_zoom(

@@ -28,7 +28,7 @@ LOG_LINES = 2000
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of the log; `kind` is one of best, scored, failed, diverged, state, saved; `detail` opens on enter.
+    """A line of the log; `kind`: best, scored, failed, diverged, state, saved or printed; `detail` opens on enter.
 
     `words` is its text, or what puts it into words: most lines of a long log are never looked at.
     """
@@ -82,6 +82,12 @@ class History:
         if line is not None:
             self.log.append(line)
             self.lines_ever += 1
+
+    def take_printed(self, lines: list[LogLine]) -> None:
+        """Note what fits printed, each line at its time."""
+        if lines:
+            self.log = deque(sorted([*self.log, *lines], key=lambda line: line.time), maxlen=LOG_LINES)
+            self.lines_ever += len(lines)
 
     def _on_training_started(self, event: events.TrainingStarted, state: SearchState) -> None:
         for fit in event.fits:

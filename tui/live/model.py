@@ -68,6 +68,7 @@ class LiveModel:
         for event in feed.events:
             if self.state.apply(event):
                 self.history.take(event, self.state)
+        self.history.take_printed(feed.printed)
         if feed.damages is not None:
             self.state.note_damages(feed.damages)
         self.liveness = feed.liveness or self.liveness
@@ -98,6 +99,12 @@ class LiveModel:
     def script(self) -> ScriptRecord | None:
         """Where the search lives, if a script runs it."""
         return self.session.record.script
+
+    @property
+    def is_refitting_script(self) -> bool:
+        """Whether the script that runs the search refits the best."""
+        refit = self.state.refit
+        return refit is not None and refit.is_of_script and refit.is_unfinished
 
     @property
     def is_alive(self) -> bool:
@@ -146,6 +153,8 @@ class LiveModel:
         """The facts above the view; `now` in seconds since 1970."""
         state = self.state
         clock = now if self.is_alive else None
+        # How long a script's refit takes, nobody knows.
+        has_remaining = self.is_alive and not self.requested and not self.is_refitting_script
         return HeaderFacts(
             name=self.session.id,
             about=about(self.session.record.spec, state),
@@ -154,7 +163,7 @@ class LiveModel:
             fits_total=state.fits_total,
             fits_failed=state.fits_failed,
             elapsed=state.elapsed(clock),
-            remaining=remaining_seconds(state, now) if self.is_alive and not self.requested else None,
+            remaining=remaining_seconds(state, now) if has_remaining else None,
             deadline=moment_in_words(state.deadline) if self.is_alive and state.deadline is not None else "",
             is_late=state.delay is not None,
             best=self._best(model),
