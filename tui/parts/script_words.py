@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from engine.session.record import place_in_words
+
 RESUME = "run that again to go on"
-RETRY = "run that again, and what failed runs again"
-SAVE = "save the model there, from best_estimator_"
+RETRY = "run that again to retry"
+SAVE = "save best_estimator_ there"
 ZOOM = "write finer values into its grid"
 DUPLICATE = "copy that"
 CHANGE = "change that and run it again"
@@ -15,4 +17,4 @@ DEADLINE = "it ends with that; x stops it earlier"
 
 def lives_in(script: str, there: str) -> str:
     """One short line: where the search lives, and what to do there."""
-    return f"this search lives in {Path(script).name}: {there}"
+    return f"this search lives in {place_in_words(Path(script).name)}: {there}"
