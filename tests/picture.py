@@ -71,9 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True, help="where Reuters lies")
     parser.add_argument("--script", action="store_true", help="the picture of the example script")
-    options = parser.parse_args()
-    data_folder = options.data_dir.absolute()
-    if options.script:
+    chosen = parser.parse_args()
+    data_folder = chosen.data_dir.absolute()
+    if chosen.script:
         draw_script(data_folder / "reuters.npz")
         return
     with tempfile.TemporaryDirectory() as folder:

@@ -38,7 +38,9 @@ def watched_session(sessions: Path, name: str = "mine", **options: Any) -> Sessi
 
 def begun(*, workers: int = 1) -> list[events.AnyEvent]:
     """The start of a grid of two on two folds, and the first fit up to its second epoch of four."""
-    params = [{"model__units": units, "model__decay_rate": rate, "epochs": 4} for units, rate in ((16, 0.8), (32, 0.9))]
+    params: list[dict[str, Any]] = [
+        {"model__units": units, "model__decay_rate": rate, "epochs": 4} for units, rate in ((16, 0.8), (32, 0.9))
+    ]
     made: list[events.AnyEvent] = [
         events.SearchStarted(
             time=NOON, session="quick", segment=1, dataset="reuters_grid.py", synthetic=False, rows=900, classes=0,
@@ -87,7 +89,7 @@ def fit(
 def all_fits() -> list[events.AnyEvent]:
     """The rest of the search: every fit is scored, and the script refits the best, two epochs of four so far."""
     fits = [event for number in range(4) for event in fit(number // 2, number % 2, training=number)]
-    refit = [
+    refit: list[events.AnyEvent] = [
         events.RefitStarted(time=NOON + 50, combination=1, epochs=0, path=""),
         events.RefitEpochEnded(time=NOON + 51, combination=1, epoch=2, epochs=4, loss=0.5),
     ]

@@ -60,7 +60,7 @@ async def test_a_running_script_shows_its_epochs_and_both_rates(size: tuple[int,
         await until(pilot, lambda: screen.query_one(LearningRatePlot).lines, "learning rates")
         assert "GridSea" in shown(pilot.app)
         training = screen.live.state.trainings[0]
-        assert (training.epoch, training.epochs) == (2, 4)
+        assert (training.epoch, training.epochs, training.fits[0].epochs) == (2, 4, 4)
         titles = [column.title for column in screen.query_one(ResultsTable).model.columns if column.kind == "param"]
         assert titles == ["decay_rate", "units"]  # and not one for `model`, which no combination has
 
@@ -85,7 +85,7 @@ async def test_keys_that_need_a_spec_say_what_to_do_in_the_script(tmp_path: Path
             ("b", "save best_estimator_ there"), ("B", "save best_estimator_ there"),
             ("Z", "write finer values into its grid"),
             ("c", "change that and run it again"), ("1", "change that"), ("U", "change that"),
-            ("r", "run that again to retry"), ("D", "x stops it earlier"),
+            ("r", "run that again to retry"), ("D", "it ends with that; x stops it earlier"),
         ):  # fmt: skip
             await pilot.press(key)
             assert f"this search lives in reuters_grid.py: {there}" in said(screen)

@@ -279,8 +279,7 @@ class LiveModel:
                     epochs = self.history.epochs.get(training.training)
                     if epochs is None:
                         return None
-                    # How many epochs a script's fit has is known only while it runs.
-                    upto = training.epochs if self.script is not None else fit.epochs
+                    upto = fit.epochs
                     return Epochs(
                         epochs.loss[:upto],
                         epochs.validation_loss[:upto],
