@@ -19,6 +19,17 @@ from sklearn.model_selection import GridSearchCV
 from engine import watch
 
 
+def newswires(path: str | None, words: int) -> Any:
+    """Lists of word numbers and their topics: of Keras' cache, or of a `reuters.npz` elsewhere."""
+    if path is None:
+        (rows, labels), _ = keras.datasets.reuters.load_data(num_words=words)
+        return rows, labels
+    with np.load(path, allow_pickle=True) as archive:
+        rows, labels = archive["x"], archive["y"]
+    order = np.random.RandomState(113).permutation(len(rows))[: int(0.8 * len(rows))]  # Keras' training part
+    return [[1, *(word + 3 if word + 3 < words else 2 for word in rows[row])] for row in order], labels[order]
+
+
 def vectorize_sequences(sequences: Any, dimension: int) -> Any:
     """A row for each sequence of word numbers: 1 where the word occurs."""
     vectors = np.zeros((len(sequences), dimension), dtype="float32")
@@ -52,8 +63,7 @@ def main() -> None:
     options = parser.parse_args()
 
     words, most = (1_000, 1_500) if options.small else (10_000, None)
-    path = options.data or "reuters.npz"
-    (rows, labels), _ = keras.datasets.reuters.load_data(path=path, num_words=words)
+    rows, labels = newswires(options.data, words)
     X, y = vectorize_sequences(rows[:most], words), labels[:most]
     batch_size = 128
     grid = {

@@ -211,7 +211,7 @@ def fake_search(sessions: Path, space: dict[str, Any] | list[dict[str, Any]], **
     return Search(sessions=sessions, space=space, **values)
 
 
-def made_session(sessions: Path, record: SearchRecord, folds: NDArray[np.int16]) -> Session:
+def made_session(sessions: Path, record: SearchRecord, folds: NDArray[np.int16] | None) -> Session:
     """A session's folder with its record and folds, and nothing that happened."""
     from engine.session.draft import SessionDraft
 

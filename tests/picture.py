@@ -1,16 +1,19 @@
-"""Draws the README's picture of the live view: python -m tests.picture --data-dir DIR
+"""Draws the pictures of the live view: python -m tests.picture --data-dir DIR [--script]
 
 It runs a real search on Reuters in a folder of its own, opens it in the app, and takes the picture when most fits are
-scored. Look at `tui/live.svg` before you commit it.
+scored: `tui/live.svg`, the README's, or, with `--script`, `docs/watch.svg`, of the example script. Look at it before
+you commit it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.tui_tests.pilots import until
@@ -19,7 +22,9 @@ from tui.live.screen import LiveScreen
 from tui.plots.curves_plot import CurvesPlot
 from tui.plots.learning_rate_plot import LearningRatePlot
 
-PICTURE = Path(__file__).parents[1] / "tui/live.svg"
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "tui/live.svg"
+SCRIPT, PICTURE_OF_SCRIPT = ROOT / "examples/watch_gridsearch.py", ROOT / "docs/watch.svg"
 NAME = "reuters-01"
 SPEC = """
 dataset = "reuters"
@@ -39,9 +44,10 @@ decay_epochs = 1
 decay_rate = [0.8, 0.96]
 """
 SHARE = 0.8  # of the fits: then the table is nearly full and workers are still at work
+SHARE_OF_SCRIPT = 0.5  # whose longest fits come last
 
 
-async def draw(sessions: Path) -> str:
+async def draw(sessions: Path, share: float) -> str:
     """The live view as SVG, with the second best combination pinned."""
     app = FoldwatchApp(session=NAME, sessions=sessions, theme="dark")
     async with app.run_test(size=(120, 40)) as pilot:
@@ -49,7 +55,7 @@ async def draw(sessions: Path) -> str:
         screen = app.screen
         assert isinstance(screen, LiveScreen)
         live = screen.live
-        await until(pilot, lambda: 0 < live.state.fits_total * SHARE < live.state.fits_finished, "scores", seconds=300)
+        await until(pilot, lambda: 0 < live.state.fits_total * share < live.state.fits_finished, "scores", seconds=900)
         await pilot.press("g", "down", "m", "down")
         await until(pilot, lambda: screen.query_one(CurvesPlot).curves, "curves")
         await until(pilot, lambda: len(screen.query_one(LearningRatePlot).lines) == 2, "learning rates")
@@ -64,15 +70,36 @@ def main() -> None:
     """Run the search and take the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data-dir", type=Path, required=True, help="where Reuters lies")
-    data_folder = parser.parse_args().data_dir.absolute()
+    parser.add_argument("--script", action="store_true", help="the picture of the example script")
+    chosen = parser.parse_args()
+    data_folder = chosen.data_dir.absolute()
+    if chosen.script:
+        draw_script(data_folder / "reuters.npz")
+        return
     with tempfile.TemporaryDirectory() as folder:
         sessions, spec = Path(folder) / "sessions", Path(folder) / "spec.toml"
         spec.write_text(SPEC)
         engine = [sys.executable, "-m", "engine"]
         options = ["--name", NAME, "--sessions", str(sessions), "--data-dir", str(data_folder), "--workers", "2"]
         subprocess.run([*engine, "run", str(spec), *options, "--detach"], check=True)
-        PICTURE.write_text(asyncio.run(draw(sessions)), encoding="utf-8")
+        PICTURE.write_text(asyncio.run(draw(sessions, SHARE)), encoding="utf-8")
     print(PICTURE)
+
+
+def draw_script(data: Path) -> None:
+    """Run the example script, take the picture, and stop its search."""
+    with tempfile.TemporaryDirectory() as folder:
+        sessions = Path(folder) / "sessions"
+        command = [sys.executable, str(SCRIPT), "--name", NAME, "--data", str(data), "--to", f"{folder}/best.keras"]
+        with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "FOLDWATCH_SESSIONS": str(sessions)}) as script:
+            try:
+                while not (sessions / NAME / "journal.1.jsonl").exists():
+                    assert script.poll() is None, "the script has ended"
+                    time.sleep(0.1)
+                PICTURE_OF_SCRIPT.write_text(asyncio.run(draw(sessions, SHARE_OF_SCRIPT)), encoding="utf-8")
+            finally:
+                script.terminate()
+    print(PICTURE_OF_SCRIPT)
 
 
 if __name__ == "__main__":

@@ -92,9 +92,15 @@ def errors_of(
 ) -> Errors:
     """The errors of a combination, the best one if none is named, with the `most` confused pairs and worst rows.
 
-    Raises NoBestError, UsageError for a number that is none, NotAvailableError where its predictions are not in the
-    record, DataError for a word index that cannot be read.
+    Raises NoBestError, UsageError for a number that is none, NotAvailableError for a script's search and where its
+    predictions are not in the record, DataError for a word index that cannot be read.
     """
+    if session.record.script is not None:
+        message = (
+            f"{session.id}: which rows are wrong is not recorded of a script's search; in the script "
+            f"{session.record.script.path}, cross_val_predict says what each row is taken for"
+        )
+        raise NotAvailableError(message)
     index = best_of(state).index if combination is None else combination
     if not 0 <= index < len(state.combinations):
         message = f"combination {index} is not accepted; accepted: 0 to {len(state.combinations) - 1}"

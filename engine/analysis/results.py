@@ -24,9 +24,10 @@ def cv_results(state: SearchState) -> dict[str, Any]:
     Its keys are scikit-learn's, in its order: `mean_fit_time`, `std_fit_time`, `mean_score_time`, `std_score_time` (in
     seconds), `param_<name>` in the order in which combinations name them (masked where one has none), `params`, and for
     each metric `split<k>_test_<metric>`, `mean_`, `std_` and `rank_test_<metric>` (the metric's name is "score" where
-    there is only one). Scores that are missing are NaN, and rank last. Predicting the validation rows is part of the
-    fit, which does it after every epoch; the score times are those of the scorers alone, NaN in sessions that did not
-    measure them. Where there are stages, `stage` follows, counted from 1.
+    there is only one). Scores that are missing are NaN, and rank last. Where a script asked for scores on the training
+    rows, `split<k>_`, `mean_` and `std_train_<metric>` follow. Predicting the validation rows is part of the fit, which
+    does it after every epoch; the score times are those of the scorers alone, NaN in sessions that did not measure
+    them. Where there are stages, `stage` follows, counted from 1.
     """
     combinations = state.combinations
     results: dict[str, Any] = {}
@@ -38,17 +39,25 @@ def cv_results(state: SearchState) -> dict[str, Any]:
     for name in dict.fromkeys(name for combination in combinations for name in combination.params):
         results[f"param_{name}"] = _masked([c.params.get(name, np.ma.masked) for c in combinations])
     results["params"] = [dict(combination.params) for combination in combinations]
+    has_train_scores = any(combination.has_train_scores for combination in combinations)
     for metric in state.scoring:
         label = "score" if len(state.scoring) == 1 else metric
-        scores = _with_nan([combination.scores_of(metric) for combination in combinations])
-        for split in range(state.splits):
-            results[f"split{split}_test_{label}"] = scores[:, split] if len(scores) else scores
-        means, deviations = _mean_and_std(scores, state.splits)
-        results[f"mean_test_{label}"], results[f"std_test_{label}"] = means, deviations
+        _add_scores(results, f"test_{label}", [one.scores_of(metric) for one in combinations], state.splits)
+        means = results[f"mean_test_{label}"]
         results[f"rank_test_{label}"] = np.array(ranks(list(means), [c.stage for c in combinations]), np.int32)
+        if has_train_scores:
+            _add_scores(results, f"train_{label}", [one.train_scores_of(metric) for one in combinations], state.splits)
     if any(combination.stage for combination in combinations):
         results["stage"] = np.array([combination.stage + 1 for combination in combinations], np.int32)
     return results
+
+
+def _add_scores(results: dict[str, Any], label: str, rows: list[list[float | None]], splits: int) -> None:
+    """Scores of each split, then their mean and standard deviation."""
+    scores = _with_nan(rows)
+    for split in range(splits):
+        results[f"split{split}_{label}"] = scores[:, split] if len(scores) else scores
+    results[f"mean_{label}"], results[f"std_{label}"] = _mean_and_std(scores, splits)
 
 
 def _with_nan(rows: list[list[float | None]]) -> NDArray[np.float64]:
@@ -149,6 +158,11 @@ def _combination(combination: CombinationState, state: SearchState, rank: int | 
         "index": combination.index,
         "params": combination.params,
         "scores": {metric: combination.scores_of(metric) for metric in combination.metrics},
+        **(
+            {"train_scores": {metric: combination.train_scores_of(metric) for metric in combination.metrics}}
+            if combination.has_train_scores
+            else {}
+        ),
         "mean": finite(mean),
         "std": finite(deviation),
         "metrics": metric_values(combination),

@@ -21,6 +21,8 @@ def deadline(
     from engine.analysis.forecast.deadline import Deadline, request_of
 
     read = Deadline.read(when)
-    open_session(identifier, sessions_folder(sessions)).request(request_of(read))
+    session = open_session(identifier, sessions_folder(sessions))
+    session.check_has_spec()
+    session.request(request_of(read))
     what = f"end by {when}" if read else "forget its deadline"
     say(f"{identifier}: asked its engine to {what}")

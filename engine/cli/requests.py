@@ -54,6 +54,7 @@ def retry(identifier: Identifier, combination: Combinations, sessions: Sessions 
     --time-limit SECONDS.
     """
     session = open_session(identifier, sessions_folder(sessions))
+    session.check_has_spec()
     check_retries(session, combination)
     if not session.liveness().alive:
         command = session.command("resume", *(part for number in combination for part in ("--retry", str(number))))

@@ -120,10 +120,13 @@ def resume(
     engine = _Engine.of(workers, devices, sessions, data_dir, notify, deadline)
     options = {"--take-over": take_over, "--accept-versions": accept_versions, "--time-limit": time_limit}
     opened = session.open_session(identifier, engine.sessions)
+    state = opened.state()
+    is_paused = opened.liveness().alive and str(state.status) == "paused"
+    if not is_paused or retry or deadline is not None:
+        opened.check_has_spec()
     check_retries(opened, retry or [])
     console = Console()
-    state = opened.state()
-    if opened.liveness().alive and str(state.status) == "paused":
+    if is_paused:
         _refuse_for_running_engine(
             opened, {"--workers": workers, "--devices": devices, **options, "--notify": notify, "--json": as_json}
         )

@@ -35,6 +35,7 @@ def save(
 
     console = Console()
     opened = session.open_session(identifier, sessions_folder(sessions))
+    opened.check_has_spec()
     search = Search.of_session(identifier, sessions=opened.folder.parent, data_dir=data_dir, progress=console.say)
     return save_model(search, to, combination, choose, as_json=as_json, console=console)
 

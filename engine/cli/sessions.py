@@ -73,7 +73,8 @@ def show(
         return
     best = state.best
     looks = state.all_test_looks
-    trainers = Counter(f"{one.trainer} ({one.trainer_reason})" for one in state.combinations)
+    by_spec = [] if session.is_of_script else state.combinations
+    trainers = Counter(f"{one.trainer} ({one.trainer_reason})" for one in by_spec)
     taken = Counter(name for combination in state.combinations for fit in combination.fits if (name := fit.taken_from))
     synthetic = " (synthetic)" if session.record.data.synthetic else ""
     print_text(
@@ -95,7 +96,7 @@ def show(
                 ("best", f"#{best.index}: {in_short(best.params)}" if best else None),
                 *corrected_facts(find_corrected(session, state)),
                 *((metric, mean_in_words(best, metric)) for metric in state.scoring[1:] if best),
-                ("early stopping", None if session.record.script else session.spec.stopping),
+                ("early stopping", None if session.is_of_script else session.spec.stopping),
                 *(("changed", step.words) for step in state.steps),
                 *(("saved", saved_in_words(one)) for one in state.saved),
                 ("test set", f"looked at {looks} times: the best of its scores is too good" if looks > 1 else None),
@@ -137,7 +138,7 @@ def _damage_facts(session: Session, state: SearchState) -> list[tuple[str, str]]
     named = damages[:_DAMAGES_SHOWN]
     if len(damages) > len(named):
         named.append(f"and in {len(damages) - len(named)} more places")
-    return [*(("damaged", one) for one in named), ("", f"what is lost is run again with: {session.command('resume')}")]
+    return [*(("damaged", one) for one in named), ("", f"to run again what is lost, {session.going_on()}")]
 
 
 def logs(

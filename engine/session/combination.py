@@ -73,7 +73,8 @@ class FitRecord(msgspec.Struct, frozen=True, gc=False):
 
     It is replaced whole when something happens to the fit (`engine.session.rules`), so that all fits that wait share
     one record. `scores`: a score for each metric of the search, in their order, None where it is not defined; empty
-    until the fit has ended with scores (`CombinationState.scores_of` reads them by name). `seconds`, `score_seconds`,
+    until the fit has ended with scores (`CombinationState.scores_of` reads them by name). `train_scores`: likewise, on
+    the fit's own training rows, where a script asked for them. `seconds`, `score_seconds`,
     `curve`, `predictions`, `taken_from`, `stopped_at` and `stopped_score` are those of `events.FitScored`; `seconds` is
     there from the first rung on. `rungs`: in the order in which they were scored. `error` is None until the fit fails.
     `older_revision`: the revision of the training's rules that scored it, where that is not today's.
@@ -81,6 +82,7 @@ class FitRecord(msgspec.Struct, frozen=True, gc=False):
 
     status: FitStatus = FitStatus.WAITING
     scores: tuple[float | None, ...] = ()
+    train_scores: tuple[float | None, ...] = ()
     seconds: float | None = None
     score_seconds: float | None = None
     curve: events.CurvePlace | None = None
@@ -175,6 +177,16 @@ class CombinationState:
         """The metric's score on each fold, None where there is none. Raises ValueError for an unknown metric."""
         place = self.metrics.index(metric)
         return [fit.scores[place] if fit.scores else None for fit in self.fits]
+
+    def train_scores_of(self, metric: str) -> list[float | None]:
+        """The metric's score on each fold's training rows, None where there is none, as of every spec's search."""
+        place = self.metrics.index(metric)
+        return [fit.train_scores[place] if fit.train_scores else None for fit in self.fits]
+
+    @property
+    def has_train_scores(self) -> bool:
+        """Whether any fold was scored on its training rows too."""
+        return any(fit.train_scores for fit in self.fits)
 
     @property
     def rung_epochs(self) -> list[int]:

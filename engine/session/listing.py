@@ -28,7 +28,8 @@ class SessionSummary:
 
     `problem`: why the session cannot be read; `owner`: the user to whom it belongs, empty for this user.
 
-    `damages`: places of the record where something is lost that was not run again yet.
+    `script`: the path of the script that runs the search, if one does; `damages`: places of the record where something
+    is lost that was not run again yet.
     """
 
     id: str
@@ -50,6 +51,7 @@ class SessionSummary:
     problem: str = ""
     owner: str = ""
     damages: int = 0
+    script: str = ""
 
     @property
     def is_complete(self) -> bool:
@@ -112,6 +114,7 @@ def summarise(place: Path) -> SessionSummary:
         host=record.host,
         alive=now.alive,
         owner=session.owner,
+        script=record.script.path if record.script is not None else "",
         **counts,
     )
 

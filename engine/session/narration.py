@@ -18,6 +18,11 @@ def times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """`1 worker`, `3 workers`; `many` where that is more than an s behind `one`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def saved_in_words(refit: RefitState) -> str:
     """A saved model in words: its combination, its path, and its scores on the test set."""
     scores = ", ".join(f"{name} {score:.4f}" for name, score in refit.test_scores.items())
@@ -35,10 +40,12 @@ def describe(event: events.Event, state: SearchState) -> str | None:
                 last = moment_in_words(state.lost_at)
                 what += f" (the previous engine did not record its end; its last event was at {last})"
             synthetic = " (synthetic)" if event.synthetic else ""
+            classes = "" if event.script else f"{counted(event.classes, 'class', 'classes')}, "
+            work = counted(event.trainings, "fit" if event.script else "training") if event.trainings else "nothing"
             passed_over = f", {in_sessions(event.passed_over)} of others passed over" if event.passed_over else ""
             return (
-                f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {event.classes} classes, "
-                f"{event.splits} splits, {event.workers} workers, {event.trainings} trainings to run{passed_over}"
+                f"{what}: {event.dataset}{synthetic}, {event.rows} rows, {classes}"
+                f"{counted(event.splits, 'split')}, {counted(event.workers, 'worker')}, {work} to run{passed_over}"
                 f"{''.join(f'; scored by an older rule: {which}' for which in event.older)}"
                 f"{f', each for up to {event.time_limit:g} s' if event.time_limit else ''}"
             )
@@ -76,6 +83,8 @@ def describe(event: events.Event, state: SearchState) -> str | None:
             return "no deadline any more" if event.at is None else f"deadline at {moment_in_words(event.at)}"
         case events.DelayForeseen():
             return delay_in_words(event)
+        case events.RefitStarted() if not event.path:
+            return f"the script refits combination {event.combination} on all training rows"
         case events.RefitStarted():
             return f"combination {event.combination} is refitted on all training rows, {event.epochs} epochs"
         case events.ModelSaved():
@@ -95,7 +104,7 @@ def describe(event: events.Event, state: SearchState) -> str | None:
 
 def in_sessions(count: int) -> str:
     """1 session, 2 sessions."""
-    return f"{count} session{'s' if count != 1 else ''}"
+    return counted(count, "session")
 
 
 def delay_in_words(delay: events.DelayForeseen) -> str:
@@ -107,7 +116,7 @@ def delay_in_words(delay: events.DelayForeseen) -> str:
 
 
 def _stopping(event: events.SearchStopping, running: int) -> str:
-    what = f"{running} training{'s' if running != 1 else ''}"
+    what = counted(running, "training")
     how = f"{what} left, with checkpoints" if event.at_once else f"{what} finished first"
     return f"stopping: {how}" if running else "stopping"
 

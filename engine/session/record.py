@@ -10,6 +10,7 @@ from msgspec import Meta
 from engine.session.record_limits import Count, Moment, Name, Place, Text
 
 FORMAT = 1
+NOTEBOOK, INTERACTIVE = "notebook", "interactive session"  # in the place of the path of a script that is no file
 
 
 class DataRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,24 @@ class ScriptRecord(msgspec.Struct, frozen=True, kw_only=True):
     caller: Name
     estimator: Text
     digest: Name
+
+    @property
+    def advice(self) -> str:
+        """Why the search cannot be changed from outside, and what to do instead."""
+        return (
+            f"this search lives in {place_in_words(self.path, 'the script ')}; to change it, resume it or save its "
+            "model, change the script and run it again: fits that are scored are not run again"
+        )
+
+    @property
+    def going_on(self) -> str:
+        """What runs what is missing."""
+        return f"run the script again: {place_in_words(self.path)}"
+
+
+def place_in_words(path: str, before: str = "") -> str:
+    """Where a search lives: the path of its script, behind `before`, or what stands for it where there is no file."""
+    return {NOTEBOOK: "a notebook", INTERACTIVE: "an interactive session"}.get(path, f"{before}{path}")
 
 
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -101,17 +101,29 @@ class Session:
 
         Raises UsageError for a search that lives in a script, SessionUnreadableError if it cannot be a spec.
         """
-        if (script := self.record.script) is not None:
-            message = (
-                f"{self.id}: this search lives in the script {script.path}; to change it, resume it or save its model, "
-                "change the script and run it again: fits that are scored are not run again"
-            )
-            raise UsageError(message)
+        self.check_has_spec()
         try:
             return SearchSpec.recorded(self.record.spec)
         except SpecError as error:
             message = f"{self.folder / 'search.json'}: holds no spec that can be run: {error}"
             raise SessionUnreadableError(message) from error
+
+    @property
+    def is_of_script(self) -> bool:
+        """Whether a script runs the search: it has no spec then, and no engine of its own can go on with it."""
+        return self.record.script is not None
+
+    def check_has_spec(self) -> None:
+        """Raises UsageError for a search that lives in a script, with what to do there."""
+        if (script := self.record.script) is not None:
+            message = f"{self.id}: {script.advice}"
+            raise UsageError(message)
+
+    def going_on(self, *options: str) -> str:
+        """What runs what is missing: the command line that resumes with `options`, or the script, to be run again."""
+        if (script := self.record.script) is not None:
+            return script.going_on
+        return f"run: {self.command('resume', *options)}"
 
     def liveness(self) -> Liveness:
         """Whether an engine works on the session now. Raises SessionUnreadableError where that cannot be read."""
@@ -141,10 +153,7 @@ class Session:
         if not (damages := state.damages):
             return ""
         more = f", and in {len(damages) - 1} more places" if len(damages) > 1 else ""
-        return (
-            f"{self.id}: the record is damaged: {damages[0]}{more}; "
-            f"what is lost is run again with: {self.command('resume')}"
-        )
+        return f"{self.id}: the record is damaged: {damages[0]}{more}; to run again what is lost, {self.going_on()}"
 
     def curve(self, place: CurvePlace) -> segments.Curve | None:
         """The curve of a scored fit, epoch by epoch; None if it is gone."""
@@ -161,15 +170,20 @@ class Session:
     def request(self, request: requests.Request) -> None:
         """Write a request to the session's engine.
 
-        Raises UsageError if no engine works on the session, or if the session belongs to somebody else.
+        Raises UsageError if no engine works on the session, if a script refits the best of it, or if it belongs to
+        somebody else.
         """
         self.check_mine()
         if not self.liveness().alive:
             is_complete = self.state().status is SearchStatus.COMPLETED
-            go_on = _AFTER_COMPLETION if is_complete else f"start one with: {self.command('resume')}"
-            if (script := self.record.script) is not None:
-                go_on = f"run its script to go on: {script.path}"
+            if self.is_of_script:
+                go_on = "its script has ended" if is_complete else f"to go on, {self.going_on()}"
+            else:
+                go_on = _AFTER_COMPLETION if is_complete else f"start one with: {self.command('resume')}"
             message = f"{self.id}: no engine works on this session; {go_on}"
+            raise UsageError(message)
+        if self.is_of_script and (refit := self.state().refit) is not None and refit.is_of_script:
+            message = f"{self.id}: all fits are scored; {refit.in_words}, and nothing can be asked of it any more"
             raise UsageError(message)
         requests.write_request(self.folder, request)
 
@@ -211,8 +225,11 @@ def check_free(session: Session, take_over: str = "") -> int:
         raise SessionHeldError(message)
     if take_over != now.host:
         has = "works on this session" if now.alive else "worked on this session and has not recorded its end"
-        command = session.command("resume", "--take-over", now.host)
-        message = f"{session.id}: {now.owner} {has}; if it is dead: {command}"
+        if session.is_of_script:
+            go_on = "give its session another name in the script"
+        else:
+            go_on = session.command("resume", "--take-over", now.host)
+        message = f"{session.id}: {now.owner} {has}; if it is dead: {go_on}"
         raise SessionHeldError(message)
     return newest
 

@@ -23,6 +23,11 @@ class PlannedRates:
     epochs: int
 
 
+def rates_by_epoch(rates: list[float]) -> PlannedRates:
+    """The plan of a training of which only each epoch's last rate is known: an epoch is one step."""
+    return PlannedRates([*range(len(rates))], rates, 1, len(rates))
+
+
 def planned_rates(params: Mapping[str, Any], steps_per_epoch: int) -> PlannedRates:
     """The schedule of flat parameters over its whole training. Raises KeyError or ValueError for unknown ones."""
     resolved = resolved_params_of(params)

@@ -29,7 +29,8 @@ def test_a_schedule_and_its_arguments_share_a_column() -> None:
         {"learning_rate": 0.001},
         {},
     ]
-    assert grouped(["epochs", "learning_rate", "learning_rate__decay_rate"]) == [
+    names = ["epochs", "learning_rate", "learning_rate__decay_rate"]
+    assert grouped(names, names) == [
         ["epochs"],
         ["learning_rate", "learning_rate__decay_rate"],
     ]

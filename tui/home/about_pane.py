@@ -56,7 +56,7 @@ class AboutPane(BoxedPane, can_focus=False):
         if len(lines) > height:
             lines = [
                 *lines[: height - 1],
-                Text(f"… {len(lines) - height + 1} more; d shows all of it as a form", "dim"),
+                Text(f"… {len(lines) - height + 1} more{about.all_of_it}", "dim"),
             ]
         for line in lines:
             line.truncate(width, overflow="ellipsis")

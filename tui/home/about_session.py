@@ -37,6 +37,12 @@ class About:
     problem: str = ""
     changes: tuple[str, ...] = ()
     saved: tuple[str, ...] = ()
+    has_form: bool = True
+
+    @property
+    def all_of_it(self) -> str:
+        """Where the rest is to be read."""
+        return "; d shows all of it as a form" if self.has_form else ""
 
 
 def about(summary: SessionSummary) -> About:
@@ -55,7 +61,17 @@ def about(summary: SessionSummary) -> About:
             saved = tuple(saved_in_words(one) for one in state.saved)
         spec, spaces = spec_in_words(session.record)
         note = read_note(summary.folder)
-        return About(summary.id, _standing(summary), spec, spaces, best, note, changes=changes, saved=saved)
+        return About(
+            summary.id,
+            _standing(summary),
+            spec,
+            spaces,
+            best,
+            note,
+            changes=changes,
+            saved=saved,
+            has_form=not session.is_of_script,
+        )
     except (FoldwatchError, OSError, ValueError, TypeError, AttributeError, KeyError, IndexError) as error:
         # The record is a file that anybody can have edited: what it holds may have any shape.
         return About(summary.id, problem=f"{summary.folder}: cannot be read: {error!r}")
@@ -77,7 +93,10 @@ def _standing(summary: SessionSummary) -> str:
 
 def spec_in_words(record: SearchRecord) -> tuple[str, tuple[tuple[tuple[str, str], ...], ...]]:
     """The spec in a line, and the (hyperparameter, values) of each of its spaces."""
-    spec = record.spec
+    spec, script = record.spec, record.script
+    if script is not None:
+        parts = [f"{record.data.rows:,} rows", f"{spec.get('folds')} splits", script.caller, script.path]
+        return " · ".join(parts), ((("estimator", script.estimator),),)
     form = form_of(spec)
     repeats = f" x {spec['repeats']} repeats" if spec.get("repeats", 1) != 1 else ""
     parts = [

@@ -13,6 +13,7 @@ from engine.session.requests import Resume
 from engine.session.session import open_session
 from tui.home.notes import read_note, write_note
 from tui.navigation import navigation_of
+from tui.parts import script_words
 from tui.parts.dialogs import Choice, ChoiceScreen, TextScreen
 from tui.processes.engine_command import EngineCommand, shown_command
 from tui.terminal.clipboard import copy
@@ -78,11 +79,12 @@ class SessionCommands:
             keys.append(("D", "demo", "screen.command('demo')"))
         if summary is not None and may_change:
             resumable = summary.status == "paused" if summary.alive else summary.status != "completed"
+            resumable = resumable and (summary.alive or not summary.script)
             if not summary.problem and resumable:
                 keys.append(("r", "resume", "screen.command('resume')"))
-            if not summary.problem:
+            if not summary.problem and not summary.script:
                 keys.append(("d", "duplicate", "screen.command('duplicate')"))
-            if not summary.problem and not summary.alive and summary.fits_finished:
+            if not summary.problem and not summary.script and not summary.alive and summary.fits_finished:
                 keys.append(("Z", "zoom", "screen.command('zoom')"))
             keys.append(("x", "delete", "screen.command('delete')"))
         if self._table.summaries:
@@ -117,7 +119,7 @@ class SessionCommands:
     def duplicate(self) -> None:
         """A new search with the spec of this one."""
         summary = self._readable("duplicate")
-        if summary is None:
+        if summary is None or self._is_of_script(summary, script_words.DUPLICATE):
             return
         from tui.spec_text.form import form_of
 
@@ -132,7 +134,7 @@ class SessionCommands:
     def zoom(self) -> None:
         """A new search, finer around what was good in this one."""
         summary = self._readable("a new search")
-        if summary is None:
+        if summary is None or self._is_of_script(summary, script_words.ZOOM):
             return
         try:
             session = open_session(summary.id, summary.folder.parent)
@@ -165,7 +167,7 @@ class SessionCommands:
             self._panel.say("resume …", command)
         elif summary.is_complete:
             self._panel.say(f"{summary.id} is complete; nothing is left to run", problem=True)
-        else:
+        elif not self._is_of_script(summary, script_words.RESUME):
             arguments = ["resume", summary.id, "--sessions", str(summary.folder.parent)]
             if self._app.data_folder is not None:
                 arguments += ["--data-dir", str(self._app.data_folder)]
@@ -282,6 +284,12 @@ class SessionCommands:
             self._panel.say(f"{summary.id} cannot be read: press enter to see why", problem=True)
             return None
         return summary
+
+    def _is_of_script(self, summary: SessionSummary, there: str) -> bool:
+        """Whether the search lives in a script; the panel shows then what to do `there`."""
+        if summary.script:
+            self._panel.say(script_words.lives_in(summary.script, there), problem=True)
+        return bool(summary.script)
 
     def _shown(self, arguments: list[str]) -> str:
         explicit = self._app.explicit_sessions

@@ -95,7 +95,7 @@ def compare(first: SessionSummary, second: SessionSummary) -> Comparison:
         ]
     )
     damaged = [
-        f"the record of {session.id} is damaged: scores may be missing; a resume runs them again"
+        f"the record of {session.id} is damaged: scores may be missing; to run them again, {session.going_on()}"
         for session, state in zip(sessions, states, strict=True)
         if state.damages
     ]
@@ -164,13 +164,13 @@ def _facts(record: SearchRecord, state: SearchState) -> tuple[tuple[str, str], .
     return (
         ("data", f"{spec.get('dataset')}{' (synthetic)' if record.data.synthetic else ''}"),
         ("rows", f"{record.data.rows:,}"),
-        ("words", show_value(spec.get("num_words"))),
+        ("words", "" if record.script else show_value(spec.get("num_words"))),
         ("folds", f"{spec.get('folds')}{f' x {repeats}' if repeats != 1 else ''}"),
         ("scoring", ", ".join(state.scoring)),
         ("strategy", strategy_in_words(spec.get("strategy", "grid"))),
-        ("early stopping", form_of(spec).text("early_stopping")),
+        ("early stopping", "" if record.script else form_of(spec).text("early_stopping")),
         ("seed", show_value(spec.get("seed"))),
-        ("trainer", ", ".join(trainers)),
+        ("trainer", ", ".join(trainers) if record.script is None else record.script.estimator),
         ("host", record.host),
         ("versions", _versions(record)),
     )
@@ -187,7 +187,9 @@ def _caveats(records: list[SearchRecord], metric: str | None) -> list[str]:
     caveats = []
     if metric is None:
         caveats.append("they have no metric in common, so no scores can be compared")
-    if a.data.digest != b.data.digest:
+    if a.script is not None or b.script is not None:
+        caveats.append("a script's data and splits are not recorded: they may differ")
+    elif a.data.digest != b.data.digest:
         caveats.append("they were trained on different data")
     elif a.data.folds_sha256 != b.data.folds_sha256:
         caveats.append("their folds differ: part of every difference comes from the split")

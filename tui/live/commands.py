@@ -17,6 +17,7 @@ from engine.system.regular_files import is_folder, is_there
 from engine.training.model_path import check_folder, check_model_place
 from tui.live.change import ChangeScreen
 from tui.navigation import navigation_of
+from tui.parts import script_words
 from tui.parts.dialogs import Choice, ChoiceScreen, PathScreen, whole_path
 from tui.results.model import LAST
 from tui.terminal.clipboard import copy
@@ -64,7 +65,7 @@ class SearchCommands:
     def keys_now(self, focused: str | None) -> list[tuple[str, str, str]]:
         """Keys that mean something where the search stands, `focused` having the focus: (key, word, action)."""
         live = self._live
-        standing = live.standing
+        standing, of_script = live.standing, live.script is not None
         if focused == "filter":
             # Plain keys are letters there.
             return [("↵", "keep the filter", "focused.submit"), ("esc", "clear it", "screen.back")]
@@ -72,18 +73,25 @@ class SearchCommands:
         if not self._sender.read_only:
             if standing in ("paused", "pausing"):
                 keys.append(("s", "resume", "screen.command('start')"))
-            elif not live.is_alive and standing in ("stopped", "interrupted", "crashed", "damaged", "failed", "new"):
+            elif (
+                not of_script
+                and not live.is_alive
+                and standing in ("stopped", "interrupted", "crashed", "damaged", "failed", "new")
+            ):
                 keys.append(("s", "start", "screen.command('start')"))
             elif live.is_alive and standing == "running":
                 keys.append(("p", "pause", "screen.command('pause')"))
             if live.is_alive:
                 keys.append(("x", "stop", "screen.command('stop')"))
-            keys += [("b", "save best", "screen.command('save_best')")]
-            if not live.is_alive and live.state.combinations:
+            if not of_script:
+                keys.append(("b", "save best", "screen.command('save_best')"))
+            if not of_script and not live.is_alive and live.state.combinations:
                 keys.append(("Z", "zoom", "screen.command('zoom')"))
             if live.is_alive:
-                keys += [("K", "skip", "screen.command('skip')"), ("c", "change", "screen.command('change')")]
-            if live.state.fits_failed:
+                keys.append(("K", "skip", "screen.command('skip')"))
+            if live.is_alive and not of_script:
+                keys.append(("c", "change", "screen.command('change')"))
+            if live.state.fits_failed and not of_script:
                 keys.append(("r", "retry", "screen.command('retry')"))
         return [
             *keys,
@@ -111,7 +119,7 @@ class SearchCommands:
             self._sender.send([Resume()], "resume", "a resume was requested")
         elif self._live.is_complete:
             self._panel.say("the search is complete; nothing is left to run", problem=True)
-        else:
+        elif self._sender.may_change("resume", script_words.RESUME):
             self._sender.run(["resume", self._live.session.id, "--detach"], "an engine works on the search")
 
     def pause(self) -> None:
@@ -119,16 +127,23 @@ class SearchCommands:
         if not self._sender.may("pause", alive=True):
             return
         self._live.requested = "pausing"
-        self._sender.send([Pause()], "pause", "a pause was requested: trainings halt at the end of their epoch")
+        halts = "trainings halt at the end of their epoch"
+        if self._live.script is not None:
+            halts = "no fit begins, Keras halts at its epoch's end"
+        self._sender.send([Pause()], "pause", f"a pause was requested: {halts}")
 
     def stop(self) -> None:
         """Ask how, then stop."""
         if not self._sender.may("stop", alive=True):
             return
         running = len(self._live.state.trainings)
-        at_once = Choice("a", "stop at once", "running trainings keep a checkpoint from which a resume continues")
         finishing = "1 training finishes" if running == 1 else f"{running} trainings finish"
-        finish = Choice("f", "finish running fits", f"{finishing} first, then the engine ends")
+        if self._live.script is None:
+            left, then = "running trainings keep a checkpoint from which a resume continues", "the engine ends"
+        else:
+            left, then = "running fits are left; the script, run again, begins them anew", "the script's fit raises"
+        at_once = Choice("a", "stop at once", left)
+        finish = Choice("f", "finish running fits", f"{finishing} first, then {then}")
         # Paused trainings would never finish, and a search that is stopping waits for them already.
         choices = [at_once] if self._live.standing in ("paused", "stopping") else [finish, at_once]
 
@@ -143,7 +158,7 @@ class SearchCommands:
 
     def deadline(self) -> None:
         """Ask by when to end."""
-        if not self._sender.may("end", alive=True):
+        if not self._sender.may_change("end", script_words.DEADLINE, alive=True):
             return
 
         def command(when: str) -> str:
@@ -166,6 +181,8 @@ class SearchCommands:
 
     def save_best(self) -> None:
         """Refit the best combination on all training rows and save it."""
+        if not self._sender.may_change("save", script_words.SAVE):
+            return
         best = self._table.model.best
         if best is None:
             self._panel.say("no combination is complete on every fold, so none can be called best", problem=True)
@@ -175,7 +192,7 @@ class SearchCommands:
     def save_selected(self) -> None:
         """Refit the combination under the cursor on all training rows and save it."""
         selected = self._table.cursor
-        if selected is None:
+        if selected is None or not self._sender.may_change("save", script_words.SAVE):
             return
         if self._table.model.statuses[selected] is not CombinationStatus.COMPLETE:
             self._panel.say(f"#{selected} is not complete on every fold; it cannot be saved yet", problem=True)
@@ -183,8 +200,6 @@ class SearchCommands:
         self._save(selected, is_best=False)
 
     def _save(self, combination: int, *, is_best: bool) -> None:
-        if not self._sender.may("save"):
-            return
         name = "best.keras" if is_best else f"combination-{combination}.keras"
         which = [] if is_best else ["--combination", str(combination)]
 
@@ -220,14 +235,14 @@ class SearchCommands:
         self._sender.send(
             [Skip(combination=selected)],
             "skip",
-            f"skipping #{selected} was requested; r undoes it",
+            f"skipping #{selected} was requested{'; r undoes it' if self._live.script is None else ''}",
             "--combination",
             str(selected),
         )
 
     def change(self) -> None:
         """Ask what to add, drop, put first, copy or take back."""
-        if not self._sender.may("change", alive=True):
+        if not self._sender.may_change("change", script_words.CHANGE, alive=True):
             return
 
         def chosen(change: Change | None) -> None:
@@ -238,17 +253,17 @@ class SearchCommands:
 
     def put_first(self) -> None:
         """Run what is missing of the selected combination before all others."""
-        if self._table.cursor is not None and self._sender.may("put first", alive=True):
+        if self._table.cursor is not None and self._sender.may_change("put first", script_words.CHANGE, alive=True):
             self._sender.send_change(read_change("first", self._table.cursor))
 
     def undo_change(self) -> None:
         """Take back the last change that was not taken back yet."""
-        if self._sender.may("undo", alive=True):
+        if self._sender.may_change("undo", script_words.CHANGE, alive=True):
             self._sender.send_change(read_change("undo", None))
 
     def retry(self) -> None:
         """Finish the selected combination, failed, skipped or dropped; if it is none of that, all that failed."""
-        if not self._sender.may("retry"):
+        if not self._sender.may_change("retry", script_words.RETRY):
             return
         model, selected = self._table.model, self._table.cursor
         if selected is not None and model.statuses[selected] in LAST:
@@ -299,7 +314,7 @@ class SearchCommands:
 
     def zoom(self) -> None:
         """The form of a finer search around what was good."""
-        if not self._sender.may("a new search"):
+        if not self._sender.may_change("a new search", script_words.ZOOM):
             return
         self._panel.say("zoom …", self._sender.shown(["zoom", self._live.session.id]))
         navigation_of(self._panel).open_zoom(

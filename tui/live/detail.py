@@ -10,6 +10,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Static
 
 from engine.session.combination import CombinationStatus
+from engine.session.ranking import mean_and_deviation
 from engine.spec.spelling import show_value
 from tui.live import snippet
 from tui.parts import numbers
@@ -70,10 +71,11 @@ class DetailScreen(Watching):
         self.ready = True
         for name in ("rates", "curves"):
             self.query_one(f"#{name}").add_class("pane")
+        of_script = self._live.script is not None
         self.query_one(ControlPanel).show_keys(
             [
-                ("y", "copy command", "screen.copy_command"),
-                ("c", "copy snippet", "screen.copy_snippet"),
+                ("y", "copy script" if of_script else "copy command", "screen.copy_command"),
+                ("c", "copy estimator" if of_script else "copy snippet", "screen.copy_snippet"),
                 ("n", "next", "screen.next(1)"),
                 ("N", "before", "screen.next(-1)"),
                 ("u", "epochs/steps", "screen.units"),
@@ -95,9 +97,10 @@ class DetailScreen(Watching):
         pane.border_title = safe_content(f"combination #{self.combination}")
         rank = self._model.rank(self.combination)
         pane.border_subtitle = safe_content(f"rank {rank}" if rank else "")
-        self.query_one(CurvesPlot).show(self.combination, live.state.scoring[0], live.curves(self.combination))
+        metric, without = live.state.scoring[0], live.without_epochs(self.combination)
+        self.query_one(CurvesPlot).show(self.combination, metric, live.curves(self.combination), without)
         line = live.rate_line(self.combination)
-        self.query_one(LearningRatePlot).show([line] if line else [])
+        self.query_one(LearningRatePlot).show([line] if line else [], without)
 
     def _facts(self) -> Text:
         live = self._live
@@ -113,8 +116,9 @@ class DetailScreen(Watching):
         for name, value in sorted(combination.params.items()):
             style = "bold" if name in varying else ""
             text.append(f"  {clean(name):<{widest}} ", style="dim").append(f"{clean(show_value(value))}\n", style=style)
-        text.append(f"  {'trainer':<{widest}} ", style="dim").append(clean(combination.trainer))
-        text.append(f"  {clean(combination.trainer_reason)}\n", style="dim")
+        if live.script is None:
+            text.append(f"  {'trainer':<{widest}} ", style="dim").append(clean(combination.trainer))
+            text.append(f"  {clean(combination.trainer_reason)}\n", style="dim")
         if combination.same_as is not None:
             text.append(f"  is equivalent to #{combination.same_as} and shares its trainings\n")
         status = f"  {'status':<{widest}} "
@@ -139,6 +143,12 @@ class DetailScreen(Watching):
                 text.append(f"  {clean(fit.error)}\n", style="bold")
                 text.append(f"{clean(fit.traceback, lines=True)}\n\n", style="dim")
 
+        if live.script is not None:
+            heading("estimator")
+            text.append(f"{clean(live.script.estimator, lines=True)}\n\n")
+            heading("script")
+            text.append(f"{clean(live.script.path)}\n")
+            return text
         heading("run it in Python")
         text.append(f"{clean(snippet.python_snippet(spec, combination.params), lines=True)}\n\n")
         heading("run it in a shell")
@@ -174,8 +184,10 @@ class DetailScreen(Watching):
             shown = [numbers.score(pair[place]) for pair in means]
             text.append(f"  {word:<8}" + "".join(f"{one:>{w}}" for one, w in zip(shown, widths, strict=True)), "bold")
             text.append(f"{numbers.seconds(combination.total_seconds):>10}\n" if place == 0 else "\n", "dim")
+        if combination.has_train_scores:
+            text.append_text(_train_scores(combination))
         # As long as lines get: a seed beside its fold would break the table's.
-        for fold, seed in sorted(seeds.items()):
+        for fold, seed in sorted(seeds.items()) if self._live.script is None else []:
             text.append(f"  seed of fold {fold}  {seed}\n", "dim")
         return text
 
@@ -199,12 +211,18 @@ class DetailScreen(Watching):
         self.query_one(LearningRatePlot).toggle(logarithm=True)
 
     def action_copy_command(self) -> None:
-        """The shell's line."""
+        """The shell's line; of a script's search the script's path."""
+        if self._live.script is not None:
+            self._copy(self._live.script.path)
+            return
         params = self._live.state.combinations[self.combination].params
         self._copy(snippet.rerun_command(self._live.session.record.spec, params))
 
     def action_copy_snippet(self) -> None:
-        """The script."""
+        """The script; of a script's search its estimator."""
+        if self._live.script is not None:
+            self._copy(self._live.script.estimator)
+            return
         params = self._live.state.combinations[self.combination].params
         self._copy(snippet.python_snippet(self._live.session.record.spec, params))
 
@@ -214,3 +232,16 @@ class DetailScreen(Watching):
     def action_leave(self) -> None:
         """Back to the table."""
         self.dismiss(None)
+
+
+def _train_scores(combination: CombinationState) -> Text:
+    """Scores on the rows that each fold was trained on: a line a metric."""
+    text = Text()
+    for metric in combination.metrics:
+        known = [score for score in combination.train_scores_of(metric) if score is not None]
+        shown = " ".join(numbers.score(score) or "·" for score in combination.train_scores_of(metric))
+        mean = numbers.with_deviation(*mean_and_deviation(list(known))) if known else ""
+        text.append(f"  on training rows, {clean(metric, longest=24)}  ", "dim").append(mean).append(
+            f"  {shown}\n", "dim"
+        )
+    return text

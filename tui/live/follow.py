@@ -20,7 +20,8 @@ from textual.message import Message
 from engine.errors import FoldwatchError
 from engine.session.events import SearchFinished, SearchStarted
 from engine.session.state import SearchState
-from tui.live.history import History
+from tui.live.history import LOG_LINES, History, LogLine
+from tui.live.printed import PrintedLines
 from tui.live.process_usage import MachineReader, MachineReading
 from tui.navigation import FollowedEvents, WatchedSession
 from tui.parts.garbage import uncollected
@@ -56,7 +57,8 @@ class Changed(Message):
 class Feed:
     """What waits to be drawn; `state` and `history` are given once for each generation, complete up to then.
 
-    `damages`: all places of the record that could not be read, where there are others than before.
+    `printed`: lines that a script's fits printed; `damages`: all places of the record that could not be read, where
+    there are others than before.
     """
 
     state: SearchState | None = None
@@ -67,6 +69,7 @@ class Feed:
     machine: MachineReading | None = None
     curves: dict[CurvePlace, Curve | None] = field(default_factory=dict)
     planned: dict[int, PlannedRates | None] = field(default_factory=dict)
+    printed: list[LogLine] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -190,6 +193,7 @@ class Follow(threading.Thread):
         liveness: Liveness | None = None
         reading: MachineReading | None = None
         quiet_polls = damages_known = 0
+        printed = PrintedLines(self._session.folder)
         while not self._stopping.is_set():
             new = Feed()
             try:
@@ -199,6 +203,7 @@ class Follow(threading.Thread):
                     events = follower.poll()
                     if follower.generation != generation:
                         self._backlog.clear()
+                        printed = PrintedLines(self._session.folder)
                         new.state, new.history = replay(events)
                         generation, damages_known = follower.generation, 0
                     else:
@@ -225,6 +230,8 @@ class Follow(threading.Thread):
                     liveness_due = self._clock() + self._liveness_seconds
                     before, liveness = liveness, self._session.liveness()
                     new.liveness = liveness if liveness != before else None
+                    if self._session.record.script is not None:
+                        new.printed = printed.read()
                 if self._clock() >= machine_due and (self._pids or reading is None or reading.gpus or reading.workers):
                     is_quiet = quiet_polls > _QUIET[0][0]
                     machine_due = self._clock() + self._machine_seconds * (2 if is_quiet else 1)
@@ -256,6 +263,7 @@ class Follow(threading.Thread):
             if new.state is not None:
                 # Events of the generation before no longer count.
                 feed.state, feed.history, feed.events, feed.damages = new.state, new.history, [], None
+                feed.printed = []
             room = QUEUE_EVENTS - len(feed.events)
             moved = min(room, len(self._backlog))
             feed.events.extend(self._backlog.popleft() for _ in range(moved))
@@ -264,6 +272,7 @@ class Follow(threading.Thread):
             feed.machine = new.machine or feed.machine
             feed.curves.update(new.curves)
             feed.planned.update(new.planned)
+            feed.printed = [*feed.printed, *new.printed][-LOG_LINES:]
             feed.answers += new.answers
             feed.problems += new.problems
         return bool(
@@ -274,6 +283,7 @@ class Follow(threading.Thread):
             or new.machine
             or new.curves
             or new.planned
+            or new.printed
             or new.answers
             or new.problems
         )

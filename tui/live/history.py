@@ -28,7 +28,7 @@ LOG_LINES = 2000
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of the log; `kind` is one of best, scored, failed, diverged, state, saved; `detail` opens on enter.
+    """A line of the log; `kind`: best, scored, failed, diverged, state, saved or printed; `detail` opens on enter.
 
     `words` is its text, or what puts it into words: most lines of a long log are never looked at.
     """
@@ -52,12 +52,16 @@ class LogLine:
 
 @dataclass(slots=True)
 class Epochs:
-    """A training's epochs as they land, an entry an epoch; None where a number was not finite."""
+    """A training's epochs as they land, an entry an epoch; None where a number was not finite.
+
+    `planned_rates`: of every epoch to come too, where only the training itself knows its schedule; else empty.
+    """
 
     loss: list[float | None] = field(default_factory=list)
     validation_loss: list[float | None] = field(default_factory=list)
     validation_score: list[float | None] = field(default_factory=list)
     learning_rate: list[float] = field(default_factory=list)
+    planned_rates: list[float] = field(default_factory=list)
 
 
 class History:
@@ -78,6 +82,12 @@ class History:
         if line is not None:
             self.log.append(line)
             self.lines_ever += 1
+
+    def take_printed(self, lines: list[LogLine]) -> None:
+        """Note what fits printed, each line at its time."""
+        if lines:
+            self.log = deque(sorted([*self.log, *lines], key=lambda line: line.time), maxlen=LOG_LINES)
+            self.lines_ever += len(lines)
 
     def _on_training_started(self, event: events.TrainingStarted, state: SearchState) -> None:
         for fit in event.fits:
@@ -112,6 +122,7 @@ class History:
         if event.training not in state.trainings:
             return
         epochs = self.epochs.setdefault(event.training, Epochs())
+        epochs.planned_rates = event.planned_rates or epochs.planned_rates
         while len(epochs.loss) < event.epoch - 1:  # epochs that were not seen leave gaps, not shifts
             epochs.loss.append(None)
             epochs.validation_loss.append(None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from engine.analysis.forecast.progress import share_done
 from engine.analysis.forecast.remaining import remaining_seconds
 from engine.analysis.forecast.stall import StallWatch
-from engine.errors import SessionUnreadableError
+from engine.errors import SessionUnreadableError, UsageError
 from engine.formatting.times import moment_in_words
 from engine.session.combination import FitStatus
 from engine.session.search_status import SearchStatus
@@ -26,6 +26,7 @@ from tui.terminal.farewell import Whereabouts
 if TYPE_CHECKING:
     from engine.session.events import CurvePlace
     from engine.session.liveness import Liveness
+    from engine.session.record import ScriptRecord
     from engine.session.segments import Curve
     from engine.spec.rate_curve import PlannedRates
     from tui.live.follow import Feed, Follow
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _CURVES_KEPT = 400
 _PLANS_KEPT = 400
+_MOST_OF_SCRIPT = 0.99
 
 
 class LiveModel:
@@ -66,6 +68,7 @@ class LiveModel:
         for event in feed.events:
             if self.state.apply(event):
                 self.history.take(event, self.state)
+        self.history.take_printed(feed.printed)
         if feed.damages is not None:
             self.state.note_damages(feed.damages)
         self.liveness = feed.liveness or self.liveness
@@ -91,6 +94,17 @@ class LiveModel:
             [worker.pid for worker in self.state.workers.values() if worker.alive] if same_host else []
         )
         return is_new
+
+    @property
+    def script(self) -> ScriptRecord | None:
+        """Where the search lives, if a script runs it."""
+        return self.session.record.script
+
+    @property
+    def is_refitting_script(self) -> bool:
+        """Whether the script that runs the search refits the best."""
+        refit = self.state.refit
+        return refit is not None and refit.is_of_script and refit.is_unfinished
 
     @property
     def is_alive(self) -> bool:
@@ -139,6 +153,8 @@ class LiveModel:
         """The facts above the view; `now` in seconds since 1970."""
         state = self.state
         clock = now if self.is_alive else None
+        # How long a script's refit takes, nobody knows.
+        has_remaining = self.is_alive and not self.requested and not self.is_refitting_script
         return HeaderFacts(
             name=self.session.id,
             about=about(self.session.record.spec, state),
@@ -147,7 +163,7 @@ class LiveModel:
             fits_total=state.fits_total,
             fits_failed=state.fits_failed,
             elapsed=state.elapsed(clock),
-            remaining=remaining_seconds(state, now) if self.is_alive and not self.requested else None,
+            remaining=remaining_seconds(state, now) if has_remaining else None,
             deadline=moment_in_words(state.deadline) if self.is_alive and state.deadline is not None else "",
             is_late=state.delay is not None,
             best=self._best(model),
@@ -158,16 +174,18 @@ class LiveModel:
 
     def _share(self) -> float:
         state, spec = self.state, self._spec
-        if spec is None:
-            return state.fits_finished / state.fits_total if state.fits_total else 0.0
-        return share_done(state, spec)
+        if spec is not None:
+            return share_done(state, spec)
+        share = state.fits_finished / state.fits_total if state.fits_total else 0.0
+        # A script that refits the best, or is about to ask for more fits, is not done yet.
+        return share if self.script is None or state.status.is_finished else min(share, _MOST_OF_SCRIPT)
 
     @functools.cached_property
     def _spec(self) -> SearchSpec | None:
-        """None where the record has one that this version does not accept."""
+        """None where the record has one that this version does not accept, and of a script's search."""
         try:
             return self.session.spec
-        except SessionUnreadableError:
+        except (SessionUnreadableError, UsageError):
             return None
 
     def _best(self, model: ResultsModel) -> str:
@@ -199,16 +217,27 @@ class LiveModel:
         return curves
 
     def rate_line(self, combination: int) -> RateLine | None:
-        """The plan and the rates used so far, by the fold that is furthest; None until the plan is there."""
-        plan = self._plan(combination)
-        if plan is None:
+        """The plan and the rates used so far, by the fold that is furthest; None until the plan is there.
+
+        What a script's optimizer plans comes with the epochs: until then there is none.
+        """
+        plan = None if self.script is not None else self._plan(combination)
+        if plan is None and self.script is None:
             return None
-        used: list[float] = []
+        used, by_epoch = list[float](), list[float]()
         for fold in range(len(self.state.combinations[combination].fits)):
             epochs = self._epochs(combination, fold)
             if epochs is not None and len(epochs.learning_rate) > len(used):
-                used = list(epochs.learning_rate)
-        return RateLine(combination, plan, used)
+                used, by_epoch = list(epochs.learning_rate), list(epochs.planned_rates)
+        return RateLine(combination, plan, used, by_epoch) if plan is not None or used else None
+
+    def without_epochs(self, combination: int) -> str:
+        """Why there is nothing to draw of a script's fits; empty where there is, or may be soon."""
+        fits = self.state.combinations[combination].fits
+        known = [fit for fit in fits if fit.status is FitStatus.SCORED]
+        if self.script is None or not known or any(fit.curve is not None for fit in known):
+            return ""
+        return "no epochs are recorded of these fits"
 
     def _plan(self, combination: int) -> PlannedRates | None:
         if combination not in self._asked_plans:
@@ -256,6 +285,7 @@ class LiveModel:
                         epochs.validation_loss[:upto],
                         epochs.validation_score[:upto],
                         epochs.learning_rate[:upto],
+                        epochs.planned_rates,
                     )
         return None
 

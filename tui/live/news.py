@@ -31,7 +31,8 @@ class News:
         for problem in feed.problems:
             panel.say(problem, problem=True)
         if feed.damages and (damages := live.state.damages):
-            panel.say(f"the record is damaged: {damages[0]}; a resume runs the lost fits again", problem=True)
+            again = "a resume" if live.script is None else "the script, run again,"
+            panel.say(f"the record is damaged: {damages[0]}; {again} runs the lost fits again", problem=True)
         self._show_saves(feed)
         has_crashed = live.standing == "crashed" and standing_before not in ("opening", "crashed")
         if has_crashed or any(isinstance(event, SearchFinished) for event in feed.events):

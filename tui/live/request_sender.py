@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from engine.errors import FoldwatchError
 from tui.live.change import change_in_words
 from tui.navigation import navigation_of
+from tui.parts.script_words import lives_in
 from tui.processes.engine_command import EngineCommand, shown_command
 
 if TYPE_CHECKING:
@@ -41,10 +42,21 @@ class RequestSender:
             return False
         if alive and not self._live.is_alive:
             why = "the search is complete" if self._live.is_complete else "no engine works on this session"
-            hint = "" if self._live.is_complete else "; s starts one"
+            hint = "; s starts one" if self._live.script is None else ""
+            hint = "" if self._live.is_complete else hint
             self._panel.say(f"{why}, so there is nothing to {what}{hint}", problem=True)
             return False
+        if alive and self._live.is_refitting_script:
+            self._panel.say(f"all fits are scored, and the script refits the best: too late to {what}", problem=True)
+            return False
         return True
+
+    def may_change(self, what: str, there: str, *, alive: bool = False) -> bool:
+        """Like `may`, for what a script's search cannot do: the panel shows what to do `there`, in the script."""
+        if self._live.script is not None and not self.read_only:
+            self._panel.say(lives_in(self._live.script.path, there), problem=True)
+            return False
+        return self.may(what, alive=alive)
 
     def shown(self, arguments: list[str]) -> str:
         """A command as it would be typed."""

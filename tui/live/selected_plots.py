@@ -62,7 +62,8 @@ class SelectedPlots:
             self._curves.show(None, "score", [])
             self._rates.show([])
             return
-        self._curves.show(selected, live.state.scoring[0], live.curves(selected))
+        without = live.without_epochs(selected)
+        self._curves.show(selected, live.state.scoring[0], live.curves(selected), without)
         pinned = sorted(row for row in self._table.order.pinned if row != selected and row < known)
         lines = [live.rate_line(combination) for combination in [selected, *pinned][:_MOST_RATES]]
-        self._rates.show([line for line in lines if line is not None])
+        self._rates.show([line for line in lines if line is not None], without)

@@ -35,12 +35,13 @@ class CurvesPlot(Pane):
         self.curves: list[FoldCurve] = []
         self.metric = "score"
         self.combination: int | None = None
+        self.without = ""
         self._title()
 
-    def show(self, combination: int | None, metric: str, curves: list[FoldCurve]) -> None:
-        """The folds that have epochs to show."""
-        if (combination, metric, curves) != (self.combination, self.metric, self.curves):
-            self.combination, self.metric, self.curves = combination, metric, curves
+    def show(self, combination: int | None, metric: str, curves: list[FoldCurve], without: str = "") -> None:
+        """The folds that have epochs to show; `without`: why there are none."""
+        if (combination, metric, curves, without) != (self.combination, self.metric, self.curves, self.without):
+            self.combination, self.metric, self.curves, self.without = combination, metric, curves, without
             self._title()
             self.changed()
 
@@ -58,7 +59,7 @@ class CurvesPlot(Pane):
     def draw_content(self, width: int, height: int) -> Text:
         """Losses on the left, the score on the right."""
         if not self.curves:
-            return Text("the curves of the selected combination are drawn here", style="dim")
+            return Text(self.without or "the curves of the selected combination are drawn here", style="dim")
         if width < _BESIDE:
             return self._draw(self._losses() + self._scores(right=True), width, height)
         half = width // 2

@@ -24,12 +24,13 @@ class LearningRatePlot(Pane):
         self.lines: list[RateLine] = []
         self.in_steps = False
         self.logarithmic = False
+        self.without = ""
         self._title()
 
-    def show(self, lines: list[RateLine]) -> None:
-        """The selected combination first, pinned ones after it."""
-        if lines != self.lines:
-            self.lines = lines
+    def show(self, lines: list[RateLine], without: str = "") -> None:
+        """The selected combination first, pinned ones after it; `without`: why there is nothing to draw."""
+        if lines != self.lines or without != self.without:
+            self.lines, self.without = lines, without
             self._title()
             self.changed()
 
@@ -45,28 +46,24 @@ class LearningRatePlot(Pane):
         legend += [(f" #{line.combination}", f"${colour}") for line, colour in zip(self.lines, _COLOURS, strict=False)]
         legend.append((" planned ┄ used ━", ""))
         scale = "log" if self.logarithmic else "linear"
-        self.entitle(legend, f"{'steps' if self.in_steps else 'epochs'}, {scale}")
+        counts_steps = self.in_steps and not any(line.planned is None for line in self.lines)
+        self.entitle(legend, f"{'steps' if counts_steps else 'epochs'}, {scale}")
 
     def draw_content(self, width: int, height: int) -> Text:
         """Plans dotted, the used rates over them."""
         if not self.lines:
-            return Text("the schedule of the selected combination is drawn here", style="dim")
+            return Text(self.without or "the schedule of the selected combination is drawn here", style="dim")
         colours = [self.colour(name) for name in _COLOURS]
         background = self.colour("background")
         drawn: list[Line] = []
         end = 0.0
         for number, line in enumerate(self.lines[: len(colours)]):
-            planned, faint = line.planned, faded(colours[number], background)
-            unit = 1 if self.in_steps else planned.steps_per_epoch
-            drawn.append(Line([step / unit for step in planned.steps], planned.rates, faint, dotted=True))
-            end = max(end, (planned.steps[-1] + 1) / unit)
+            x, y = line.plan_points(in_steps=self.in_steps)
+            drawn.append(Line(x, y, faded(colours[number], background), dotted=True))
+            end = max(end, line.end(in_steps=self.in_steps))
         for number, line in enumerate(self.lines[: len(colours)]):
-            if line.used:
-                steps = line.planned.steps_per_epoch
-                unit = 1 if self.in_steps else steps
-                # The first step's rate is the plan's; each epoch's last step is what was reported.
-                x = [0.0, *(((epoch + 1) * steps - 1) / unit for epoch in range(len(line.used)))]
-                drawn.append(Line(x, [line.planned.rates[0], *line.used], colours[number]))
+            x, y = line.used_points(in_steps=self.in_steps)
+            drawn.append(Line(x, y, colours[number]))
         return draw(
             drawn,
             width,

@@ -156,7 +156,8 @@ class ResultsModel:
         if any(self.stages):
             columns.append(Column("stage", "stage", 5, "stage"))
         self.shared = {}
-        for names in grouped(self.params):
+        known = {name for each in combinations for name in each.params}
+        for names in grouped(self.params, known):
             name = names[0]
             if len(names) == 1:
                 key, title, numeric = name, titles[name], _all_numbers(self.values[name])
@@ -243,7 +244,7 @@ def in_few_words(params: dict[str, Any], names: list[str]) -> str:
     """The named parameters that a combination has: `batch 128, epochs 20, Exp 0.1 0.96, adam`."""
     titles = _short_titles(tuple(names))
     parts: list[str] = []
-    for group in grouped(names):
+    for group in grouped(names, params):
         head, *arguments = group
         if arguments and isinstance(params.get(head), str):
             parts.append(in_one(head, arguments, params))

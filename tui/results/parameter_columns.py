@@ -12,7 +12,7 @@ from engine.spec.spelling import show_value
 from tui.parts.safe_text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 SHORT = {
     "ExponentialDecay": "Exp",
@@ -25,11 +25,15 @@ SHORT = {
 FIRST = "initial_learning_rate"  # what a schedule starts from is said before what it does
 
 
-def grouped(names: Sequence[str]) -> list[list[str]]:
-    """Names by column, in order; several names of one head (`optimizer`, `optimizer__momentum`) share a column."""
+def grouped(names: Sequence[str], known: Collection[str]) -> list[list[str]]:
+    """Names by column, in order; several names of one head (`optimizer`, `optimizer__momentum`) share a column.
+
+    `known`: all parameters. A head that is none of them, as the step `model` of `model__units` in a script, joins none.
+    """
     groups: dict[str, list[str]] = {}
     for name in names:
-        groups.setdefault(name.partition("__")[0], []).append(name)
+        head = name.partition("__")[0]
+        groups.setdefault(head if head in known else name, []).append(name)
     return list(groups.values())
 
 

@@ -16,7 +16,7 @@ from engine.analysis.trends.pairs import HeatMap, heat_map, telling_pair
 from engine.analysis.trends.parallel import ParallelAxis, parallel_axes
 from engine.analysis.trends.top import NEAR, TIED, TopCombination, count_near, top_combinations
 from engine.errors import UsageError, shortened
-from engine.spec.rate_curve import PlannedRates, planned_rates
+from engine.spec.rate_curve import PlannedRates, planned_rates, rates_by_epoch
 from engine.spec.schedules import steps_per_epoch
 
 if TYPE_CHECKING:
@@ -165,11 +165,15 @@ def _place(value: Any) -> tuple[int, float, str]:
 
 
 def _trace(session: Session, state: SearchState, combination: CombinationState) -> Trace:
-    curves = [session.curve(fit.curve) for fit in combination.fits if fit.curve is not None]
+    read = (session.curve(fit.curve) for fit in combination.fits if fit.curve is not None)
+    curves = [curve for curve in read if curve is not None]
+    if session.is_of_script:
+        ends = next((curve.planned_rates for curve in curves if curve.planned_rates), [])
+        return Trace(combination, rates_by_epoch(ends) if ends else None, curves)
     rows = state.started.rows if state.started else session.record.data.rows
     try:
         folds, batch_size = int(session.record.spec.get("folds", 3)), int(combination.params.get("batch_size", 128))
         rates = planned_rates(combination.params, steps_per_epoch(rows * (folds - 1) // folds, batch_size))
     except (KeyError, ValueError, TypeError, ArithmeticError):  # a record that another version wrote
         rates = None
-    return Trace(combination, rates, [curve for curve in curves if curve is not None])
+    return Trace(combination, rates, curves)

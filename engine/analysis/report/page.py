@@ -52,10 +52,13 @@ def _header(report: Report) -> str:
     record, spec = report.record, report.record.spec
     synthetic = ", synthetic" if record.data.synthetic else ""
     repeats = spec.get("repeats", 1)
+    script = record.script
+    classes, kind = ("", "") if script else (f", {record.data.classes} classes", "stratified ")
     pairs = [
         ("state", report.status),
-        ("data", f"{spec.get('dataset')}{synthetic}: {record.data.rows:,} rows, {record.data.classes} classes"),
-        ("validation", f"{spec.get('folds')} stratified folds{f', {repeats} times' if repeats != 1 else ''}"),
+        ("data", f"{spec.get('dataset')}{synthetic}: {record.data.rows:,} rows{classes}"),
+        *([("script", script.path), ("estimator", script.estimator)] if script else []),
+        ("validation", f"{spec.get('folds')} {kind}folds{f', {repeats} times' if repeats != 1 else ''}"),
         ("metrics", f"{', '.join(report.state.scoring)}; {report.metric} ranks"),
         ("strategy", f"{strategy_in_words(spec.get('strategy'))}, seed {spec.get('seed')}"),
         ("combinations", ", ".join(f"{count} {name}" for name, count in report.counts.items())),
@@ -187,7 +190,11 @@ def _parallel(report: Report, numbers: Iterator[int]) -> str:
 
 
 def _traces(report: Report, numbers: Iterator[int]) -> str:
-    parts = [_trace(trace, report.metric, numbers) for trace in report.traces]
+    # A script's estimator need not be one that trains by epochs.
+    traces = [trace for trace in report.traces if trace.curves or trace.rates is not None]
+    if not traces:
+        return ""
+    parts = [_trace(trace, report.metric, numbers) for trace in traces]
     return (
         "<h2>Learning rate and curves of the best</h2>\n<p>A line a fold: loss dotted, validation loss and validation "
         f"score solid.</p>\n{''.join(parts)}"

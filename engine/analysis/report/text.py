@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.analysis.trends.pairs import HeatMap
 
 _LONGEST = 24
+_LONGEST_ESTIMATOR = 300
 _MOST_VALUES = 8  # listed by name; of more only the ends are
 
 
@@ -49,12 +50,14 @@ def _head(report: Report) -> str:
     synthetic = " (synthetic)" if report.record.data.synthetic else ""
     repeats = spec.get("repeats", 1)
     folds = f"{spec.get('folds')} folds{f' x {repeats}' if repeats != 1 else ''}"
+    script = report.record.script
     mean, deviation = best.mean(report.metric) if best else (0.0, 0.0)
     counts = ", ".join(f"{count} {name}" for name, count in report.counts.items())
     return facts(
         [
             ("session", f"{report.source.id}, {report.status}"),
             ("data", f"{spec.get('dataset')}{synthetic}, {report.record.data.rows} rows, {folds}"),
+            ("estimator", clean(script.estimator, longest=_LONGEST_ESTIMATOR) if script else None),
             (
                 "searched",
                 f"{len(report.state.combinations)} combinations ({counts}), {strategy_in_words(spec.get('strategy'))}",

@@ -51,10 +51,13 @@ class Candidates:
 def candidates(session: Session, state: SearchState) -> Candidates:
     """What the first metric gives the combinations of the latest stage, row by row; running ones are left out.
 
-    Raises NoBestError if none is complete, NotAvailableError for a metric that `METRICS` does not have, or if the
-    best combination's predictions are not in the record.
+    Raises NoBestError if none is complete, NotAvailableError for a script's search, for a metric that `METRICS` does
+    not have, or if the best combination's predictions are not in the record.
     """
     best, metric = best_of(state), state.scoring[0]
+    if session.is_of_script:
+        message = "not available: a script's search records no predictions"
+        raise NotAvailableError(message)
     if metric not in METRICS:
         message = f"not available for {metric}; it is for {', '.join(METRICS)}"
         raise NotAvailableError(message)

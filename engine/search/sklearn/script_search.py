@@ -123,7 +123,7 @@ class ScriptSearch:
                 splits=splits,
                 scoring=self._scoring,
                 workers=self._workers,
-                trainings=len(fits),
+                trainings=sum(fit.digest not in self._known for fit in fits),
                 cost=0.0,
                 host=me.host,
                 pid=me.pid,

@@ -14,7 +14,7 @@ from engine.search.sklearn.scores import scoring_names
 from engine.session.draft import SessionDraft
 from engine.session.events import FitScored
 from engine.session.places import IDENTIFIER
-from engine.session.record import FORMAT, DataRecord, ScriptRecord, SearchRecord
+from engine.session.record import FORMAT, INTERACTIVE, NOTEBOOK, DataRecord, ScriptRecord, SearchRecord
 from engine.session.session import Session, check_free, open_session
 from engine.system import machine
 
@@ -130,7 +130,7 @@ def script_path() -> str:
     place = getattr(sys.modules.get("__main__"), "__file__", None)
     if place is not None:
         return str(Path(place).absolute())
-    return "notebook" if "ipykernel" in sys.modules else "interactive session"
+    return NOTEBOOK if "ipykernel" in sys.modules else INTERACTIVE
 
 
 def script_name() -> str:

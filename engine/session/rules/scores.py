@@ -42,6 +42,9 @@ def _on_fit_scored(facts: SearchFacts, event: events.FitScored) -> None:
         fit,
         status=DIVERGED if event.diverged else SCORED,
         scores=tuple([event.scores.get(metric) for metric in combination.metrics]),
+        train_scores=tuple([event.train_scores.get(metric) for metric in combination.metrics])
+        if event.train_scores
+        else (),
         seconds=event.seconds,
         score_seconds=event.score_seconds,
         curve=event.curve,

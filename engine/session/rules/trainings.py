@@ -54,6 +54,8 @@ def _on_epoch_ended(facts: SearchFacts, event: events.EpochEnded) -> None:
         return
     training.epoch, training.epoch_ended = event.epoch, event.time
     training.epochs = max(event.epochs or training.epochs, event.epoch)
+    if event.epochs:  # known only now
+        training.fits = [events.ServedFit(fit.combination, training.epochs) for fit in training.fits]
     training.validation_score = event.validation_score
     facts.changed.update(fit.combination for fit in training.fits)
 
