@@ -15,7 +15,7 @@ import joblib
 from engine.errors import UsageError, shortened
 from engine.search.sklearn.backend import FoldwatchBackend
 from engine.search.sklearn.digest import Digester
-from engine.search.sklearn.fits import arrange
+from engine.search.sklearn.fits import arrange, unite_functions
 from engine.search.sklearn.refit import RefitWatch, refits
 from engine.search.sklearn.scores import scoring_names
 from engine.search.sklearn.script_search import ScriptSearch
@@ -130,6 +130,7 @@ class Watching:
         if self._search is None:
             self._combinations = 0
         self._combinations = arrange(fits, self._combinations)
+        unite_functions(fits)
         reason = ""
         for fit in fits:
             reason = fit.set_digest(self._digester) or reason
