@@ -131,9 +131,9 @@ def unite_functions(fits: Sequence[ScriptFit]) -> None:
     first = fits[0].function
     for fit in fits:
         ours, theirs = getattr(first, "__dict__", {}), getattr(fit.function, "__dict__", {})
-        if type(fit.function) is type(first) and ours.keys() == theirs.keys():
-            if all(theirs[name] is ours[name] for name in ours):
-                fit.function = first
+        is_alike = type(fit.function) is type(first) and ours.keys() == theirs.keys()
+        if is_alike and all(theirs[name] is ours[name] for name in ours):
+            fit.function = first
 
 
 def _bytes_of(rows: Any) -> bytes:
