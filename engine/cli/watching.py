@@ -38,9 +38,9 @@ def watch_search(search: Any, console: Console, *, as_json: bool, notify: str | 
     import queue
 
     from engine.analysis.forecast.stall import StallWatch
-    from engine.cli.notify import Notifier
     from engine.cli.tables import results_table
     from engine.session import events
+    from engine.system.notify import Notifier
 
     interruption = _Interruption()
     # A terminal that closes must not end a search: it goes on, unseen, and can be attached to.
@@ -50,7 +50,7 @@ def watch_search(search: Any, console: Console, *, as_json: bool, notify: str | 
     # Before the start: whatever happens after it comes as an event, and must not be counted twice.
     seen = search.state
     stall, is_stalled = StallWatch(), False
-    notifier = Notifier(notify)
+    notifier = Notifier(notify, "--notify")
     try:
         search.start()
         while True:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MOST_VALUES = 5_000_000
 DEEPEST = 200
 _SIZE = 20  # bytes of a digest
+_LONGEST_REMEMBERED = 100  # characters of a text
 _CHUNK = 1 << 20  # bytes of an array that is not contiguous, copied at a time
 _NOT_OF_A_CLASS = {
     *("__module__", "__doc__", "__dict__", "__weakref__", "__firstlineno__", "__static_attributes__", "__qualname__"),
@@ -77,9 +78,11 @@ class Digester:
         return _hashed(b"values", *map(self._walk, values)).hex()
 
     def _walk(self, value: Any) -> bytes:
-        if value is None or value is ... or value is NotImplemented:
-            return _hashed(repr(value).encode())
         kind = type(value)
+        if kind is str and len(value) <= _LONGEST_REMEMBERED:
+            return _of_text(value)
+        if value is None or value is ... or value is NotImplemented:
+            return _of_singleton(value)
         if kind in _ATOMS:
             return _hashed(kind.__name__.encode(), _ATOMS[kind](value))
         known = self._known.get(id(value))
@@ -326,24 +329,32 @@ _ATOMS: dict[type, Callable[[Any], bytes]] = {
 _SLOTS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
-def _hashed(*parts: bytes | memoryview) -> bytes:
+def _hashed(*parts: bytes) -> bytes:
     """The parts, each with its length, so that no two lists of parts look alike."""
-    digest = hashlib.blake2b(digest_size=_SIZE)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") if isinstance(part, bytes) else part.nbytes.to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()
+    whole = b"".join([piece for part in parts for piece in (len(part).to_bytes(8, "little"), part)])
+    return hashlib.blake2b(whole, digest_size=_SIZE).digest()
+
+
+# The same few names and settings are met in every fit.
+@functools.lru_cache(maxsize=4096)
+def _of_text(text: str) -> bytes:
+    return _hashed(b"str", _ATOMS[str](text))
+
+
+@functools.cache
+def _of_singleton(value: Any) -> bytes:
+    return _hashed(repr(value).encode())
 
 
 def _bytes_of(array: Any) -> bytes:
     """The digest of an array's bytes in C order, without a whole copy of it."""
     import numpy as np
 
+    digest = hashlib.blake2b(array.nbytes.to_bytes(8, "little"), digest_size=_SIZE)
     if array.flags.c_contiguous:
-        return _hashed(memoryview(array.reshape(-1).view(np.uint8)))
+        digest.update(memoryview(array.reshape(-1).view(np.uint8)))
+        return digest.digest()
     rows = max(1, _CHUNK // max(1, array.nbytes // max(1, len(array))))
-    digest = hashlib.blake2b(digest_size=_SIZE)
-    digest.update(array.nbytes.to_bytes(8, "little"))
     for first in range(0, len(array), rows):
         digest.update(np.ascontiguousarray(array[first : first + rows]).view(np.uint8).reshape(-1).data)
     return digest.digest()

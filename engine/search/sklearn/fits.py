@@ -80,7 +80,8 @@ class ScriptFit:
 
     @property
     def shared_values(self) -> Iterator[Any]:
-        """What it has in common with other fits: data, rows of the split, scorer, fit parameters."""
+        """What it has in common with other fits: the function, data, rows of the split, scorer, fit parameters."""
+        yield self.function
         yield from self.arguments[1:]
         yield from map(self.keywords.get, _SHARED)
         for name in ("fit_params", "score_params"):
@@ -120,6 +121,19 @@ def arrange(fits: Sequence[ScriptFit], first: int) -> int:
         fit.params = _params_of(fit)
         end = max(end, fit.combination + 1)
     return end
+
+
+def unite_functions(fits: Sequence[ScriptFit]) -> None:
+    """Have fits share one function where scikit-learn made a wrapper of the same settings for each of them.
+
+    The settings hold every warning filter of the script: more to send than all the rest of a short fit.
+    """
+    first = fits[0].function
+    for fit in fits:
+        ours, theirs = getattr(first, "__dict__", {}), getattr(fit.function, "__dict__", {})
+        is_alike = type(fit.function) is type(first) and ours.keys() == theirs.keys()
+        if is_alike and all(theirs[name] is ours[name] for name in ours):
+            fit.function = first
 
 
 def _bytes_of(rows: Any) -> bytes:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from engine.search.sklearn.fits import ScriptFit
+    from engine.search.sklearn.notebook import LiveTable
     from engine.session.session import Session
     from engine.workers.pool import Pool
 
@@ -90,6 +91,7 @@ class ScriptSearch:
         self._admission = threading.Lock()
         self._refusal: BaseException | None = None  # why no more fits are taken, once that is so
         self._refit: RefitWatch | None = None
+        self._table: LiveTable | None = None
         self.failure: BaseException | None = None
         self.state = session.state()
         control.take_requests(session.folder)  # what is left of them was meant for an engine that has ended
@@ -108,14 +110,25 @@ class ScriptSearch:
 
     # From the script's thread
 
-    def start(self, fits: Sequence[ScriptFit], splits: int) -> None:
-        """Announce the search with its first fits, and begin."""
+    @property
+    def segment(self) -> int:
+        """The number of the part of the record that it writes."""
+        return self._record.journal.segment
+
+    @property
+    def outcome(self) -> str:
+        """What became of it, once it has ended."""
+        return "failed" if self.failure is not None else str(self.state.status)
+
+    def start(self, fits: Sequence[ScriptFit], splits: int, table: LiveTable | None) -> None:
+        """Announce the search with its first fits, and begin; `table` shows how far it is."""
+        self._table = table
         me = liveness.this_process()
         self._record.emit(
             events.SearchStarted(
                 time=self._clock(),
                 session=self.session.id,
-                segment=self._record.journal.segment,
+                segment=self.segment,
                 dataset=str(self.session.record.spec.get("dataset", "")),
                 synthetic=False,
                 rows=fits[0].rows,
@@ -186,6 +199,8 @@ class ScriptSearch:
         finally:
             self._supervisor.close()
             self._record.close()
+            if self._table is not None:
+                self._table.draw()
             self._fits_are_over.set()
 
     def _fail(self, error: BaseException) -> None:
@@ -222,6 +237,8 @@ class ScriptSearch:
             self._record.flush_if_due()
         if self._record.beat_if_due():
             self._supervisor.truncate_logs()
+        if self._table is not None:
+            self._table.draw_if_due()
 
     def _patience(self) -> float:
         if not self._incoming.empty() or (self._fits.is_idle and self._outcomes):
@@ -256,6 +273,8 @@ class ScriptSearch:
             self._read_requests()
             self._record.flush_all(patient=True)
             self._record.beat_if_due()
+            if self._table is not None:
+                self._table.draw_if_due()
 
     # Fits
 
@@ -448,6 +467,8 @@ class ScriptSearch:
 
     def _deliver_recorded(self, event: events.Event) -> None:
         """What is on disk now is the script's."""
+        if self._table is not None:
+            self._table.put(event)
         if isinstance(event, events.FitScored | events.FitFailed):
             waiting = self._outcomes.pop((event.combination, event.fold), None)
             if waiting is not None:

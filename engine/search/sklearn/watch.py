@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import joblib
 
 from engine.errors import UsageError, shortened
+from engine.search.sklearn import notebook
 from engine.search.sklearn.backend import FoldwatchBackend
 from engine.search.sklearn.digest import Digester
-from engine.search.sklearn.fits import arrange
+from engine.search.sklearn.fits import arrange, unite_functions
 from engine.search.sklearn.refit import RefitWatch, refits
 from engine.search.sklearn.scores import scoring_names
 from engine.search.sklearn.script_search import ScriptSearch
@@ -24,6 +25,7 @@ from engine.search.sklearn.seeds import unseeded
 from engine.session.places import check_identifier, sessions_folder
 from engine.spec.spec import check_time_limit
 from engine.system import machine
+from engine.system.notify import Notifier
 from engine.training.keras.watched_fit import EpochCounter, WatchedEpoch, watch_keras
 from engine.workers.start import open_pool
 
@@ -44,6 +46,7 @@ def watch(
     fresh: bool = False,
     time_limit: float | None = None,
     group_readable: bool = False,
+    notify: str | None = None,
 ) -> Iterator[None]:
     """Run every search of scikit-learn inside as a session: each fit in a worker process, on disk once it is scored.
 
@@ -53,9 +56,10 @@ def watch(
     `name`: of the session (None: that of the script); a second search inside is called `NAME-2`. `sessions`: the
     folder of sessions. `workers`: number of worker processes (None: as many as the machine has processors); it is what
     `n_jobs=None` means inside. `fresh`: run also what an earlier run has scored. `time_limit`: seconds that a fit may
-    take. `group_readable`: the user's group may read the session.
+    take. `group_readable`: the user's group may read the session. `notify`: a command that is run, without a shell, at
+    the end of each search, with `FOLDWATCH_SESSION` and `FOLDWATCH_OUTCOME` set.
 
-    Raises UsageError for a name or a number that is not accepted; inside, `fit` raises `errors.SearchStopped` where
+    Raises UsageError for a value that is not accepted; inside, `fit` raises `errors.SearchStopped` where
     somebody stops the search.
 
     Example::
@@ -70,6 +74,7 @@ def watch(
         fresh=fresh,
         time_limit=time_limit,
         group_readable=group_readable,
+        notify=notify,
     )
     with joblib.parallel_config(backend=FoldwatchBackend(watching), n_jobs=None):
         try:
@@ -90,11 +95,15 @@ class Watching:
         fresh: bool = False,
         time_limit: float | None = None,
         group_readable: bool = False,
+        notify: str | None = None,
     ) -> None:
         accepted = isinstance(workers, int) and not isinstance(workers, bool) and 1 <= workers <= machine.MOST_WORKERS
         if workers is not None and not accepted:
             shown = shortened(repr(workers))
             message = f"workers: {shown} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
+            raise UsageError(message)
+        if notify is not None and not isinstance(notify, str):
+            message = f"notify: {shortened(repr(notify))} is not accepted; accepted: a command line"
             raise UsageError(message)
         self.workers = workers or machine.allowed_cpus()
         self._time_limit = None if time_limit is None else check_time_limit(time_limit)
@@ -104,6 +113,7 @@ class Watching:
             group_readable=group_readable,
             warn=self._warn,
         )
+        self._notifier = Notifier(notify, "notify")
         self._fresh = fresh
         self._digester = Digester()
         self._jobs = self.workers
@@ -130,6 +140,7 @@ class Watching:
         if self._search is None:
             self._combinations = 0
         self._combinations = arrange(fits, self._combinations)
+        unite_functions(fits)
         reason = ""
         for fit in fits:
             reason = fit.set_digest(self._digester) or reason
@@ -158,6 +169,7 @@ class Watching:
     def leave(self) -> None:
         """The script leaves the `watch`."""
         self._close("interrupted")
+        self._notifier.close()
         self._stop_watching_keras()
 
     def mention_other_work(self) -> None:
@@ -186,13 +198,19 @@ class Watching:
             time_limit=self._time_limit,
             after=after,
         )
-        search.start(fits, max(fit.split for fit in fits) + 1)
+        table = None
+        if notebook.is_in_notebook():
+            table = notebook.LiveTable(session, search.segment, self._warn)
+        else:
+            self._warn(f"session {session.id}; watch it with: {session.command('attach')}")
+        search.start(fits, max(fit.split for fit in fits) + 1, table)
         return search
 
     def _close(self, outcome: str) -> None:
         search, self._search, self._has_all_fits = self._search, None, False
         if search is not None:
             search.end(outcome)
+            self._notifier.notify(search.session.id, search.outcome)
             self._caller = None
             for folder in self._folders:
                 shutil.rmtree(folder, ignore_errors=True)

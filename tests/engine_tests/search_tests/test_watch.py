@@ -256,6 +256,19 @@ def test_a_fit_that_loses_two_workers_gets_the_error_score(fault: str, sessions:
             GridSearchCV(estimator, GRID, cv=2, error_score="raise").fit(X, y)
 
 
+def test_the_end_of_each_search_is_notified(sessions: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    X, y = data()
+    command = "sh -c 'echo told $FOLDWATCH_SESSION $FOLDWATCH_OUTCOME'"
+    with watch("a", sessions=sessions, workers=1, notify=command):
+        cross_val_score(Recorded(), X, y, cv=2)
+        cross_val_score(Recorded(), X, y, cv=3)
+    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("told")]
+    assert sorted(told) == ["told a completed", "told a-2 completed"]
+    with watch("b", sessions=sessions, workers=1, notify="/nowhere/tell"):
+        cross_val_score(Recorded(), X, y, cv=2)
+    assert "foldwatch: notify: " in capfd.readouterr().err
+
+
 def test_a_fit_that_raises_is_as_scikit_learn_has_it(sessions: Path) -> None:
     X, y = data()
     search = GridSearchCV(Recorded(fault="raise", faulty=1.0), GRID, cv=2, refit=False)
@@ -420,7 +433,9 @@ def test_the_classes_are_scikit_learns_with_a_session(sessions: Path, monkeypatc
     assert len(random.cv_results_["params"]) == 2
 
 
-@pytest.mark.parametrize("options", [{"workers": 0}, {"workers": True}, {"name": "No Name"}, {"time_limit": -1}])
+@pytest.mark.parametrize(
+    "options", [{"workers": 0}, {"workers": True}, {"name": "No Name"}, {"time_limit": -1}, {"notify": 3}]
+)
 def test_what_cannot_be_meant_is_refused(options: dict[str, Any], sessions: Path) -> None:
     with pytest.raises(engine.errors.FoldwatchError, match="is not accepted"), watch(sessions=sessions, **options):
         pass

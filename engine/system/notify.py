@@ -14,10 +14,13 @@ _PATIENCE_SECONDS = 1.0  # for a command that fails at once, before this process
 
 
 class Notifier:
-    """Notifies the user of what becomes of a search. `command`: None for nobody who wants to know."""
+    """Notifies the user of what becomes of a search. `command`: None for nobody who wants to know.
 
-    def __init__(self, command: str | None) -> None:
-        self._command = command
+    `option`: what the user calls it, for what is wrong with it.
+    """
+
+    def __init__(self, command: str | None, option: str) -> None:
+        self._command, self._option = command, option
         self._threads: list[threading.Thread] = []
 
     def notify(self, session: str, outcome: str) -> None:
@@ -38,9 +41,9 @@ class Notifier:
                 start_new_session=True,  # it may outlive this process, and a ctrl-C is not meant for it
             )
         except (OSError, ValueError) as error:
-            complain(str(error))
+            self._complain(str(error))
             return
-        thread = threading.Thread(target=_wait_for_end, args=(process,), name="notify", daemon=True)
+        thread = threading.Thread(target=self._wait_for_end, args=(process,), name="notify", daemon=True)
         thread.start()
         self._threads.append(thread)
 
@@ -49,11 +52,14 @@ class Notifier:
         for thread in self._threads:
             thread.join(_PATIENCE_SECONDS)
 
+    def _wait_for_end(self, process: subprocess.Popen[bytes]) -> None:
+        code = process.wait()
+        if code != 0:
+            self._complain(f"the command ended with {code}")
 
-def _wait_for_end(process: subprocess.Popen[bytes]) -> None:
-    code = process.wait()
-    if code != 0:
-        complain(f"the command ended with {code}")
+    def _complain(self, text: str) -> None:
+        """A line on standard error, beside whatever else is said of the search."""
+        sys.stderr.write(f"foldwatch: {self._option}: {clean(text)}\n")
 
 
 def _standard_error() -> int:
@@ -63,8 +69,3 @@ def _standard_error() -> int:
     except OSError:
         return subprocess.DEVNULL
     return 2
-
-
-def complain(text: str) -> None:
-    """A line on standard error, beside the narration of a search."""
-    sys.stderr.write(f"foldwatch: --notify: {clean(text)}\n")
