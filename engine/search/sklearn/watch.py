@@ -97,14 +97,7 @@ class Watching:
         group_readable: bool = False,
         notify: str | None = None,
     ) -> None:
-        accepted = isinstance(workers, int) and not isinstance(workers, bool) and 1 <= workers <= machine.MOST_WORKERS
-        if workers is not None and not accepted:
-            shown = shortened(repr(workers))
-            message = f"workers: {shown} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
-            raise UsageError(message)
-        if notify is not None and not isinstance(notify, str):
-            message = f"notify: {shortened(repr(notify))} is not accepted; accepted: a command line"
-            raise UsageError(message)
+        _check(workers, notify)
         self.workers = workers or machine.allowed_cpus()
         self._time_limit = None if time_limit is None else check_time_limit(time_limit)
         self._sessions = ScriptSessions(
@@ -229,6 +222,18 @@ class Watching:
 
     def _warn(self, text: str) -> None:
         sys.stderr.write(f"foldwatch: {text}\n")
+
+
+def _check(workers: Any, notify: Any) -> None:
+    """Raises UsageError for what no `watch` can have."""
+    accepted = isinstance(workers, int) and not isinstance(workers, bool) and 1 <= workers <= machine.MOST_WORKERS
+    if workers is not None and not accepted:
+        shown = shortened(repr(workers))
+        message = f"workers: {shown} is not accepted; accepted: a whole number from 1 to {machine.MOST_WORKERS}"
+        raise UsageError(message)
+    if notify is not None and not isinstance(notify, str):
+        message = f"notify: {shortened(repr(notify))} is not accepted; accepted: a command line"
+        raise UsageError(message)
 
 
 def _buffer_places() -> list[str | None]:
