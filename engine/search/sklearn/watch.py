@@ -16,6 +16,7 @@ from engine.errors import UsageError, shortened
 from engine.search.sklearn.backend import FoldwatchBackend
 from engine.search.sklearn.digest import Digester
 from engine.search.sklearn.fits import arrange
+from engine.search.sklearn.kept_workers import KeptWorkers
 from engine.search.sklearn.refit import RefitWatch, refits
 from engine.search.sklearn.scores import scoring_names
 from engine.search.sklearn.script_search import ScriptSearch
@@ -25,7 +26,6 @@ from engine.session.places import check_identifier, sessions_folder
 from engine.spec.spec import check_time_limit
 from engine.system import machine
 from engine.training.keras.watched_fit import EpochCounter, WatchedEpoch, watch_keras
-from engine.workers.start import open_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,6 +108,7 @@ class Watching:
         self._digester = Digester()
         self._jobs = self.workers
         self._search: ScriptSearch | None = None
+        self._kept = KeptWorkers()
         self._folders: list[Path] = []
         self._combinations = 0
         self._caller: Any = None
@@ -154,6 +155,7 @@ class Watching:
     def leave(self) -> None:
         """The script leaves the `watch`."""
         self._close("interrupted")
+        self._kept.close()
         self._stop_watching_keras()
 
     def mention_other_work(self) -> None:
@@ -172,7 +174,7 @@ class Watching:
         self._folders = [Path(tempfile.mkdtemp(prefix="foldwatch-script-", dir=place)) for place in _buffer_places()]
         search = ScriptSearch(
             session,
-            open_pool(session.folder),
+            self._kept,
             workers=workers,
             environment=_environment(workers),
             folders=self._folders,
