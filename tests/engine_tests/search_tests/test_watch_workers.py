@@ -75,3 +75,24 @@ def test_what_cannot_be_sent_is_said_to_the_script(sessions: Path) -> None:
     with watch("a", sessions=sessions, workers=1), pytest.raises(TypeError, match="pickle"):
         cross_validate(Recorded(), X, y, cv=2, params={"lock": threading.Lock()})
     assert "cannot be sent to a worker" in str(open_session("a", sessions).state().combinations[0].fits[0].error)
+
+
+class _SearchWithin(GridSearchCV):  # type: ignore[misc]
+    """Runs another search between its own two rounds."""
+
+    def _run_search(self, evaluate: Any) -> None:
+        evaluate([{"factor": 0.5}])
+        self.within_ = GridSearchCV(Recorded(), GRID, cv=2).fit(*data())
+        evaluate([{"factor": 2.0}])
+
+
+def test_a_search_between_the_rounds_of_another(sessions: Path) -> None:
+    X, y = data()
+    with watch("a", sessions=sessions, workers=1):
+        search = _SearchWithin(Recorded(), GRID, cv=2).fit(X, y)
+    plain = GridSearchCV(Recorded(), GRID, cv=2).fit(X, y).cv_results_["mean_test_score"]
+    for one in (search, search.within_):
+        np.testing.assert_array_equal(one.cv_results_["mean_test_score"], plain)
+    for name in ("a", "a-2"):
+        state = open_session(name, sessions).state()
+        assert (state.status, state.fits_finished) == ("completed", 4)
