@@ -127,6 +127,16 @@ class Share(Message, frozen=True):
     buffers: list[MappedBuffer] = []
 
 
+class CloseTasks(Message, frozen=True):
+    """The tasks of a search are over: forget what they had in common."""
+
+
+class LogInto(Message, frozen=True):
+    """Print into this file from now on: the worker works for another session."""
+
+    path: str
+
+
 class RunTask(Message, frozen=True):
     """Run a pickled `(function, arguments, keywords, nested backend, nested number of jobs)` of a script."""
 
@@ -135,7 +145,7 @@ class RunTask(Message, frozen=True):
     buffers: list[MappedBuffer] = []
 
 
-OfScript = OpenTasks | Share | RunTask
+OfScript = OpenTasks | CloseTasks | LogInto | Share | RunTask
 Work = Warm | Prepare | Train | Refit | OfScript
 ToWorker = Work | Hold | GoOn | Abandon | Leave
 

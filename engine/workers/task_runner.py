@@ -21,6 +21,7 @@ import cloudpickle
 from msgspec import structs
 
 from engine.system import scratch
+from engine.system.permissions import create_file
 from engine.system.regular_files import open_mine
 from engine.system.whole_files import temporary_path, write_all
 from engine.training.keras import watched_fit
@@ -47,6 +48,7 @@ class TaskRunner:
         self._shared: dict[int, Any] = {}
         self._task = -1
         self._epochs = watched_fit.EpochCounter()
+        self._watches_keras = False
 
     def handle(self, order: messages.OfScript) -> None:
         """Do what an order asks."""
@@ -54,7 +56,13 @@ class TaskRunner:
             case messages.OpenTasks():
                 # After ours, so that no module of the script takes the place of one of ours.
                 sys.path.extend(path for path in order.paths if path not in sys.path)
-                watched_fit.watch_keras(self._report_epoch)
+                if not self._watches_keras:
+                    self._watches_keras = True
+                    watched_fit.watch_keras(self._report_epoch)
+            case messages.CloseTasks():
+                self._shared.clear()
+            case messages.LogInto():
+                _print_into(order.path)
             case messages.Share():
                 self._shared[order.number] = self._unpickled(order.pickled, order.buffers)
             case messages.RunTask():
@@ -117,6 +125,14 @@ class TaskRunner:
             )
         )
         self._may_run.wait()
+
+
+def _print_into(path: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(path, "ab", opener=create_file) as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
 
 
 def _raised(task: int, error: Exception) -> messages.TaskDone:

@@ -69,7 +69,7 @@ class Worker:
                     self._train(order)
                 case messages.Refit():
                     self._refit(order)
-                case messages.OpenTasks() | messages.Share() | messages.RunTask():
+                case _ if isinstance(order, messages.OfScript):
                     self._task_runner.handle(order)
 
     @functools.cached_property

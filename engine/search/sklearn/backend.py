@@ -77,6 +77,9 @@ class FoldwatchBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
     def retrieval_context(self) -> Iterator[None]:
         """All tasks of the call were handed over: they can begin."""
         fits, self._waiting = self._waiting or [], None
+        if self.parallel._exception:
+            # Whatever makes the tasks raised, such as a splitter: where all are handed over at once, joblib would go on.
+            self.parallel._raise_error_fast()
         if fits:
             self._watching.run(fits)
         yield

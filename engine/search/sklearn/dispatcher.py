@@ -26,12 +26,6 @@ class Dispatcher:
         self._mean_seconds = 1.0
 
     @property
-    def held(self) -> Iterator[ScriptFit]:
-        """What workers hold."""
-        for fits in self._held.values():
-            yield from fits
-
-    @property
     def is_idle(self) -> bool:
         """Whether no worker holds a fit."""
         return not any(self._held.values())
@@ -88,13 +82,6 @@ class Dispatcher:
             if fit is not begun:
                 self.waiting.appendleft(fit)
         return begun
-
-    def clear(self) -> list[ScriptFit]:
-        """Forget what waits and what is held; all of it."""
-        fits = [*self.held, *self.waiting]
-        self.waiting.clear()
-        self._held = {worker: deque() for worker in self._held}
-        return fits
 
     def add(self, fits: Iterable[ScriptFit]) -> None:
         """Fits wait, after all others."""

@@ -21,7 +21,8 @@ _LONGEST_VALUE = 200  # characters of a parameter's value as the session shows i
 _LONGEST_LIST = 20
 # Who asks, and what is only printed, decides nothing of the result.
 _NOT_OF_THE_RESULT = ("caller", "callback_ctx", "verbose", "split_progress", "candidate_progress", "config")
-_SHARED = ("train", "test", "scorer", "caller")
+_SHARED = ("train", "test", "scorer")
+_FOR_CALLBACKS = ("caller", "callback_ctx")
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,16 @@ class ScriptFit:
     def call(self) -> tuple[Any, ...]:
         """What a worker is to call, and how."""
         keywords = self.keywords
-        if not getattr(keywords.get("callback_ctx"), "_callbacks", True):
-            # It knows all the fits of the search: with each of them it would send all the others, for nobody to see.
-            keywords = {**keywords, "callback_ctx": None}
+        if not self._has_callbacks:
+            # The context knows all the fits of the search: with each of them it would send all the others. And the
+            # search object, which only callbacks see, may hold what cannot be sent, such as splits from a generator.
+            keywords = {key: value for key, value in keywords.items() if key not in _FOR_CALLBACKS}
         return self.function, self.arguments, keywords, *self.nested
+
+    @property
+    def _has_callbacks(self) -> bool:
+        context = self.keywords.get("callback_ctx")
+        return context is not None and bool(getattr(context, "_callbacks", True))
 
     @property
     def caller(self) -> Any:
@@ -80,12 +87,15 @@ class ScriptFit:
 
     @property
     def shared_values(self) -> Iterator[Any]:
-        """What it has in common with other fits: the function, data, rows of the split, scorer, fit parameters."""
+        """What it has in common with other fits: the function, data, rows of the split, scorer, arrays for the fit.
+
+        Another fit parameter travels with the fit, so that it stays the object that the estimator may refer to as well.
+        """
         yield self.function
         yield from self.arguments[1:]
-        yield from map(self.keywords.get, _SHARED)
+        yield from map(self.keywords.get, (*_SHARED, "caller") if self._has_callbacks else _SHARED)
         for name in ("fit_params", "score_params"):
-            yield from (self.keywords.get(name) or {}).values()
+            yield from (value for value in (self.keywords.get(name) or {}).values() if hasattr(value, "shape"))
 
     def set_digest(self, digester: Digester) -> str:
         """Know it by what decides its result; why that cannot be, if so."""

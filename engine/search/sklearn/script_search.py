@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from engine.search.sklearn.fits import ScriptFit
+    from engine.search.sklearn.kept_workers import KeptWorkers
     from engine.search.sklearn.notebook import LiveTable
     from engine.session.session import Session
-    from engine.workers.pool import Pool
 
 _PATIENCE = 0.2  # seconds between looks for requests
 _RETRIES = 1
@@ -52,14 +52,14 @@ class ScriptSearch:
     """A search of a script, from `start` until `end`.
 
     `scoring`: names of the scores, the one that ranks first. `known`: scores of fits by their digests, from earlier
-    runs. `folders` are private to it, for large arrays. `warn` gets what the user should know. `time_limit`: seconds
-    that a fit may take. `after`: the session's newest segment when nobody worked on it.
+    runs. `folders` are private to it, for large arrays. `kept`: has its workers. `warn` gets what the user should know.
+    `time_limit`: seconds that a fit may take. `after`: the session's newest segment when nobody worked on it.
     """
 
     def __init__(
         self,
         session: Session,
-        pool: Pool,
+        kept: KeptWorkers,
         *,
         workers: int,
         environment: Mapping[str, str],
@@ -72,12 +72,16 @@ class ScriptSearch:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.session = session
-        self._pool, self._workers, self._scoring = pool, workers, scoring
+        self._kept, self._ready = kept, dict[int, int]()  # worker -> process, of those that can take fits
+        self._workers, self._scoring = workers, scoring
         self._known, self._warn, self._clock = known, warn, clock
         self._time_limit = time_limit or math.inf
         self._kill_at: dict[int, float] = {}
         self._shared = SharedValues(folders)
         self._fits = Dispatcher()
+        self._lock = threading.Lock()  # over the next two, which the script's thread uses too
+        self._unanswered: set[ScriptFit] = set()
+        self._why_no_more: BaseException | None = None  # what every fit hears that comes after the end
         self._incoming: queue.SimpleQueue[list[ScriptFit] | events.Event | None] = queue.SimpleQueue()
         self._has_all = False  # no more fits come
         self._ending = ""  # the outcome, once something else than the last fit ends the search
@@ -86,10 +90,8 @@ class ScriptSearch:
         self._outcomes: dict[tuple[int, int], tuple[ScriptFit, Outcome]] = {}  # that are not on disk yet
         self._warned: set[tuple[str, str]] = set()
         self._requests_at = 0.0
-        self._has_workers = False
+        self._has_workers = self._has_released = False
         self._fits_are_over = threading.Event()
-        self._admission = threading.Lock()
-        self._refusal: BaseException | None = None  # why no more fits are taken, once that is so
         self._refit: RefitWatch | None = None
         self._table: LiveTable | None = None
         self.failure: BaseException | None = None
@@ -97,11 +99,12 @@ class ScriptSearch:
         control.take_requests(session.folder)  # what is left of them was meant for an engine that has ended
         self._record = Recorder(session, self.state, self._deliver_recorded, warn, clock, after)
         self._fit_recorder = FitRecorder(self._record, scoring, clock)
+        self._pool = kept.take(workers, environment, session.folder)
         self._supervisor = Supervisor(
             session,
-            pool,
+            self._pool,
             ["cpu"] * workers,
-            start=lambda worker: pool.start(worker, environment),
+            start=lambda worker: self._pool.start(worker, environment),
             greetings=self._greetings,
             emit=self._record.emit,
             clock=clock,
@@ -147,14 +150,16 @@ class ScriptSearch:
         self._thread.start()
 
     def add(self, fits: Sequence[ScriptFit]) -> None:
-        """More fits of the same search, as of a later round of halving. Where it has ended, they hear why at once."""
-        with self._admission:
-            error = self._refusal
-            if error is None:
-                self._incoming.put(list(fits))
-                return
-        for fit in fits:
-            fit.deliver(fit, Outcome(error=error))
+        """More fits of the same search, as of a later round of halving."""
+        with self._lock:
+            ended = self._why_no_more
+            if ended is None:
+                self._unanswered.update(fits)
+        if ended is None:
+            self._incoming.put(list(fits))
+        else:
+            for fit in fits:
+                fit.deliver(fit, Outcome(error=ended))
 
     def finish_fits(self, refit: RefitWatch | None) -> None:
         """No more fits come: wait until the last is scored. Where the script refits the best then, that is watched."""
@@ -197,7 +202,7 @@ class ScriptSearch:
         except BaseException as error:
             self._fail(error)
         finally:
-            self._supervisor.close()
+            self._release_workers()
             self._record.close()
             if self._table is not None:
                 self._table.draw()
@@ -206,7 +211,7 @@ class ScriptSearch:
     def _fail(self, error: BaseException) -> None:
         """The script hears of what ended the search, in the place of every result that it waits for."""
         self.failure = error
-        self._refuse_the_rest(error)
+        self._deliver_rest(error)
 
     def _outcome(self) -> str:
         is_complete = self._has_all and self.state.fits_finished == self.state.fits_total
@@ -249,9 +254,19 @@ class ScriptSearch:
     def _end_fits(self) -> None:
         """The workers end, and no more fits are taken."""
         self._record.flush_all(patient=False)
-        self._supervisor.close()
-        self._refuse_the_rest(SearchStopped(self._stopped_in_words()))
+        self._release_workers()
+        self._deliver_rest(SearchStopped(self._stopped_in_words()))
         self._fits_are_over.set()
+
+    def _release_workers(self) -> None:
+        """The next search of the script gets the workers, unless something may still run or be held in them."""
+        if self._has_released:
+            return
+        self._has_released = True
+        if self.failure is None and self._fits.is_idle and not self._is_paused:
+            self._kept.give_back(self._ready)
+        else:
+            self._kept.close()
 
     def _stopped_in_words(self) -> str:
         left = self.state.fits_total - self.state.fits_finished
@@ -300,7 +315,7 @@ class ScriptSearch:
     def _take_over(self, fit: ScriptFit, session: str, score: events.FitScored) -> None:
         outcome = Outcome(known_result(fit, score))
         if self.state.combinations[fit.combination].fits[fit.split].status.is_finished and session == self.session.id:
-            fit.deliver(fit, outcome)
+            self._answer(fit, outcome)
             return
         self._outcomes[fit.combination, fit.split] = fit, outcome
         self._fit_recorder.taken_over(fit, session, score)
@@ -310,7 +325,9 @@ class ScriptSearch:
             return
         if self._fits.waiting and not self._has_workers:
             self._has_workers = True  # not before: where every score is known, none is needed
-            for worker in range(self._workers):
+            for worker in list(self._kept.ready):
+                self._welcome(worker, self._kept.ready.pop(worker))
+            for worker in set(range(self._workers)).difference(self._pool.workers):
                 self._supervisor.start(worker)
         for worker, fit in self._fits.assignments():
             number = self._fits.number_of(fit)
@@ -341,11 +358,15 @@ class ScriptSearch:
     def _greetings(self) -> list[messages.ToWorker]:
         return [messages.OpenTasks(paths=[str(Path(path).absolute()) for path in sys.path])]
 
+    def _welcome(self, worker: int, process: int) -> None:
+        self._ready[worker] = process
+        self._fits.welcome(worker)
+        self._supervisor.welcome(worker, process, is_held=self._is_paused)
+
     def _handle_message(self, worker: int, message: messages.FromWorker) -> None:
         match message:
             case messages.Ready():
-                self._fits.welcome(worker)
-                self._supervisor.welcome(worker, message.pid, is_held=self._is_paused)
+                self._welcome(worker, message.pid)
             case messages.TaskBegun():
                 self._kill_at[worker] = time.monotonic() + self._time_limit
                 fit = self._fits.begin(worker, message.task)
@@ -387,6 +408,8 @@ class ScriptSearch:
 
     def _handle_death(self, died: WorkerDeath) -> None:
         self._kill_at.pop(died.worker, None)
+        for ready in (self._ready, self._kept.ready):
+            ready.pop(died.worker, None)
         self._shared.forget_worker(died.worker)
         fit = self._fits.lose(died.worker)
         how = self._supervisor.record_death(died, self._fits.number_of(fit) if fit is not None else None)
@@ -457,7 +480,7 @@ class ScriptSearch:
         self._record.emit(events.CombinationDropped(time=self._clock(), combination=combination, reason="skipped"))
         for fit in fits:
             self._fits.waiting.remove(fit)
-            fit.deliver(fit, Outcome(failed_result(fit, "skipped")))
+            self._answer(fit, Outcome(failed_result(fit, "skipped")))
 
     def _note_refused(self, text: str) -> None:
         with open(self.session.folder / "engine.log", "a", opener=create_file) as log:
@@ -472,17 +495,17 @@ class ScriptSearch:
         if isinstance(event, events.FitScored | events.FitFailed):
             waiting = self._outcomes.pop((event.combination, event.fold), None)
             if waiting is not None:
-                fit, outcome = waiting
-                fit.deliver(fit, outcome)
+                self._answer(*waiting)
 
-    def _refuse_the_rest(self, error: BaseException) -> None:
-        """Take no more fits; whoever waits for a result that will not come hears why."""
-        with self._admission:
-            self._refusal = error
-        fits = [fit for fit, _ in self._outcomes.values()]
-        self._outcomes.clear()
-        while not self._incoming.empty():
-            incoming = self._incoming.get()
-            fits += incoming if isinstance(incoming, list) else []
-        for fit in [*fits, *self._fits.clear()]:
+    def _answer(self, fit: ScriptFit, outcome: Outcome) -> None:
+        with self._lock:
+            self._unanswered.discard(fit)
+        fit.deliver(fit, outcome)
+
+    def _deliver_rest(self, error: BaseException) -> None:
+        """Every fit that waits, and every one that still comes, ends with this error."""
+        with self._lock:
+            self._why_no_more = self._why_no_more or error
+            rest, self._unanswered = self._unanswered, set()
+        for fit in rest:
             fit.deliver(fit, Outcome(error=error))

@@ -42,10 +42,18 @@ class SharedValues:
         self._sent: dict[int, int] = defaultdict(int)  # worker -> how many it has
 
     def add(self, values: Iterable[Any]) -> None:
-        """Share these values from now on. Raises what pickling raises, and OSError where a file cannot be written."""
+        """Share these values from now on, but for those that cannot be pickled: a task that has one says so itself.
+
+        Raises OSError where a file cannot be written.
+        """
         for value in values:
             if not isinstance(value, _TRAVELS_BY_ITSELF) and id(value) not in self._numbers:
-                content, buffers = self._pickled(value, {})
+                try:
+                    content, buffers = self._pickled(value, {})
+                except OSError:
+                    raise
+                except Exception:  # noqa: S112 - pickling runs code of the user's, which may raise anything
+                    continue
                 number = self._numbers[id(value)] = len(self._values)
                 self._values.append(value)
                 self._orders.append(messages.Share(number=number, pickled=content, buffers=buffers))

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from engine.search.sklearn import notebook
 from engine.search.sklearn.backend import FoldwatchBackend
 from engine.search.sklearn.digest import Digester
 from engine.search.sklearn.fits import arrange, unite_functions
+from engine.search.sklearn.kept_workers import KeptWorkers
 from engine.search.sklearn.refit import RefitWatch, refits
 from engine.search.sklearn.scores import scoring_names
 from engine.search.sklearn.script_search import ScriptSearch
@@ -27,7 +29,6 @@ from engine.spec.spec import check_time_limit
 from engine.system import machine
 from engine.system.notify import Notifier
 from engine.training.keras.watched_fit import EpochCounter, WatchedEpoch, watch_keras
-from engine.workers.start import open_pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,6 +84,28 @@ def watch(
             watching.leave()
 
 
+@dataclass
+class _Group:
+    """Parallel calls that are one search: its workers, and what belongs to it once its first fits have come."""
+
+    jobs: int
+    kept: KeptWorkers
+    is_late: bool = False  # it came after joblib had closed its group, so that nobody will close it
+    search: ScriptSearch | None = None
+    caller: Any = None
+    folders: list[Path] = field(default_factory=list)
+    combinations: int = 0
+
+    def close(self, outcome: str, notifier: Notifier) -> None:
+        search, self.search = self.search, None
+        if search is not None:
+            search.end(outcome)
+            notifier.notify(search.session.id, search.outcome)
+            self.caller = None
+            for folder in self.folders:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 class Watching:
     """What one `watch` holds: the search that runs now, and the sessions of those before; arguments as there."""
 
@@ -109,12 +132,9 @@ class Watching:
         self._notifier = Notifier(notify, "notify")
         self._fresh = fresh
         self._digester = Digester()
-        self._jobs = self.workers
-        self._search: ScriptSearch | None = None
-        self._folders: list[Path] = []
-        self._combinations = 0
-        self._has_all_fits = False
-        self._caller: Any = None
+        self._kept = KeptWorkers()
+        self._groups: list[_Group] = []  # that are open, each begun between two calls of the one before
+        self._refitting: _Group | None = None  # whose fits are over, while the script refits its best
         self._warnings: set[str] = set()
         self._epochs = EpochCounter()
         self._stop_watching_keras = watch_keras(self._epoch_of_refit)
@@ -123,45 +143,58 @@ class Watching:
 
     def open(self, jobs: int) -> None:
         """A group of parallel calls begins; what they run together is one search."""
-        self._jobs = jobs
         self._digester.forget()
+
+        if self._groups and self._groups[-1].is_late:
+            self._groups.pop().close("completed", self._notifier)
+        # A search that waits between two of its calls still has its workers.
+        self._groups.append(_Group(jobs, KeptWorkers() if self._groups else self._kept))
 
     def run(self, fits: Sequence[ScriptFit]) -> None:
         """Run fits of the present group; each is delivered when its score is on disk."""
-        if self._has_all_fits:  # these are another search's
-            self._close("completed")
-        if self._search is None:
-            self._combinations = 0
-        self._combinations = arrange(fits, self._combinations)
+        self._close_refit("completed")
+        if not self._groups:
+            self._groups.append(_Group(self.workers, self._kept, is_late=True))
+        group = self._groups[-1]
+        group.combinations = arrange(fits, group.combinations)
         unite_functions(fits)
         reason = ""
         for fit in fits:
             reason = fit.set_digest(self._digester) or reason
         if reason:
             self._warn_once(f"some fits cannot be known again, so a later run of the script runs them again: {reason}")
-        if self._search is None:
-            self._search = self._begin(fits)
+        if group.search is None:
+            group.search = self._begin(group, fits)
         else:
-            self._search.add(fits)
+            group.search.add(fits)
 
     def close_call(self) -> None:
         """The group of calls is over; where the script refits the best now, the session waits for it."""
-        # A refit has parallel calls of its own, such as for a forest's trees.
-        if self._search is not None and not self._has_all_fits:
-            self._has_all_fits = True
-            watched = RefitWatch(self._caller) if refits(self._caller) and self._search.failure is None else None
+        group = self._groups.pop() if self._groups else None
+        if group is not None and group.search is not None:
+            watched = RefitWatch(group.caller) if refits(group.caller) and group.search.failure is None else None
             self._epochs = EpochCounter()
-            self._search.finish_fits(watched)
+            group.search.finish_fits(watched)
             if watched is None:
-                self._close("completed")
+                group.close("completed", self._notifier)
+            else:
+                self._refitting = group
+        if group is not None and group.kept is not self._kept:
+            group.kept.close()
 
     def abort(self) -> None:
         """Leave what runs, to be gone on with when the script runs again."""
-        self._close("interrupted")
+        if self._groups:
+            self._groups[-1].close("interrupted", self._notifier)
 
     def leave(self) -> None:
         """The script leaves the `watch`."""
-        self._close("interrupted")
+        self._close_refit("interrupted")
+        while self._groups:
+            group = self._groups.pop()
+            group.close("interrupted", self._notifier)
+            group.kept.close()
+        self._kept.close()
         self._notifier.close()
         self._stop_watching_keras()
 
@@ -171,20 +204,20 @@ class Watching:
 
     # One search
 
-    def _begin(self, fits: Sequence[ScriptFit]) -> ScriptSearch:
-        workers = min(self._jobs, machine.MOST_WORKERS)
-        self._caller = fits[0].caller
+    def _begin(self, group: _Group, fits: Sequence[ScriptFit]) -> ScriptSearch:
+        workers = min(group.jobs, machine.MOST_WORKERS)
+        group.caller = fits[0].caller
         known = {} if self._fresh else self._sessions.known_scores()
         session, after = self._sessions.session_of(fits, workers)
-        if not self._fresh and (advice := unseeded(self._caller)):
+        if not self._fresh and (advice := unseeded(group.caller)):
             self._warn_once(advice)
-        self._folders = [Path(tempfile.mkdtemp(prefix="foldwatch-script-", dir=place)) for place in _buffer_places()]
+        group.folders = [Path(tempfile.mkdtemp(prefix="foldwatch-script-", dir=place)) for place in _buffer_places()]
         search = ScriptSearch(
             session,
-            open_pool(session.folder),
+            group.kept,
             workers=workers,
             environment=_environment(workers),
-            folders=self._folders,
+            folders=group.folders,
             scoring=scoring_names(fits[0]),
             known=known,
             warn=self._warn,
@@ -199,19 +232,15 @@ class Watching:
         search.start(fits, max(fit.split for fit in fits) + 1, table)
         return search
 
-    def _close(self, outcome: str) -> None:
-        search, self._search, self._has_all_fits = self._search, None, False
-        if search is not None:
-            search.end(outcome)
-            self._notifier.notify(search.session.id, search.outcome)
-            self._caller = None
-            for folder in self._folders:
-                shutil.rmtree(folder, ignore_errors=True)
+    def _close_refit(self, outcome: str) -> None:
+        group, self._refitting = self._refitting, None
+        if group is not None:
+            group.close(outcome, self._notifier)
 
     def _epoch_of_refit(self, epoch: WatchedEpoch) -> None:
-        if self._search is not None:
+        if self._refitting is not None and self._refitting.search is not None:
             number, epochs = self._epochs.place_of(epoch)
-            self._search.note_refit_epoch(number, epochs, epoch.loss)
+            self._refitting.search.note_refit_epoch(number, epochs, epoch.loss)
 
     # What the user should know
 

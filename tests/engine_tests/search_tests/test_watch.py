@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import (
     GridSearchCV,
     KFold,
+    LeaveOneGroupOut,
     RandomizedSearchCV,
     cross_val_predict,
     cross_val_score,
@@ -193,6 +194,12 @@ def test_a_search_that_was_stopped_takes_no_more_fits(sessions: Path) -> None:
     with watch("a", sessions=sessions, workers=1), pytest.raises(SearchStopped, match="run the script again"):
         TwoRounds(Recorded(), {}, cv=2).fit(X, y)
     assert open_session("a", sessions).state().status == "stopped"
+
+
+def test_a_splitter_that_raises_is_heard(sessions: Path) -> None:
+    X, y = data()
+    with watch("a", sessions=sessions, workers=1), pytest.raises(ValueError, match="'groups' parameter"):
+        cross_val_score(Recorded(), X, y, cv=LeaveOneGroupOut())
 
 
 def test_searches_of_one_watch_are_numbered(sessions: Path) -> None:
