@@ -18,16 +18,16 @@ from pathlib import Path
 from engine.system.regular_files import is_my_folder
 
 VARIABLE = "FOLDWATCH_SCRATCH"  # the environment variable from which a worker reads the folder's path
-_PREFIX = "foldwatch-kernel-"
+_PREFIX = "foldwatch-scratch-"
 _IN_USE = "in-use.lock"
 
 # Locks of this process, shared with all others that use the same folder.
 _in_use: dict[Path, int] = {}
 
 
-def new_name() -> Path:
-    """The path of a folder that does not exist yet."""
-    return Path(tempfile.gettempdir()) / f"{_PREFIX}{secrets.token_hex(8)}"
+def new_name(parent: Path | None = None) -> Path:
+    """The path of a folder that does not exist yet, in another folder than the system's temporary one if need be."""
+    return (parent or Path(tempfile.gettempdir())) / f"{_PREFIX}{secrets.token_hex(8)}"
 
 
 def use(folder: Path) -> Path:
@@ -36,6 +36,8 @@ def use(folder: Path) -> Path:
     Folders of this user whose users have all been killed are removed. Raises OSError, also where the folder is
     somebody else's.
     """
+    if folder in _in_use:
+        return folder
     for other in folder.parent.glob(f"{_PREFIX}*"):
         if other != folder:
             _remove_unused(other)
@@ -56,6 +58,12 @@ def leave(folder: Path) -> None:
     if descriptor is not None:
         os.close(descriptor)
         _remove_unused(folder)
+
+
+def leave_all() -> None:
+    """Use no folder any longer, for a process that is about to end."""
+    for folder in list(_in_use):
+        leave(folder)
 
 
 def remove(folder: Path) -> None:

@@ -114,9 +114,13 @@ class MappedBuffer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenTasks(Message, frozen=True):
-    """Tasks of a script follow: where its modules lie, in the order of its `sys.path`."""
+    """Tasks of a script follow: where its modules lie, in the order of its `sys.path`.
+
+    `buffers`: folders of large arrays, which go once nobody uses them any more.
+    """
 
     paths: list[str]
+    buffers: list[str] = []
 
 
 class Share(Message, frozen=True):

@@ -7,7 +7,6 @@ import queue
 import signal
 import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -51,7 +50,7 @@ class Orders:
             print(reason, file=sys.stderr, flush=True)
             self._send(messages.Broken(reason=reason))
         finally:
-            scratch.leave(Path(os.environ.get(scratch.VARIABLE, "")))
+            scratch.leave_all()
             os._exit(exit_code)
 
     def _obey(self, order: messages.ToWorker) -> None:

@@ -46,6 +46,7 @@ class TaskRunner:
     def __init__(self, send: Callable[[messages.Message], None], may_run: threading.Event) -> None:
         self._send, self._may_run = send, may_run
         self._shared: dict[int, Any] = {}
+        self._buffers: list[Path] = []
         self._task = -1
         self._epochs = watched_fit.EpochCounter()
         self._watches_keras = False
@@ -56,11 +57,14 @@ class TaskRunner:
             case messages.OpenTasks():
                 # After ours, so that no module of the script takes the place of one of ours.
                 sys.path.extend(path for path in order.paths if path not in sys.path)
+                self._buffers = [scratch.use(Path(folder)) for folder in order.buffers]
                 if not self._watches_keras:
                     self._watches_keras = True
                     watched_fit.watch_keras(self._report_epoch)
             case messages.CloseTasks():
                 self._shared.clear()
+                while self._buffers:
+                    scratch.leave(self._buffers.pop())
             case messages.LogInto():
                 _print_into(order.path)
             case messages.Share():

@@ -78,7 +78,7 @@ class FoldwatchBackend(AutoBatchingMixin, ParallelBackendBase):  # type: ignore[
         """All tasks of the call were handed over: they can begin."""
         fits, self._waiting = self._waiting or [], None
         if self.parallel._exception:
-            # Whatever makes the tasks raised, such as a splitter: where all are handed over at once, joblib would go on.
+            # A splitter may have raised: where all tasks are handed over at once, joblib would go on without them.
             self.parallel._raise_error_fast()
         if fits:
             self._watching.run(fits)

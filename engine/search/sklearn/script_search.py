@@ -77,6 +77,7 @@ class ScriptSearch:
         self._known, self._warn, self._clock = known, warn, clock
         self._time_limit = time_limit or math.inf
         self._kill_at: dict[int, float] = {}
+        self._folders = folders
         self._shared = SharedValues(folders)
         self._fits = Dispatcher()
         self._lock = threading.Lock()  # over the next two, which the script's thread uses too
@@ -356,7 +357,8 @@ class ScriptSearch:
     # What workers report
 
     def _greetings(self) -> list[messages.ToWorker]:
-        return [messages.OpenTasks(paths=[str(Path(path).absolute()) for path in sys.path])]
+        paths = [str(Path(path).absolute()) for path in sys.path]
+        return [messages.OpenTasks(paths=paths, buffers=[str(folder) for folder in self._folders])]
 
     def _welcome(self, worker: int, process: int) -> None:
         self._ready[worker] = process

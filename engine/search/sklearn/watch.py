@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from engine.search.sklearn.script_sessions import ScriptSessions
 from engine.search.sklearn.seeds import unseeded
 from engine.session.places import check_identifier, sessions_folder
 from engine.spec.spec import check_time_limit
-from engine.system import machine
+from engine.system import machine, scratch
 from engine.system.notify import Notifier
 from engine.training.keras.watched_fit import EpochCounter, WatchedEpoch, watch_keras
 
@@ -103,7 +102,8 @@ class _Group:
             notifier.notify(search.session.id, search.outcome)
             self.caller = None
             for folder in self.folders:
-                shutil.rmtree(folder, ignore_errors=True)
+                scratch.leave(folder)
+                scratch.remove(folder)
 
 
 class Watching:
@@ -211,7 +211,7 @@ class Watching:
         session, after = self._sessions.session_of(fits, workers)
         if not self._fresh and (advice := unseeded(group.caller)):
             self._warn_once(advice)
-        group.folders = [Path(tempfile.mkdtemp(prefix="foldwatch-script-", dir=place)) for place in _buffer_places()]
+        group.folders = [scratch.use(scratch.new_name(place)) for place in _buffer_places()]
         search = ScriptSearch(
             session,
             group.kept,
@@ -265,10 +265,10 @@ def _check(workers: Any, notify: Any) -> None:
         raise UsageError(message)
 
 
-def _buffer_places() -> list[str | None]:
+def _buffer_places() -> list[Path]:
     """Where large arrays go: into memory where the system has a place for that, else, or once it is full, on disk."""
-    memory = "/dev/shm"  # noqa: S108 - a folder of our own is made inside
-    return [memory, None] if os.access(memory, os.W_OK) else [None]
+    memory, disk = Path("/dev/shm"), Path(tempfile.gettempdir())  # noqa: S108 - a folder of our own is made inside
+    return [memory, disk] if os.access(memory, os.W_OK) else [disk]
 
 
 def _environment(workers: int) -> dict[str, str]:
