@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import threading
@@ -71,6 +72,20 @@ def data(rows: int = 60) -> tuple[Any, Any]:
     random = np.random.default_rng(0)
     X = random.normal(size=(rows, 3))
     return X, (X[:, 0] + 0.3 * X[:, 1] > 0).astype(int)
+
+
+def abandoned_folders() -> list[Path]:
+    """Folders in memory, shared by a search with its workers, that no process uses any more."""
+    return [folder for folder in Path("/dev/shm").glob("foldwatch-scratch-*") if _is_abandoned(folder)]  # noqa: S108
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        with (folder / "in-use.lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, BlockingIOError):  # it is going, or in use
+        return False
+    return True
 
 
 def fits_in(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from engine.session.session import open_session
-from tests.script_estimators import fits_in
+from tests.script_estimators import abandoned_folders, fits_in
 
 ROOT = Path(__file__).parents[2]
 FITS = 60
@@ -30,11 +30,6 @@ def _workers_of(script: subprocess.Popen[str]) -> list[psutil.Process]:
         return psutil.Process(script.pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-
-
-def _scratch() -> set[Path]:
-    """Folders in memory that searches share with their workers."""
-    return set(Path("/dev/shm").glob("foldwatch-scratch-*"))  # noqa: S108
 
 
 def _kill_after(script: subprocess.Popen[str], marks: Path, fits: int) -> None:
@@ -64,7 +59,6 @@ def _scored(sessions: Path) -> set[tuple[int, int]]:
 
 @pytest.mark.parametrize("kills", [2, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_script_killed_at_random_moments_ends_as_undisturbed(kills: int, tmp_path: Path) -> None:
-    before = _scratch()
     for name in ("undisturbed", "sessions", "all"):
         (tmp_path / name).mkdir(mode=0o700)
     with _start(tmp_path / "undisturbed", tmp_path / "all") as script:
@@ -88,7 +82,7 @@ def test_a_script_killed_at_random_moments_ends_as_undisturbed(kills: int, tmp_p
     assert len(fits_in(marks)) - begun == FITS - scored + 1
     assert len(_scored(tmp_path / "sessions")) == FITS
     # What a script left that was killed before its workers were ready, its next run has removed.
-    assert _scratch() <= before
+    assert abandoned_folders() == []
 
 
 def test_ctrl_c_ends_a_script_as_without_us_and_its_next_run_goes_on(tmp_path: Path) -> None:

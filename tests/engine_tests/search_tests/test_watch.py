@@ -34,7 +34,7 @@ from engine.errors import SearchStopped, UsageError, WorkerDiedError
 from engine.session import events, requests
 from engine.session.session import Session, open_session
 from tests.marks import first_of
-from tests.script_estimators import Recorded, data, fits_in
+from tests.script_estimators import Recorded, abandoned_folders, data, fits_in
 
 GRID = {"factor": [0.5, 1.0, 2.0]}
 TIMES = ("fit_time", "score_time")
@@ -411,13 +411,11 @@ def test_what_cannot_be_known_again_is_said(sessions: Path, capfd: pytest.Captur
 
 
 def test_large_arrays_are_mapped_and_gone_at_the_end(sessions: Path) -> None:
-    memory = Path("/dev/shm")  # noqa: S108
-    before = set(memory.glob("foldwatch-scratch-*"))
     X, y = data(60_000)
     with watch("a", sessions=sessions, workers=1):
         search = GridSearchCV(Recorded(), GRID, cv=2).fit(X, y)
     assert search.best_score_ > 0.8
-    assert set(memory.glob("foldwatch-scratch-*")) <= before
+    assert abandoned_folders() == []
 
 
 def test_the_backend_by_its_name(sessions: Path) -> None:
