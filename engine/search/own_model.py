@@ -38,7 +38,6 @@ def check_own_model(
         width=rows.width,
         classes=rows.classes,
         seed=spec.seed,
-        optimizer_named=any(axis.name in ("optimizer", "learning_rate") for axes in spec.spaces for axis in axes),
     )
     if built.error:
         raise UserCodeError(built.error, built.traceback)
@@ -46,7 +45,10 @@ def check_own_model(
 
 
 def check_code(session: Session) -> None:
-    """Raises UsageError where a file of the session's own model is not what it was when the search began."""
+    """Raises UsageError unless each file of the session's own model is what it was when the search began."""
+    if isinstance(session.spec.network, KerasFunction) and not session.record.code:
+        message = f"{session.id}: does not say which files its model {session.spec.network.function} needs: none is run"
+        raise UsageError(message)
     changed = changed_files(session.record.code)
     if changed:
         message = (

@@ -49,12 +49,14 @@ class FunctionCall:
     """A call of a function of the user's own that builds a Keras model.
 
     `name`: as errors call it. `rows`: the training rows, which the function may ask for in `meta`.
+    `optimizer_named`: the search chooses an optimizer or a learning rate, so the model may not come with its own.
     """
 
     function: Callable[..., Any]
     name: str
     arguments: Mapping[str, Any]
     rows: int
+    optimizer_named: bool
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,8 @@ def training_request(
     call = None
     if own is not None:
         arguments = {**own.arguments, **{name: json.loads(value) for name, value in resolved.model_arguments}}
-        call = FunctionCall(own.function, own.name, arguments, row_count)
+        named = bool({"optimizer", "learning_rate"} & params.keys())
+        call = FunctionCall(own.function, own.name, arguments, row_count, named)
     # Without hidden layers nothing is activated, so that no activation is one that a trainer does not cover.
     activation = resolved.activation if resolved.hidden_units else "linear"
     return TrainingRequest(

@@ -27,9 +27,9 @@ def build(order: messages.Build) -> messages.Built:
         request = training_request(
             order.params, row_count=order.rows, width=order.width, classes=order.classes, seed=order.seed, own=own
         )
-        check_builds(request, optimizer_named=order.optimizer_named)
+        check_builds(request)
     except FoldwatchError as error:
-        return messages.Built(error=str(error), traceback=traceback.format_exc()[-messages.LONGEST_LINE // 8 :])
+        return messages.Built(error=str(error))  # in our own words: no line of the code raised it
     except (Exception, SystemExit) as error:  # whatever the user's code raises is the user's to read
         return messages.Built(error=_told(order.model, error), traceback=_last_lines(order.model, error))
     return messages.Built(files=files_in_use(order.model))

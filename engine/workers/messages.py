@@ -57,8 +57,7 @@ class Prepare(Message, frozen=True):
 class Build(Message, frozen=True):
     """Run the file of a function of the user's own for the first time, and build the model of some parameters twice.
 
-    `rows`, `width`, `classes`: of the data; `seed`: of the search. `optimizer_named`: the search chooses optimizers or
-    learning rates, so that the model may not come with an optimizer of its own.
+    `rows`, `width`, `classes`: of the data; `seed`: of the search.
     """
 
     model: KerasFunction
@@ -67,7 +66,6 @@ class Build(Message, frozen=True):
     width: int
     classes: int
     seed: int
-    optimizer_named: bool
 
 
 class Train(Message, frozen=True):

@@ -55,6 +55,13 @@ def build_model(call: FunctionCall, network: NetworkDescription, optimizer: Any,
     if not model.compiled:
         loss = "binary_crossentropy" if shape[1] == 1 else "categorical_crossentropy"
         model.compile(optimizer=optimizer, loss=loss, metrics=["accuracy"], jit_compile=False)
+    if call.optimizer_named and not has_optimizer(model, optimizer):
+        message = (
+            f"{call.name}: compiles its model with an optimizer of its own, so optimizer and learning_rate in the "
+            "space would do nothing; return the model uncompiled, or compile it with compile_kwargs, or take them out "
+            "of the space"
+        )
+        raise TrainingRefusedError(message)
     model.optimizer.build(model.trainable_variables)
     return model
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from engine.cli.main import main
 from engine.errors import UsageError
 from engine.search.search import Search
 from engine.session.events import EpochEnded
+from engine.session.record import FORMAT, DataRecord, SearchRecord
 from engine.session.session import open_session
 from engine.spec.spec import SearchSpec
-from tests.fakes import SMALL, same_results
+from tests.fakes import SMALL, made_session, same_results
 from tests.own_models import write_models
 
 if TYPE_CHECKING:
@@ -123,3 +125,29 @@ def test_a_worker_runs_only_files_that_are_what_the_order_says(tmp_path: Path) -
     model = KerasFunction("never.py:build", str(tmp_path))
     with pytest.raises(DataError, match="has changed since the search began, and is not run"):
         open_function(model, {str(tmp_path / "never.py"): "0" * 64})
+
+
+def test_a_session_that_names_no_files_runs_none(surroundings: Path, tmp_path: Path) -> None:
+    spec = SearchSpec.from_values({**SMALL, "model": "models.py:build", "space": {}}, write_models(tmp_path))
+    folds = np.zeros((1, 2), np.int16)
+    record = SearchRecord(
+        format=FORMAT,
+        id="bare",
+        created=1000.0,
+        spec=spec.to_values(),
+        data=DataRecord(
+            source_sha256="a",
+            digest="b",
+            folds_sha256="c",
+            rows=2,
+            test_rows=2,
+            classes=46,
+            synthetic=True,
+        ),
+        versions={},
+        host="here",
+        cpu="some",
+    )
+    made_session(surroundings, record, folds)
+    with pytest.raises(UsageError, match=r"does not say which files its model models\.py:build needs: none is run"):
+        Search.of_session("bare", sessions=surroundings).start()

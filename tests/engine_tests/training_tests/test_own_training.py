@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from engine.errors import TrainingRefusedError
 from engine.spec.models import KerasFunction
 from engine.training.requests import training_request
 from engine.training.user_code import files_in_use, open_function
@@ -99,13 +100,19 @@ def test_the_search_sets_the_rates_of_its_optimizer_and_leaves_those_of_another(
     from engine.training.keras.trainer import KerasTrainer
 
     rows = make_rows(40, 4)
-    schedule = {"learning_rate": "ExponentialDecay", "learning_rate__initial_learning_rate": 0.5}
-    schedule |= {"learning_rate__decay_steps": 1, "learning_rate__decay_rate": 0.5}
-    params = {"epochs": 2, "batch_size": 20, "optimizer": "sgd"}
-    for name, rates in (("build", [0.25, 0.0625]), ("compiled", [0.25, 0.0625]), ("own_optimizer", [0.005, 0.00125])):
-        request = requested(function(name), rows, {**params, **schedule})
+    schedule: dict[str, Any] = {"learning_rate": "ExponentialDecay", "learning_rate__initial_learning_rate": 0.5}
+    schedule |= {"learning_rate__decay_steps": 1, "learning_rate__decay_rate": 0.5, "optimizer": "sgd"}
+    params = {"epochs": 2, "batch_size": 20}
+    for name, more, rates in (
+        ("build", schedule, [0.25, 0.0625]),
+        ("compiled", schedule, [0.25, 0.0625]),
+        ("own_optimizer", {}, [0.005, 0.00125]),
+    ):
+        request = requested(function(name), rows, {**params, **more})
         seen = [epoch.learning_rate for epoch in KerasTrainer().train(request, rows, None)]
         assert seen == pytest.approx(rates), name
+    with pytest.raises(TrainingRefusedError, match="an optimizer of its own"):
+        next(KerasTrainer().train(requested(function("own_optimizer"), rows, {**params, **schedule}), rows, None))
 
 
 def test_a_subclassed_model_is_trained_too(
@@ -121,10 +128,7 @@ def test_a_subclassed_model_is_trained_too(
 
 
 def built(model: KerasFunction, **params: Any) -> messages.Built:
-    named = bool({"optimizer", "learning_rate"} & params.keys())
-    return build(
-        messages.Build(model=model, params=params, rows=50, width=60, classes=4, seed=1, optimizer_named=named)
-    )
+    return build(messages.Build(model=model, params=params, rows=50, width=60, classes=4, seed=1))
 
 
 @pytest.mark.parametrize(
