@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,6 @@ from engine.spec.resolved import resolved_params_of
 from engine.spec.space_of_one import combination_space
 from engine.spec.spec import SearchSpec
 from tests import functions_of_tests
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FILE = """
 raise SystemExit("this file was run")
@@ -164,3 +162,12 @@ def test_lists_words_and_ranges_are_values_of_a_parameter(folder: Path) -> None:
     assert drawn == [([4, 4], None), ([8], None), ([4, 4], True), ([8], True)]
     ranged = spec_of(folder, {"dropout": {"low": 0.1, "high": 0.4}}, strategy={"random": 5})
     assert all(0.1 <= one["model__dropout"] <= 0.4 for one in combinations_of(ranged))
+
+
+def test_the_example_is_a_spec_of_its_own_function() -> None:
+    spec = SearchSpec.read(Path(__file__).parents[3] / "examples" / "own_model" / "search.toml")
+    assert isinstance(spec.network, KerasFunction)
+    signature = read_signature(spec.network)
+    assert signature is not None
+    assert str(signature) == "units = 32, dropout = 0.0, normalised = False"
+    assert len(combinations_of(spec)) == 2 * 2 * 2 * 2 * 2
