@@ -67,6 +67,16 @@ class TrainingRefusedError(FoldwatchError):
     """A saved model would not predict what was trained, or a trainer does not cover what it was asked for."""
 
 
+class UserCodeError(FoldwatchError):
+    """A function of the user's own that cannot be used; `last_lines` of the traceback, where its code raised."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, last_lines: str = "") -> None:
+        self.last_lines = last_lines
+        super().__init__(message)
+
+
 class SessionUnreadableError(FoldwatchError):
     """A session folder whose record cannot be read; the message names the file."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from engine.analysis.trends.levels import is_number
 from engine.session.ranking import mean_and_deviation
-from engine.spec.catalogue import UNITS, Kind, Number, Units
+from engine.spec.catalogue import UNITS, Anything, Kind, Number, Units
 from engine.spec.space import Distribution
 from engine.spec.spelling import show_value
 
@@ -129,6 +129,8 @@ def _number_of(kind: Kind) -> Number:
     """What a number must be, where not only numbers are accepted."""
     if isinstance(kind, Units):
         return UNITS
+    if isinstance(kind, Anything):
+        return Number()
     assert isinstance(kind, Number)
     return kind
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.spec.catalogue import DEFAULT
+from engine.spec.catalogue import DEFAULT, head_of, is_argument
 from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def varying(combinations: Sequence[CombinationState]) -> list[str]:
 
 
 def _varies(name: str, everywhere: Sequence[Mapping[str, Any]]) -> bool:
-    head, _, argument = name.partition("__")
-    if argument:
+    if is_argument(name):
+        head = head_of(name)
         chosen = {params.get(head) for params in everywhere if name in params}
         everywhere = [params for params in everywhere if params.get(head) in chosen]
     first = everywhere[0].get(name, _ABSENT)
@@ -49,4 +49,4 @@ def shown_parameter(name: str, params: Mapping[str, Any]) -> str:
     """A value as results show it; nothing for the argument of an optimizer or a schedule that is another one."""
     if name in params:
         return show_value(params[name])
-    return "" if "__" in name else DEFAULT
+    return "" if is_argument(name) else DEFAULT

@@ -31,9 +31,12 @@ from engine.spec.catalogue import (
     LIST_ARGUMENTS,
     OPTIMIZERS,
     SCHEDULES,
+    Anything,
     Kind,
     Number,
     Word,
+    head_of,
+    is_argument,
 )
 from engine.spec.combinations import combinations_of
 from engine.spec.resolved import resolved_params_of
@@ -188,7 +191,7 @@ def _groups(spec: SearchSpec, combinations: Sequence[_Complete]) -> list[tuple[t
     groups: dict[tuple[int, frozenset[str]], list[_Complete]] = {}
     for one in combinations:
         origin = max(range(len(spaces)), key=lambda at: _likeness(one.params, spaces[at])) if several else 0
-        names = frozenset(name for name in one.params if "__" not in name)
+        names = frozenset(name for name in one.params if not is_argument(name))
         groups.setdefault((origin, names), []).append(one)
     return [(spaces[origin], members) for (origin, _), members in sorted(groups.items(), key=lambda pair: pair[0][0])]
 
@@ -222,7 +225,7 @@ class _Refiner:
         """The space, and what was done to its hyperparameters."""
         space: dict[str, Any] = {}
         refinements: list[Refinement] = []
-        for name in sorted(name for name in self.members[0].params if "__" not in name):
+        for name in sorted(name for name in self.members[0].params if not is_argument(name)):
             refinement = self._refined(name, name, self.members, self._kind(name))
             refinements.append(refinement)
             space[name] = []
@@ -271,7 +274,7 @@ class _Refiner:
 
     def _drawn(self, name: str, params: dict[str, Any]) -> Distribution | None:
         """The range that a hyperparameter was drawn from; the whole of them if there were several."""
-        head = name.partition("__")[0]
+        head = head_of(name)
         ranges: list[Distribution] = [
             option[name]
             for axis in self.axes
@@ -289,6 +292,8 @@ class _Refiner:
             return Number(1, min(expected_fold_rows(self.spec)), integer=True)
         if name == "optimizer":
             return Word(tuple(OPTIMIZERS))
+        if self.spec.network.takes(name):
+            return Anything()
         return LEARNING_RATE if name == "learning_rate" else HYPERPARAMETERS[name][0]
 
 

@@ -16,12 +16,12 @@ from engine.cli.demo import demo
 from engine.cli.doctor import doctor
 from engine.cli.errors import errors
 from engine.cli.plan import plan
-from engine.cli.printing import complain, flush, print_text
+from engine.cli.printing import complain, flush, print_text, say
 from engine.cli.report import report
 from engine.cli.run import resume, run
 from engine.cli.save import save
 from engine.cli.zoom import zoom
-from engine.errors import FoldwatchError, cannot_work
+from engine.errors import FoldwatchError, UserCodeError, cannot_work
 from engine.formatting.characters import ask_for_plain
 from engine.system.standard_streams import forget_stdout, open_closed_streams
 
@@ -67,6 +67,9 @@ def run_command_line(commands: typer.Typer, arguments: list[str] | None) -> int:
         flush()
     except FoldwatchError as error:
         complain(str(error))
+        if isinstance(error, UserCodeError) and error.last_lines:
+            for line in error.last_lines.splitlines():
+                say(line)
         return error.exit_code
     except _CommandLineError as error:
         if type(error).__name__ == "NoArgsIsHelpError":

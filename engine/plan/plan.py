@@ -16,6 +16,7 @@ from engine.plan.sharing import effect_of, effect_of_training
 from engine.plan.trainer_choice import trainer_of
 from engine.session.events import PlannedCombination, ServedFit
 from engine.spec.catalogue import HYPERPARAMETERS
+from engine.spec.models import KerasFunction
 from engine.spec.resolved import ResolvedParams, resolved_params_of, without_idle_parts
 from engine.spec.schedules import in_steps, rate_of, steps_per_epoch
 from engine.spec.space_of_one import combination_space
@@ -108,7 +109,7 @@ def make_plan(
     for index, (params, one, stage) in enumerate(drafts):
         decisive = one.batch_size, one.activation, bool(one.hidden_units), one.optimizer, one.optimizer_arguments
         if decisive not in trainers:
-            trainers[decisive] = trainer_of(one, spec.trainer)
+            trainers[decisive] = trainer_of(one, spec.trainer, own_model=isinstance(spec.network, KerasFunction))
         trainer, reason = trainers[decisive]
         effect = effect_of(one, trainer, rows_of[stage])
         first = first_of.setdefault((stage, *effect), index)

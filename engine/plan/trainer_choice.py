@@ -10,8 +10,13 @@ if TYPE_CHECKING:
     from engine.spec.resolved import ResolvedParams
 
 
-def trainer_of(resolved: ResolvedParams, wanted: str) -> tuple[str, str]:
-    """(name of the trainer, why) for a spec's `trainer`: "auto" takes the kernel where it covers the combination."""
+def trainer_of(resolved: ResolvedParams, wanted: str, *, own_model: bool = False) -> tuple[str, str]:
+    """(name of the trainer, why) for a spec's `trainer`: "auto" takes the kernel where it covers the combination.
+
+    `own_model`: a function of the user's own builds what is trained.
+    """
+    if own_model:
+        return "keras", "their model is your own function"
     if wanted == "keras":
         return "keras", "named in the spec"
     activation = resolved.activation if resolved.hidden_units else "linear"

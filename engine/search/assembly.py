@@ -9,6 +9,7 @@ from engine.errors import UsageError
 from engine.plan.plan import make_plan
 from engine.plan.prepared import load_data, prepare
 from engine.search.loop import RunningSearch
+from engine.search.own_model import check_code, check_own_model
 from engine.search.reuse import KnownFits, known_fits
 from engine.search.session_record import changed_versions, make_record, prepare_again
 from engine.search.strategies import check_optuna
@@ -62,8 +63,10 @@ def begin(spec: SearchSpec, options: RunOptions) -> ReadySession:
         pool, chosen = _start_workers(expected, draft.folder, spec, options)
         try:
             prepared = prepare(spec, dataset, combinations)
+            # Mistakes in a user's own code are told once, here, and not by every fit.
+            code = check_own_model(prepared, len(chosen), draft.folder, options.worker_command)
             record = make_record(
-                prepared, name, workers=options.workers, devices=options.devices, data_dir=options.data_dir
+                prepared, name, workers=options.workers, devices=options.devices, data_dir=options.data_dir, code=code
             )
             session = draft.finish(record, prepared.folds, stem="" if options.name else spec.dataset)
         except BaseException:
@@ -85,6 +88,7 @@ def begin_again(session: Session, options: RunOptions, *, only_save: bool) -> Re
         check_optuna(session.spec)
     session.check_mine()
     after = check_free(session, options.take_over)
+    check_code(session)
     changed = changed_versions(session.record)
     if changed and not options.accept_versions and not only_save:
         message = (

@@ -13,7 +13,7 @@ from engine.errors import SpecError, UsageError, shortened
 from engine.session import requests
 from engine.session.combination import FitStatus
 from engine.spec.bounds import check_count, check_value
-from engine.spec.catalogue import DEFAULT
+from engine.spec.catalogue import DEFAULT, is_argument
 from engine.spec.combinations import grid
 from engine.spec.space_of_one import combination_space
 from engine.spec.spec import SearchSpec
@@ -138,7 +138,7 @@ def _drop_values(parameter: str, value: object, state: SearchState) -> Step:
     """Whatever is not finished of the combinations that have this value."""
     having = [one for one in state.combinations if parameter in one.params]
     affected = [one.index for one in having if one.params[parameter] == value]
-    if value == DEFAULT and having and "__" not in parameter:
+    if value == DEFAULT and having and not is_argument(parameter):
         affected = [one.index for one in state.combinations if parameter not in one.params]
     if not affected:
         there = shortened(", ".join(sorted({_word(one.params[parameter]) for one in having})), _LONGEST_LISTED)

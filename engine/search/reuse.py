@@ -118,7 +118,7 @@ def _fold_digest(repeat: NDArray[np.int16], fold: int) -> str:
 
 
 def _comparable_sessions(session: Session) -> tuple[list[Session], int]:
-    """Other sessions with the same data, seed, CPU and versions, the newest first; how many more are not ours."""
+    """Other sessions with the same data, model, seed, CPU and versions, the newest first; how many are not ours."""
     mine = session.record
     others, passed_over = [], 0
     for name in list_names(session.folder.parent):
@@ -134,6 +134,8 @@ def _comparable_sessions(session: Session) -> tuple[list[Session], int]:
             name != session.id
             and theirs.data.digest == mine.data.digest
             and theirs.spec.get("seed") == mine.spec.get("seed")
+            and theirs.spec.get("model") == mine.spec.get("model")
+            and theirs.code == mine.code
             and theirs.cpu == machine.cpu_model()
             and _versions_that_matter().items() <= theirs.versions.items()
         ):

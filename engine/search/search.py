@@ -61,6 +61,8 @@ class Search(SearchResults):
     `trainer`: "auto", "kernel" or "keras".
     `time_limit`: seconds that a training may take before the fits that it still owes fail; None: no limit.
     `early_stopping`: None, or {"patience": epochs} with "min_delta" and "stop".
+    `model`: None, the built-in network; or what builds a Keras model: "models.py:build", "package.module:build", or
+    such a function itself, also as a `functools.partial`, from a file of its own.
     `allow_large`: there may be more combinations and fits than are good for most searches.
 
     How it is run:
@@ -99,6 +101,7 @@ class Search(SearchResults):
         early_stopping: Mapping[str, Any] | None = None,
         allow_large: bool = False,
         space: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+        model: str | Mapping[str, Any] | Callable[..., Any] | None = None,
         workers: int | None = None,
         devices: Sequence[str] | None = None,
         name: str | None = None,
@@ -129,6 +132,7 @@ class Search(SearchResults):
                     "time_limit": time_limit,
                     "early_stopping": early_stopping,
                     "allow_large": allow_large,
+                    "model": model,
                 }
             )
         if workers is not None and (not isinstance(workers, int) or not 1 <= workers <= machine.MOST_WORKERS):

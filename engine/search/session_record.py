@@ -33,6 +33,7 @@ def make_record(
     workers: int | None,
     devices: list[str] | None,
     data_dir: Path | None,
+    code: dict[str, str],
 ) -> SearchRecord:
     """The contents of a new session's `search.json`."""
     dataset = prepared.dataset
@@ -57,6 +58,7 @@ def make_record(
         devices=devices,
         data_dir=str(data_dir) if data_dir else None,
         spec_sha256=_spec_sha256(prepared.spec.to_values()),
+        code=code,
     )
 
 

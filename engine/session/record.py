@@ -59,6 +59,7 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The content of `search.json`: the spec, and the data, versions and machine that the session was created with.
 
     `script`: where the search lives, if a script runs it; its `spec` is then no spec, and holds only what lists show.
+    `code`: the files of the function that builds the model, if that is the user's own, each with its SHA-256.
     """
 
     format: Count
@@ -74,3 +75,4 @@ class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Place | None = None
     spec_sha256: Name = ""
     script: ScriptRecord | None = None
+    code: Annotated[dict[Place, Name], Meta(max_length=10_000)] = {}

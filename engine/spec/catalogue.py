@@ -95,7 +95,23 @@ class Units:
         return f"{UNITS}, or a list of up to {MOST_HIDDEN_LAYERS} such numbers, one for each hidden layer"
 
 
-Kind = Number | Truth | Word | Units
+@dataclass(frozen=True)
+class Anything:
+    """What a function of the user's own may take: a number, a text, true or false, or a list of such values."""
+
+    def accepts(self, value: object) -> bool:
+        """Whether the value is one of these; what a function makes of it, only the function knows."""
+        if isinstance(value, list | tuple):
+            return all(self.accepts(item) for item in value)
+        if isinstance(value, float):
+            return math.isfinite(value)
+        return isinstance(value, str | int) or value is None
+
+    def __str__(self) -> str:
+        return f'a number, a text, true, false, "{NONE}", or a list of these'
+
+
+Kind = Number | Truth | Word | Units | Anything
 
 MOST_HIDDEN_LAYERS = 32
 UNITS = Number(1, 65_536, integer=True)
@@ -252,6 +268,20 @@ PERCEPTRON_HYPERPARAMETERS: dict[str, tuple[Kind, Any]] = {
 }
 HYPERPARAMETERS = TRAINING_HYPERPARAMETERS | PERCEPTRON_HYPERPARAMETERS
 DEFAULT_OPTIMIZER = "rmsprop"
+MODEL_PREFIX = "model__"  # of the parameters of a function that builds a model, as scikeras has it
+
+
+def head_of(parameter: str) -> str:
+    """The hyperparameter to which a flat parameter belongs: `optimizer` of `optimizer__momentum`.
+
+    A parameter of a function of the user's own is one by itself.
+    """
+    return parameter if parameter.startswith(MODEL_PREFIX) else parameter.partition("__")[0]
+
+
+def is_argument(parameter: str) -> bool:
+    """Whether it belongs to an optimizer or a schedule, so that not every combination need have it."""
+    return head_of(parameter) != parameter
 
 
 @dataclass(frozen=True)

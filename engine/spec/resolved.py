@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from engine.spec.catalogue import (
     DEFAULT_OPTIMIZER,
     HYPERPARAMETERS,
+    MODEL_PREFIX,
     OPTIMIZERS,
     SCHEDULES,
     Arguments,
@@ -32,7 +34,8 @@ class ResolvedParams:
 
     `schedule` is the name of a Keras schedule or None; `schedule_arguments` are as written, in epochs or steps;
     `learning_rate` is the constant rate where there is no schedule. Arguments are sorted pairs, so that resolved
-    can be compared and hashed.
+    can be compared and hashed. `model_arguments`: what a function of the user's own gets, each value as JSON, so that
+    1, 1.0 and true differ; for the built-in network there are none.
     """
 
     epochs: int
@@ -46,6 +49,7 @@ class ResolvedParams:
     learning_rate: float | None
     schedule: str | None
     schedule_arguments: tuple[tuple[str, Any], ...]
+    model_arguments: tuple[tuple[str, str], ...] = ()
 
     @property
     def shares_epochs(self) -> bool:
@@ -101,6 +105,11 @@ def resolved_params_of(params: Mapping[str, Any]) -> ResolvedParams:
         learning_rate=None if schedule else float(learning_rate),
         schedule=schedule,
         schedule_arguments=_arguments(params, "learning_rate__", SCHEDULES[schedule].optional if schedule else {}),
+        model_arguments=tuple(
+            (name.removeprefix(MODEL_PREFIX), json.dumps(value))
+            for name, value in sorted(params.items())
+            if name.startswith(MODEL_PREFIX)
+        ),
     )
 
 

@@ -25,6 +25,7 @@ from engine.spec.catalogue import (
     TRAINING_HYPERPARAMETERS,
     UNITS,
     WHOLE_TRAINING,
+    Anything,
     Kind,
     Number,
     Units,
@@ -119,6 +120,7 @@ def parse_space(raw: object, place: str, model: Model = _PERCEPTRON) -> tuple[Ax
     if not isinstance(raw, Mapping):
         raise SpecError(place, raw, "a table of hyperparameters")
     kinds = {name: kind for name, (kind, _) in {**TRAINING_HYPERPARAMETERS, **model.hyperparameters}.items()}
+    kinds |= {name: Anything() for name in raw if model.takes(str(name))}
     known = [*kinds, "optimizer", "learning_rate"]
     for name in raw:
         if name not in known:
@@ -176,7 +178,7 @@ def _value(kind: Kind, value: object, place: str) -> Any:
     """A checked value: words as the table spells them, tables as distributions, "none" as None."""
     if isinstance(value, Mapping):
         return _distribution(kind, value, place)
-    if value == NONE and isinstance(kind, Number) and kind.optional:
+    if value == NONE and (isinstance(kind, Anything) or (isinstance(kind, Number) and kind.optional)):
         return None
     if not kind.accepts(value):
         schedules = f", or a schedule with its arguments, one of {', '.join(SCHEDULES)}"
@@ -191,6 +193,8 @@ def _distribution(kind: Kind, raw: Mapping[str, Any], place: str) -> Distributio
         number = UNITS
     elif isinstance(kind, Number):
         number = kind
+    elif isinstance(kind, Anything):
+        number = Number()
     else:
         raise SpecError(place, dict(raw), str(kind))
     for key in raw:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from engine.spec.catalogue import MODEL_PREFIX
+
 
 def combination_space(params: Mapping[str, Any]) -> dict[str, Any]:
     """Flat parameters as a space of one combination: `optimizer__momentum` becomes a field of the optimizer's table."""
@@ -13,6 +15,9 @@ def combination_space(params: Mapping[str, Any]) -> dict[str, Any]:
         head, _, argument = name.partition("__")
         if not argument:
             space.setdefault(head, [value])
+            continue
+        if name.startswith(MODEL_PREFIX):
+            space[name] = [value]
             continue
         word = "schedule" if head == "learning_rate" else "name"
         table = space.get(head, [None])[0]

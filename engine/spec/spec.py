@@ -20,7 +20,8 @@ from engine.spec.bounds import (
 from engine.spec.catalogue import HYPERPARAMETERS, OTHER_NAMES, SCORERS, SHARES_OF_RIGHT, Number, Truth
 from engine.spec.early_stopping import EarlyStopping
 from engine.spec.features import NUM_WORDS, parse_features
-from engine.spec.models import Model, Perceptron, parse_model
+from engine.spec.function_signature import with_function_settled
+from engine.spec.models import KerasFunction, Model, Perceptron, parse_model
 from engine.spec.overrides import apply_override
 from engine.spec.python_values import plain
 from engine.spec.search_size import check_size
@@ -32,7 +33,7 @@ from engine.spec.workable import check_strategy, check_trainable
 from engine.system.regular_files import TooLargeError, read_regular
 
 _LARGEST_FILE = 1 << 20
-_KINDS = ("features", "model")  # keys that are no fields: with one kind of each, there is nothing else to keep
+_KINDS = ("features",)  # keys that are no fields: with one kind, there is nothing else to keep
 TRAINERS = ("auto", "kernel", "keras")
 
 
@@ -44,11 +45,13 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     a whole number of rows above 1; `stage`: a list of `{subsample = ..., keep = ...}`, from a first look to all rows;
     `time_limit`: seconds that a training may take before the fits that it still owes fail, None for no limit;
     `early_stopping`: None, or {"patience": epochs} with "min_delta" and "stop" as in `engine.spec.early_stopping`;
+    `model`: None for the built-in network, else a function of the user's own, as `engine.spec.models` has it;
     `allow_large`: it may have more combinations and fits than are good for most searches (`engine.spec.bounds`);
     `space`: a table of hyperparameters, or a list of such tables, as in scikit-learn.
     """
 
     dataset: str = "reuters"
+    model: dict[str, Any] | None = None
     num_words: int = DEFAULT_NUM_WORDS
     subsample: float | int = 1.0
     folds: int = 3
@@ -64,9 +67,13 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     space: dict[str, Any] | list[dict[str, Any]] = msgspec.field(default_factory=dict)
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any]) -> SearchSpec:
-        """A spec from Python values. Raises SpecError with the place, the value and what is accepted."""
-        spec = cls.recorded(values)
+    def from_values(cls, values: Mapping[str, Any], folder: Path | None = None) -> SearchSpec:
+        """A spec from Python values. Raises SpecError with the place, the value and what is accepted.
+
+        `folder`: where the file of a model's function lies, if the values name none; None: the current folder. That
+        file is read, and not run.
+        """
+        spec = cls.recorded(with_function_settled(values, folder))
         # Its size first: what is too large is not looked at one by one.
         check_size(spec.spaces, spec.choice, spec.stages, spec.splits, allow_large=spec.allow_large)
         _check_workable(spec)
@@ -130,11 +137,13 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             apply_override(values, override)
         if allow_large:
             values["allow_large"] = True
-        return cls.from_values(values)
+        return cls.from_values(values, path.parent)
 
     def to_values(self) -> dict[str, Any]:
         """Plain values that `from_values` takes back."""
         values: dict[str, Any] = msgspec.to_builtins(self)
+        if self.model is None:
+            del values["model"]  # such a spec is written as it was before there were others
         return values
 
     def to_toml(self) -> str:
@@ -161,10 +170,10 @@ class SearchSpec(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """The features: how a row becomes numbers."""
         return MultiHot(self.num_words)
 
-    @property
+    @functools.cached_property
     def network(self) -> Model:
         """What is trained."""
-        return Perceptron()
+        return parse_model(self.model, "model")
 
     @functools.cached_property
     def spaces(self) -> tuple[tuple[Axis, ...], ...]:
@@ -223,9 +232,10 @@ def _elsewhere(key: str) -> str:
 
 
 def _settle_kinds(given: dict[str, Any]) -> None:
-    """Take `features` and `model` out of a spec's values: all that they can say so far is the number of words."""
+    """Spell the model in the one way that is kept, and take `features` out: they can say the number of words alone."""
     if "model" in given:
-        parse_model(given.pop("model"), "model")
+        model = parse_model(given["model"], "model")
+        given["model"] = None if isinstance(model, Perceptron) else model.to_values()
     if "features" in given:
         raw = given.pop("features")
         features = parse_features(raw, "features")
@@ -260,6 +270,8 @@ def _validate(spec: SearchSpec) -> None:
     choice = spec.choice
     if spec.trainer not in TRAINERS:
         raise SpecError("trainer", spec.trainer, _one_of(TRAINERS))
+    if spec.trainer == "kernel" and isinstance(spec.network, KerasFunction):
+        raise SpecError("trainer", spec.trainer, "auto or keras: a model of your own is trained by Keras")
     _validate_space(spec)
     _validate_stages(spec, choice)
     _validate_epochs_of_strategy(spec, choice)
@@ -271,10 +283,10 @@ def _validate(spec: SearchSpec) -> None:
 def _check_workable(spec: SearchSpec) -> None:
     """Refuse what can be read but not be trained, or makes a strategy pointless."""
     if isinstance(spec.space, dict):
-        check_trainable(spec.space, "space")
+        check_trainable(spec.space, "space", spec.network)
     else:
         for number, space in enumerate(spec.space):
-            check_trainable(space, f"space[{number}]")
+            check_trainable(space, f"space[{number}]", spec.network)
     choice = spec.choice
     named = spec.strategy if isinstance(spec.strategy, dict) else {}
     epochs = max(int(one.high) if isinstance(one, Distribution) else one for one in _epochs_in(spec))

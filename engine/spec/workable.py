@@ -26,6 +26,7 @@ from engine.spec.space import Axis, Distribution, Option, items_of, parse_space
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.spec.models import Model
     from engine.spec.strategy_options import Choice
 
 # Smaller numbers lose their digits, and are taken for 0 while networks are trained.
@@ -33,9 +34,11 @@ _SMALLEST_FLOAT32 = 2.0**-126
 _LARGEST_FLOAT32 = 2.0**128 - 2.0**104
 
 
-def check_trainable(raw: Mapping[str, Any], place: str) -> None:
+def check_trainable(raw: Mapping[str, Any], place: str, model: Model) -> None:
     """Raises SpecError for a value of a valid space with which no training could start or do anything."""
     for name in sorted(raw):
+        if model.takes(name):
+            continue  # the function itself knows what it can work with
         kind = HYPERPARAMETERS.get(name, (LEARNING_RATE, None))[0]
         if not isinstance(kind, Number) or kind.integer:
             continue  # whole numbers and words are what they are

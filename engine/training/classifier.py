@@ -13,6 +13,7 @@ from sklearn.utils import ClassifierTags
 from sklearn.utils.validation import check_is_fitted
 
 from engine.data.rows import Rows
+from engine.spec.models import Perceptron
 from engine.spec.space import parse_space
 from engine.spec.space_of_one import combination_space
 from engine.spec.workable import check_trainable
@@ -128,7 +129,7 @@ class FoldwatchClassifier(KerasClassifier):  # type: ignore[misc]
         plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in values.items()}
         space = combination_space(plain)
         parse_space(space, "parameters")
-        check_trainable(space, "parameters")
+        check_trainable(space, "parameters", Perceptron())
         request = training_request(
             plain,
             row_count=len(rows),

@@ -45,6 +45,21 @@ class NetworkDescription:
 
 
 @dataclass(frozen=True, eq=False)
+class FunctionCall:
+    """A call of a function of the user's own that builds a Keras model.
+
+    `name`: as errors call it. `rows`: the training rows, which the function may ask for in `meta`.
+    `optimizer_named`: the search chooses an optimizer or a learning rate, so the model may not come with its own.
+    """
+
+    function: Callable[..., Any]
+    name: str
+    arguments: Mapping[str, Any]
+    rows: int
+    optimizer_named: bool
+
+
+@dataclass(frozen=True, eq=False)
 class TrainingRequest:
     """One training: everything that decides its result, besides the rows.
 
@@ -52,6 +67,8 @@ class TrainingRequest:
     rate, those not named at Keras' defaults; `learning_rates` (steps,) float32: the rate of every step, a step
     being one batch, the last of an epoch partial: steps = epochs x ceil(rows / batch_size);
     `seed`: from `randomness.training_seed`.
+    `call`: what builds the model, if that is no built-in network; `network` then says how wide the rows are and how
+    many classes there are, and nothing of the layers. A model that comes with an optimizer of its own keeps it.
     """
 
     network: NetworkDescription
@@ -61,6 +78,7 @@ class TrainingRequest:
     epochs: int
     learning_rates: NDArray[np.float32]
     seed: int
+    call: FunctionCall | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from engine.data import Dataset
     from engine.training.interface import Checkpoint, Epoch, Keeper, Trainer
+    from engine.training.user_code import UserFunction
 
 _CHECKED_ROWS = 1000  # on them the saved model must predict what the trained one does
 
@@ -45,17 +46,18 @@ def refit(
     on_epoch: Callable[[Epoch, int], None],
     start: Checkpoint | None = None,
     keeper: Keeper | None = None,
+    own: UserFunction | None = None,
 ) -> Refitted:
     """Refit, save the model at `path` (`.keras`) with a description beside it (`.json`), and score the test set once.
 
     `epochs`: after how many the training with `params`, and its schedule, is left. `record` is written into the
     description, with the scores and the model's hash added. `on_epoch` gets every epoch, and `epochs`. `start`, from
-    before the last epoch, and `keeper` are a `Trainer`'s; the keeper is called after every epoch too. Raises what
+    before the last epoch, and `keeper` are a `Trainer`'s; the keeper is called after every epoch too. `own`: as in
+    `training_request`. Raises what
     `save_model` and the keeper raise, and TrainingRefusedError if the refit diverges.
     """
     # Importing Keras takes seconds: a path that no model can be saved to is refused before.
-    from engine.training.keras.batches import predict
-    from engine.training.keras.saving import save_model
+    from engine.training.keras.saving import predict_for, save_model
     from engine.training.scoring import scores
 
     check_model_place(path)
@@ -66,6 +68,7 @@ def refit(
         width=rows.width,
         classes=rows.classes,
         seed=training_seed(seed, rows),
+        own=own,
     )
     checked = rows.take(np.arange(min(_CHECKED_ROWS, len(rows))))
     last: Epoch | None = None
@@ -82,7 +85,7 @@ def refit(
     weights, test, test_scores = last.weights(), dataset.test, dict[str, float]()
 
     def score_test_set() -> None:
-        test_scores.update(scores(scoring, test.labels, predict(request.network, weights, test), test.classes))
+        test_scores.update(scores(scoring, test.labels, predict_for(request, weights, test), test.classes))
 
     # The test set is scored before the model takes its place, so that its description follows it at once.
     sha256 = save_model(
@@ -92,6 +95,7 @@ def refit(
         rows=checked,
         expected_probabilities=last.probabilities,
         exact_probabilities=functools.partial(trainer.exact_probabilities, request, weights, checked),
+        call=request.call,
         optimizer=request.optimizer,
         optimizer_arguments=request.optimizer_arguments,
         learning_rate=last.learning_rate,

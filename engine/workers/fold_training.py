@@ -90,6 +90,7 @@ class FoldTraining:
             width=rows.width,
             classes=rows.classes,
             seed=self._split.seed,
+            own=data.own,
         )
         self._stops = list(order.stops)  # those that are still to come
         path, key = Path(order.checkpoint.path), order.key

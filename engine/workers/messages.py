@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from engine.spec.early_stopping import EarlyStopping
+from engine.spec.models import KerasFunction
 
 LONGEST_LINE = 4 << 20  # no message of a worker is longer
 
@@ -41,6 +42,7 @@ class Prepare(Message, frozen=True):
 
     `dataset`: a folder of arrays, by `Dataset.digest`. `folds`: the file of an array (repeats, rows), the fold of every
     row or -1, by the SHA-256 of its numbers. `early_stopping`: when a training ends before its time.
+    `model`: the function that builds the model, if that is no built-in network; `files`: their SHA-256.
     """
 
     dataset: Stored
@@ -48,6 +50,22 @@ class Prepare(Message, frozen=True):
     scoring: list[str]
     seed: int
     early_stopping: EarlyStopping | None = None
+    model: KerasFunction | None = None
+    files: dict[str, str] = {}
+
+
+class Build(Message, frozen=True):
+    """Run the file of a function of the user's own for the first time, and build the model of some parameters twice.
+
+    `rows`, `width`, `classes`: of the data; `seed`: of the search.
+    """
+
+    model: KerasFunction
+    params: dict[str, Any]
+    rows: int
+    width: int
+    classes: int
+    seed: int
 
 
 class Train(Message, frozen=True):
@@ -150,7 +168,7 @@ class RunTask(Message, frozen=True):
 
 
 OfScript = OpenTasks | CloseTasks | LogInto | Share | RunTask
-Work = Warm | Prepare | Train | Refit | OfScript
+Work = Warm | Prepare | Build | Train | Refit | OfScript
 ToWorker = Work | Hold | GoOn | Abandon | Leave
 
 
@@ -167,6 +185,14 @@ class Broken(Message, frozen=True):
     """The worker cannot go on, for this reason, and ends."""
 
     reason: str
+
+
+class Built(Message, frozen=True):
+    """The model could be built: the SHA-256 of each file that its function needs; or `error` and `traceback`."""
+
+    files: dict[str, str] = {}
+    error: str = ""
+    traceback: str = ""
 
 
 class OfTraining(Message, frozen=True):
@@ -312,6 +338,7 @@ class TaskDone(Message, frozen=True):
 FromWorker = (
     Ready
     | Broken
+    | Built
     | Begun
     | EpochDone
     | Scored

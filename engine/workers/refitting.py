@@ -84,4 +84,5 @@ def _refit(
         on_epoch=send_epoch,
         start=kept.checkpoint if kept else None,
         keeper=CheckpointFile(checkpoint, order.key, progress, lambda: orders.is_leaving),
+        own=data.own,
     )

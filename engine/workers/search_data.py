@@ -15,6 +15,7 @@ from engine.spec.early_stopping import NEVER
 from engine.system.array_files import map_array
 from engine.system.regular_files import open_mine
 from engine.training.randomness import training_seed
+from engine.training.user_code import open_function
 
 if TYPE_CHECKING:
     from engine.data.rows import Rows
@@ -33,7 +34,9 @@ class Split:
 class SearchData:
     """The rows and the folds that an order names.
 
-    Raises what opening them raises, and DataError where other data lie there than the order's digests name.
+    `own`: the function that builds the model, if that is no built-in network.
+
+    Raises what opening them raises, and DataError where other data, or code, lie there than the order's digests name.
     """
 
     def __init__(self, order: messages.Prepare) -> None:
@@ -45,6 +48,7 @@ class SearchData:
             self._folds = map_array(file)
         _check(order.folds, sha256(np.ascontiguousarray(self._folds).data).hexdigest())
         self._splits: dict[int, Split] = {}
+        self.own = open_function(order.model, order.files) if order.model is not None else None
 
     def split(self, number: int) -> Split:
         """The rows of a split; they are kept, since every combination is trained on them."""

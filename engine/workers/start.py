@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import UsageError
+from engine.spec.models import KerasFunction
 from engine.system.machine import check_devices, device_names
 from engine.workers import messages
+from engine.workers.pool import WorkerDeath
 from engine.workers.process_pool import ProcessPool
 
 if TYPE_CHECKING:
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from engine.plan.prepared import Prepared
     from engine.session.session import Session
     from engine.workers.pool import Pool
+
+
+_BUILD_WAIT = 60.0  # seconds at a time
 
 
 def open_pool(logs: Path, command: Sequence[str] | None = None) -> Pool:
@@ -58,14 +63,34 @@ def start_worker(pool: Pool, number: int, device: str, plan: Plan, scoring: list
     pool.send(number, messages.Warm(scoring=scoring, trainings=_kinds_of_trainings(plan)))
 
 
+def built_once(logs: Path, number: int, command: Sequence[str] | None, **order: Any) -> messages.Built:
+    """What a process of its own says of the first build of a user's own model; `order`: as `messages.Build`."""
+    pool = open_pool(logs, command)
+    try:
+        pool.start(number, {"CUDA_VISIBLE_DEVICES": "-1"})
+        pool.send(number, messages.Build(**order))
+        while True:
+            for report in pool.wait(_BUILD_WAIT):
+                if isinstance(report, WorkerDeath):
+                    name = order["model"].function
+                    return messages.Built(error=f"{name}: the process that built its model ended: {report.reason}")
+                if isinstance(report.message, messages.Built):
+                    return report.message
+    finally:
+        pool.close()
+
+
 def data_order(session: Session, prepared: Prepared) -> messages.Prepare:
     """The order that names the rows and the folds of a search."""
+    model = prepared.spec.network
     return messages.Prepare(
         dataset=messages.Stored(digest=prepared.dataset.digest, path=str(prepared.dataset.folder)),
         folds=messages.Stored(digest=session.record.data.folds_sha256, path=str(session.folder / "folds.npy")),
         scoring=prepared.spec.scoring,
         seed=prepared.spec.seed,
         early_stopping=prepared.spec.stopping,
+        model=model if isinstance(model, KerasFunction) else None,
+        files=session.record.code,
     )
 
 

@@ -65,6 +65,8 @@ class Worker:
                     self._warm(order)
                 case messages.Prepare():
                     self._prepare(order)
+                case messages.Build():
+                    self._build(order)
                 case messages.Train():
                     self._train(order)
                 case messages.Refit():
@@ -91,6 +93,11 @@ class Worker:
         from engine.workers.search_data import SearchData
 
         self._data = SearchData(order)
+
+    def _build(self, order: messages.Build) -> None:
+        from engine.workers import first_build
+
+        self._send(first_build.build(order))
 
     def _train(self, order: messages.Train) -> None:
         from engine.workers import fold_training

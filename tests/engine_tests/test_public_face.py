@@ -14,6 +14,7 @@ import engine
 from engine.errors import SpecError
 from engine.search.search import Search
 from engine.spec.spec import SearchSpec
+from tests import functions_of_tests
 from tests.fakes import fake_search
 
 NAMES = {
@@ -81,6 +82,7 @@ def test_a_search_names_every_key_of_a_spec_with_its_default() -> None:
 def test_a_search_hands_every_key_to_its_spec() -> None:
     values: dict[str, Any] = {
         "dataset": "sample",
+        "model": {"function": "functions_of_tests.py:build", "folder": str(Path(functions_of_tests.__file__).parent)},
         "num_words": 500,
         "subsample": 0.5,
         "folds": 4,

@@ -11,11 +11,12 @@ from engine.analysis.selection.wording import find_corrected
 from engine.analysis.trends.complete import CompleteCombinations, complete_combinations, counts_by_status
 from engine.analysis.trends.effects import MainEffect, main_effects
 from engine.analysis.trends.importance import Importances, importances
-from engine.analysis.trends.levels import is_argument, is_number
+from engine.analysis.trends.levels import is_number
 from engine.analysis.trends.pairs import HeatMap, heat_map, telling_pair
 from engine.analysis.trends.parallel import ParallelAxis, parallel_axes
 from engine.analysis.trends.top import NEAR, TIED, TopCombination, count_near, top_combinations
 from engine.errors import UsageError, shortened
+from engine.spec.catalogue import head_of, is_argument
 from engine.spec.rate_curve import PlannedRates, planned_rates, rates_by_epoch
 from engine.spec.schedules import steps_per_epoch
 
@@ -156,7 +157,7 @@ def _searched(state: SearchState) -> dict[str, list[Any]]:
     for combination in state.combinations:
         for name, value in combination.params.items():
             values.setdefault(name, {}).setdefault(repr(value), value)
-    heads_first = sorted(values, key=lambda name: (name.partition("__")[0], is_argument(name), name))
+    heads_first = sorted(values, key=lambda name: (head_of(name), is_argument(name), name))
     return {name: sorted(values[name].values(), key=_place) for name in heads_first}
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.analysis.trends.intervals import mean_interval
-from engine.analysis.trends.levels import Level, is_argument, levels_of
+from engine.analysis.trends.levels import Level, levels_of
 from engine.session.ranking import mean_and_deviation
+from engine.spec.catalogue import is_argument
 
 if TYPE_CHECKING:
     from engine.analysis.trends.complete import CompleteCombinations

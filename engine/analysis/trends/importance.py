@@ -20,7 +20,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from engine.analysis.trends.levels import is_argument, is_number, levels_of
+from engine.analysis.trends.levels import is_number, levels_of
+from engine.spec.catalogue import head_of, is_argument
 from engine.spec.spelling import show_value
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class _Forest:
         import numpy as np
 
         generator = np.random.default_rng(_SEED)
-        head = name.partition("__")[0]
+        head = head_of(name)
         family = [other for other in self._columns if other == name or other.startswith(f"{name}__")]
         columns = [column for member in family for column in self._columns[member]]
         losses: list[float] = []

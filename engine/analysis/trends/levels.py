@@ -35,11 +35,6 @@ class Level:
         return bool(self.low != self.high)
 
 
-def is_argument(name: str) -> bool:
-    """Whether it belongs to an optimizer or a schedule, so that not every combination need have it."""
-    return "__" in name
-
-
 def levels_of(complete: CompleteCombinations, name: str, *, with_absent: bool) -> list[Level]:
     """Levels in order: numbers ascending, then words, then, `with_absent`, the combinations that have none.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.analysis.trends.levels import is_argument, levels_of
+from engine.analysis.trends.levels import levels_of
 from engine.session.ranking import mean_and_deviation
+from engine.spec.catalogue import is_argument
 
 if TYPE_CHECKING:
     from engine.analysis.trends.complete import CompleteCombinations

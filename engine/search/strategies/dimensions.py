@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from engine.spec.catalogue import head_of
 from engine.spec.space import Axis, Distribution
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Dimensions:
             chosen: dict[str, Any] = {"space": number} if len(self._spaces) > 1 else {}
             located = [kinds.locate(params) for kinds in axes]
             names = {kinds.axis for kinds in axes}
-            if None not in located and all(_axis_of(parameter) in names for parameter in params):
+            if None not in located and all(head_of(parameter) in names for parameter in params):
                 for one in located:
                     chosen.update(one or {})
                 return chosen
@@ -125,16 +126,12 @@ class _Kinds:
 
     def locate(self, params: Params) -> dict[str, Any] | None:
         """Where the parameters of this axis, among others, lie; None if of none of its kinds."""
-        own = {name: value for name, value in params.items() if _axis_of(name) == self.axis}
+        own = {name: value for name, value in params.items() if head_of(name) == self.axis}
         for number, kind in enumerate(self.kinds):
             located = kind.locate(own)
             if located is not None:
                 return {**({self.dimension: number} if len(self.kinds) > 1 else {}), **located}
         return None
-
-
-def _axis_of(parameter: str) -> str:
-    return parameter.partition("__")[0]
 
 
 def _kinds(axis: Axis) -> list[_Kind]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 
 from engine.errors import TrainingRefusedError, cannot_write
 from engine.system.whole_files import sync_folder, temporary_folder
-from engine.training.keras.batches import Evaluation, predict_exactly, trained_model
+from engine.training.keras.batches import Evaluation, predict, predict_exactly, trained_model
 from engine.training.keras.network import build_optimizer
+from engine.training.keras.own_model import ModelEvaluation, build_model
 from engine.training.model_path import check_model_place
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from engine.data.rows import Rows
-    from engine.training.interface import NetworkDescription
+    from engine.training.interface import FunctionCall, NetworkDescription, TrainingRequest
 
 TOLERANCE = 1e-5  # between the probabilities of the trainer and those of the saved model
 
@@ -35,12 +37,13 @@ def save_model(
     rows: Rows,
     expected_probabilities: NDArray[np.float32],
     exact_probabilities: Callable[[], NDArray[np.floating[Any]]] | None = None,
+    call: FunctionCall | None = None,
     optimizer: str = "sgd",
     optimizer_arguments: Mapping[str, float | bool | None] | None = None,
     learning_rate: float = 0.01,
     before_saving: Callable[[], None] = lambda: None,
 ) -> str:
-    """Save the network with these weights (kernel and bias of every dense layer) and return the file's SHA-256.
+    """Save the network with these weights (as `Epoch.weights`) and return the file's SHA-256.
 
     The file holds only Keras' own classes: it loads without this project, takes multi-hot rows (rows, width) and
     is compiled, with accuracy and with the named optimizer in its initial state, so that `evaluate` and a further
@@ -49,14 +52,26 @@ def save_model(
     Its predictions for `rows` must equal `expected_probabilities` (rows, classes) to `TOLERANCE`, or where float32
     rounds by more than that, those in float64 must equal `exact_probabilities()`; and the file's must equal its own.
 
+    `call`: what builds the model, if that is no built-in network; its file then holds the classes that the function
+    used, which Keras finds where they are registered.
+
     `before_saving` is called once all of that holds, before the file takes its place.
 
     Raises `TrainingRefusedError` if they do not, `UsageError` and `CannotCreateError` as `check_model_place` does, and
     `InputOutputError` if writing fails underway. The target then is what it was before.
     """
     check_model_place(path)
-    model = trained_model(network, weights, build_optimizer(optimizer, optimizer_arguments or {}, learning_rate))
-    probabilities, _ = Evaluation(model, network)(rows)
+    own_optimizer = build_optimizer(optimizer, optimizer_arguments or {}, learning_rate)
+    evaluation: Callable[[Any], Callable[[Rows], tuple[NDArray[np.float32], float | None]]]
+    if call is None:
+        model = trained_model(network, weights, own_optimizer)
+        evaluation = functools.partial(Evaluation, network=network)
+    else:
+        model = build_model(call, network, own_optimizer, seed=0)
+        model.set_weights(weights)
+        evaluation = functools.partial(ModelEvaluation, classes=network.classes)
+        exact_probabilities = None  # what trained it was Keras too
+    probabilities, _ = evaluation(model)(rows)
     # Large outputs, after a long training, are rounded by more than that in float32, in Keras as in the kernel.
     if _agree(probabilities, expected_probabilities) or exact_probabilities is None:
         _check_agreement(probabilities, expected_probabilities, "the Keras model")
@@ -67,8 +82,8 @@ def save_model(
         with temporary_folder(path.parent) as folder:
             temporary = folder / "model.keras"
             model.save(temporary)
-            loaded = keras.saving.load_model(temporary, safe_mode=True)
-            _check_agreement(Evaluation(loaded, network)(rows)[0], probabilities, "the saved model, loaded back,")
+            loaded = _loaded(temporary, call)
+            _check_agreement(evaluation(loaded)(rows)[0], probabilities, "the saved model, loaded back,")
             digest = _synced_digest(temporary)
             before_saving()
             temporary.replace(path)
@@ -76,6 +91,31 @@ def save_model(
     except OSError as error:
         raise cannot_write(path, "cannot be saved", error) from error
     return digest
+
+
+def predict_for(request: TrainingRequest, weights: Sequence[NDArray[np.float32]], rows: Rows) -> NDArray[np.float32]:
+    """Probabilities (rows, classes) that Keras predicts with the weights of a training as requested."""
+    if request.call is None:
+        return predict(request.network, weights, rows)
+    optimizer = build_optimizer(request.optimizer, request.optimizer_arguments, 0.01)
+    model = build_model(request.call, request.network, optimizer, seed=0)
+    model.set_weights(weights)
+    return ModelEvaluation(model, classes=request.network.classes)(rows)[0]
+
+
+def _loaded(path: Path, call: FunctionCall | None) -> Any:
+    """The model that a file holds, as anybody loads it. Raises TrainingRefusedError where Keras does not."""
+    try:
+        return keras.saving.load_model(path, safe_mode=True)
+    except (TypeError, ValueError, ImportError) as error:
+        if call is None:
+            raise
+        reason = " ".join(str(error).split())[:500]
+        message = (
+            f"{call.name}: the model that it builds cannot be loaded back by Keras, so it was not saved: {reason}; "
+            "a class of your own needs keras.saving.register_keras_serializable and get_config"
+        )
+        raise TrainingRefusedError(message) from error
 
 
 def _check_agreement(probabilities: NDArray[np.floating[Any]], expected: NDArray[np.floating[Any]], whose: str) -> None:

@@ -24,6 +24,7 @@ from engine.training.keras.batches import (
 )
 from engine.training.keras.dropout_masks import mask, mask_keys
 from engine.training.keras.network import build_network, build_optimizer, compile_network
+from engine.training.keras.own_training import train_own_model
 from engine.training.randomness import batch_order, initial_weights
 
 if TYPE_CHECKING:
@@ -238,6 +239,9 @@ class KerasTrainer:
             message = f"{len(request.learning_rates)} learning rates for {request.epochs} epochs of {steps} steps each"
             raise ValueError(message)
         rates = request.learning_rates.reshape(request.epochs, steps)
+        if request.call is not None:
+            yield from train_own_model(request, request.call, rates, training_rows, validation_rows, start, keeper)
+            return
         key = _trace_key(request)
         built = self._take(key) or BuiltNetwork(request)
         try:

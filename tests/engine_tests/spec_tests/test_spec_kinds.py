@@ -48,7 +48,7 @@ def test_the_number_of_words_of_features_stands_where_nothing_names_it() -> None
 @pytest.mark.parametrize(
     ("values", "place", "shown", "accepted"),
     [
-        ({"model": "models.py:build"}, "model", "models.py:build", '"perceptron"'),
+        ({"model": "mlp"}, "model", "mlp", '"perceptron"'),
         ({"model": ["perceptron"]}, "model", ["perceptron"], '"perceptron"'),
         ({"features": "multi_hot"}, "features", "multi_hot", "a table with a kind"),
         ({"features": [{"kind": "multi_hot"}]}, "features", [{"kind": "multi_hot"}], "a table with a kind"),
