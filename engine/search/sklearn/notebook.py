@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -37,13 +38,12 @@ class LiveTable:
     """
 
     def __init__(self, session: Session, segment: int, warn: Callable[[str], None]) -> None:
-        from IPython.display import HTML, display
-
+        shown: Any = importlib.import_module("IPython.display")  # there in a notebook, and nowhere else needed
         self._session, self._warn = session, warn
         self._published = PublishedState(session, segment)
         self._drawn_at = time.monotonic()
-        self._html: Callable[[str], Any] = HTML
-        self._handle: Any = display(HTML(""), display_id=True)
+        self._html: Callable[[str], Any] = shown.HTML
+        self._handle: Any = shown.display(shown.HTML(""), display_id=True)
 
     def put(self, event: Event) -> None:
         """Take a published event into account; the next drawing shows it."""
