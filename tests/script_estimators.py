@@ -32,7 +32,7 @@ class Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Recorded:
         self.classes_ = np.unique(y)
-        if self.folder is not None:
+        if self.folder is not None and len(self.folder) < 4_096:
             number = len(os.listdir(self.folder))
             Path(self.folder, f"{self.factor}-{len(X)}-{np.sum(X):.6f}-{os.getpid()}-{number}.fit").touch()
         if self.factor == self.faulty:

@@ -317,8 +317,15 @@ class TaskEpoch(Message, frozen=True):
     planned_rates: list[float] = []
 
 
+class TaskPart(Message, frozen=True):
+    """A part of the pickled result or error of a task that is about to be done, where it is large."""
+
+    task: int
+    pickled: bytes
+
+
 class TaskDone(Message, frozen=True):
-    """A task returned, or raised (`raised`): its pickled result or error, in a file where it is large.
+    """A task returned, or raised (`raised`): its pickled result or error, or the last part of that.
 
     `printed`: scikit-learn's own lines about a fit; `warnings`: pickled (message, category, filename, line) of each.
     `memory` in bytes.
@@ -326,7 +333,6 @@ class TaskDone(Message, frozen=True):
 
     task: int
     pickled: bytes
-    path: str = ""
     raised: bool = False
     error: str = ""
     traceback: str = ""
@@ -351,6 +357,7 @@ FromWorker = (
     | RefitLeft
     | TaskBegun
     | TaskEpoch
+    | TaskPart
     | TaskDone
 )
 

@@ -23,7 +23,6 @@ from msgspec import structs
 from engine.system import scratch
 from engine.system.permissions import create_file
 from engine.system.regular_files import open_mine
-from engine.system.whole_files import temporary_path, write_all
 from engine.training.keras import watched_fit
 from engine.workers import messages
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator, Sequence
 
-_LARGEST_IN_PIPE = 1 << 20  # bytes of a result; a larger one lies in a file
+_LARGEST_PART = 1 << 20  # bytes of a result in one message
 _MOST_WARNINGS = 100
 _LONGEST_WARNING = 2_000  # characters
 _LONGEST_PRINTED = 100_000  # characters of scikit-learn's own lines
@@ -83,12 +82,13 @@ class TaskRunner:
             function, arguments, keywords, backend, jobs = self._unpickled(order.pickled, order.buffers)
             with contextlib.redirect_stdout(lines), _collected(caught), _nested(backend, jobs):
                 result = function(*arguments, **keywords)
-            done = self._returned(order.task, result)
+            done = messages.TaskDone(task=order.task, pickled=cloudpickle.dumps(result))
         except Exception as error:  # that a task raises is its result: the script decides what follows
             done = _raised(order.task, error)
         self._send(
             structs.replace(
                 done,
+                pickled=self._last_part(order.task, done.pickled),
                 printed=lines.taken,
                 warnings=_pickled_warnings(caught),
                 memory=int(psutil.Process().memory_info().rss),
@@ -96,17 +96,12 @@ class TaskRunner:
         )
         sys.stdout.flush()
 
-    def _returned(self, task: int, result: Any) -> messages.TaskDone:
-        content = cloudpickle.dumps(result)
-        if len(content) <= _LARGEST_IN_PIPE:
-            return messages.TaskDone(task=task, pickled=content)
-        path = temporary_path(scratch.use(Path(os.environ[scratch.VARIABLE])), "result")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            write_all(descriptor, content)
-        finally:
-            os.close(descriptor)
-        return messages.TaskDone(task=task, pickled=b"", path=str(path))
+    def _last_part(self, task: int, content: bytes) -> bytes:
+        """The last part of a pickled result or error, once the parts before it are sent."""
+        while len(content) > _LARGEST_PART:
+            self._send(messages.TaskPart(task=task, pickled=content[:_LARGEST_PART]))
+            content = content[_LARGEST_PART:]
+        return content
 
     def _unpickled(self, content: bytes, buffers: Sequence[messages.MappedBuffer]) -> Any:
         unpickler = _Unpickler(io.BytesIO(content), buffers=[_mapped(buffer) for buffer in buffers])
@@ -148,7 +143,7 @@ def _raised(task: int, error: Exception) -> messages.TaskDone:
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return messages.TaskDone(
         task=task,
-        pickled=content[:_LARGEST_IN_PIPE],
+        pickled=content,
         raised=True,
         error=text[:_LONGEST_ERROR],
         traceback=traceback.format_exc()[-_LONGEST_TRACEBACK:],

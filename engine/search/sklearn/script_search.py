@@ -77,6 +77,7 @@ class ScriptSearch:
         self._known, self._warn, self._clock = known, warn, clock
         self._time_limit = time_limit or math.inf
         self._kill_at: dict[int, float] = {}
+        self._parts: dict[int, list[bytes]] = {}  # of results that are on their way, by training
         self._folders = folders
         self._shared = SharedValues(folders)
         self._fits = Dispatcher()
@@ -372,15 +373,18 @@ class ScriptSearch:
             case messages.TaskBegun():
                 self._kill_at[worker] = time.monotonic() + self._time_limit
                 fit = self._fits.begin(worker, message.task)
+                self._parts.pop(message.task, None)  # of an attempt before
                 self._fit_recorder.begun(fit, message.task, worker)
             case messages.TaskEpoch():
                 self._fit_recorder.epoch_ended(message)
+            case messages.TaskPart():
+                self._parts.setdefault(message.task, []).append(message.pickled)
             case messages.TaskDone():
                 self._kill_at.pop(worker, None)
                 self._handle_result(worker, self._fits.fit_of(message.task), message)
 
     def _handle_result(self, worker: int, fit: ScriptFit, message: messages.TaskDone) -> None:
-        result = result_of(message)
+        result = result_of(message, b"".join(self._parts.pop(message.task, [])))
         self._fits.end(worker, fit, result.seconds)
         self._supervisor.scored()
         self._show(message.printed, result)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from engine.system.regular_files import open_mine
 
 if TYPE_CHECKING:
     from engine.workers import messages
@@ -40,14 +37,12 @@ class TaskResult:
         return last.partition(":")[0].rpartition(".")[2] in (_OUT_OF_MEMORY, "_ArrayMemoryError")
 
 
-def result_of(message: messages.TaskDone) -> TaskResult:
-    """The result of a task. Unpickled, as the worker is our own child and its pipe is ours alone."""
-    content = message.pickled
-    if message.path:
-        with open_mine(message.path) as file:
-            content = file.read()
-        Path(message.path).unlink()
-    value = pickle.loads(content)  # noqa: S301
+def result_of(message: messages.TaskDone, parts: bytes) -> TaskResult:
+    """The result of a task, with the parts that came before.
+
+    It is unpickled, as the worker is our own child and its pipe is ours alone.
+    """
+    value = pickle.loads(parts + message.pickled)  # noqa: S301
     warnings = pickle.loads(message.warnings) if message.warnings else []  # noqa: S301
     if message.raised:
         return TaskResult(error=value, warnings=warnings)

@@ -96,3 +96,10 @@ def test_a_search_between_the_rounds_of_another(sessions: Path) -> None:
     for name in ("a", "a-2"):
         state = open_session(name, sessions).state()
         assert (state.status, state.fits_finished) == ("completed", 4)
+
+
+def test_a_large_result_comes_in_parts(sessions: Path) -> None:
+    X, y = data()
+    with watch("a", sessions=sessions, workers=1):
+        results = cross_validate(Recorded(folder="x" * 3_000_000), X, y, cv=2, return_estimator=True)
+    assert [len(one.folder) for one in results["estimator"]] == [3_000_000] * 2
