@@ -64,7 +64,7 @@ async def test_a_stall_rings_once_and_says_what_to_look_at() -> None:
     session = half_way_session()
     async with watching(session) as (pilot, screen):
         rung = bells(pilot)
-        screen._now = lambda: NOON + 10_000
+        screen._now = screen.frame._now = lambda: NOON + 10_000
         await until(pilot, lambda: "STALLED" in shown(pilot.app))
         await until(pilot, lambda: "no progress for" in said(screen))
         screen._tick()
@@ -74,7 +74,7 @@ async def test_a_stall_rings_once_and_says_what_to_look_at() -> None:
         session.script_events.append(events.WorkerRecycled(time=NOON + 10_000, worker=9, pid=9, reason="memory"))
         await until(pilot, lambda: "STALLED" not in shown(pilot.app))
         screen._tick()
-        screen._now = lambda: NOON + 30_000
+        screen._now = screen.frame._now = lambda: NOON + 30_000
         await until(pilot, lambda: len(rung) == 2, "the next stall")
 
 
