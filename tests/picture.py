@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tests.tui_tests.pilots import until
@@ -94,8 +94,9 @@ def draw_script(data: Path) -> None:
         with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "FOLDWATCH_SESSIONS": str(sessions)}) as script:
             try:
                 while not (sessions / NAME / "journal.1.jsonl").exists():
-                    assert script.poll() is None, "the script has ended"
-                    time.sleep(0.1)
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        script.wait(0.1)
+                        sys.exit("the script has ended")
                 PICTURE_OF_SCRIPT.write_text(asyncio.run(draw(sessions, SHARE_OF_SCRIPT)), encoding="utf-8")
             finally:
                 script.terminate()

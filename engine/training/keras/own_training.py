@@ -11,6 +11,7 @@ import numpy as np
 from engine.training.interface import Checkpoint, Epoch
 from engine.training.keras.network import build_optimizer
 from engine.training.keras.own_model import ModelEvaluation, build_model, has_optimizer, outputs_of, targets
+from engine.training.keras.variables import TrainedVariables
 from engine.training.randomness import batch_order
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ def train_own_model(
         gc.collect()
 
 
-class _OwnTraining:
+class _OwnTraining(TrainedVariables):
     """A model, its optimizer and how far it is trained."""
 
     def __init__(self, request: TrainingRequest, call: FunctionCall) -> None:
+        super().__init__()
         self._batch_size, self._classes = request.batch_size, request.network.classes
         optimizer = build_optimizer(request.optimizer, request.optimizer_arguments, 0.001)
         self.model = build_model(call, request.network, optimizer, seed=request.seed)
@@ -61,7 +63,6 @@ class _OwnTraining:
         self._outputs = outputs_of(self.model, request.network.width)
         self._evaluate = ModelEvaluation(self.model, self._classes)
         self._rate = 0.0  # of the last step
-        self._losses = np.zeros(1)  # sum over the epoch's rows so far, each with the mean loss of its batch
 
     def train_epoch(
         self,
@@ -99,24 +100,10 @@ class _OwnTraining:
         checkpoint = functools.partial(self.checkpoint, number)
         return Epoch(number, loss, validation_loss, probabilities, self._rate, self._weights, checkpoint)
 
-    def checkpoint(self, epoch: int, step: int = 0) -> Checkpoint:
-        """Copies of every variable, and of the losses so far within an epoch."""
-        arrays = {name: np.array(variable.numpy()) for name, variable in self._variables().items()}
-        return Checkpoint(epoch, {**arrays, "losses": self._losses.copy()} if step else arrays, step)
-
-    def restore(self, start: Checkpoint) -> None:
-        """Give every variable its value of the checkpoint. Raises `ValueError` for another model's checkpoint."""
-        variables = self._variables()
-        start.check_fits({**variables, "losses": self._losses} if start.step else variables)
-        for name, variable in variables.items():
-            variable.assign(start.arrays[name])
-        if start.step:
-            self._losses[:] = start.arrays["losses"]
-
-    def _variables(self) -> dict[str, Any]:
+    @property
+    def _kinds(self) -> dict[str, Any]:
         """All that a step changes: weights, moving averages, the state of dropout's seeds, the optimizer's own."""
-        kinds = {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
-        return {f"{kind}_{number}": one for kind, several in kinds.items() for number, one in enumerate(several)}
+        return {"model": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def _weights(self) -> list[NDArray[np.float32]]:
         return [np.array(array) for array in self.model.get_weights()]

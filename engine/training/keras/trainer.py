@@ -25,6 +25,7 @@ from engine.training.keras.batches import (
 from engine.training.keras.dropout_masks import mask, mask_keys
 from engine.training.keras.network import build_network, build_optimizer, compile_network
 from engine.training.keras.own_training import train_own_model
+from engine.training.keras.variables import TrainedVariables
 from engine.training.randomness import batch_order, initial_weights
 
 if TYPE_CHECKING:
@@ -41,17 +42,17 @@ _STRETCH_SECONDS = 0.5
 _FIRST_STRETCH = 32  # steps
 
 
-class BuiltNetwork:
+class BuiltNetwork(TrainedVariables):
     """A model, its optimizer and its traced epoch, for all trainings that differ only in the values of variables."""
 
     def __init__(self, request: TrainingRequest) -> None:
+        super().__init__()
         self.network: NetworkDescription = request.network
         self.model = build_network(request.network)
         self.optimizer = build_optimizer(request.optimizer, request.optimizer_arguments, 0.001)
         compile_network(self.model, request.network, self.optimizer)
         self.evaluate = Evaluation(self.model, request.network)
         self._masked_layers = len(request.network.hidden_units) if request.network.dropout > 0 else 0
-        self._losses = np.zeros(1)  # sum over the epoch's rows so far, each with the mean loss of its batch
         self._optimizer_start = [_compact(variable.numpy()) for variable in self.optimizer.variables]
         # Traced here, once, for any number of rows and any batch size; a call can never trace again.
         self.traced_epoch = tf.function(self._epoch, autograph=False).get_concrete_function(
@@ -71,24 +72,10 @@ class BuiltNetwork:
         for variable, start in zip(self.optimizer.variables, self._optimizer_start, strict=True):
             variable.assign(start)
 
-    def checkpoint(self, epoch: int, step: int = 0) -> Checkpoint:
-        """Copies of every variable, and of the losses so far within an epoch."""
-        arrays = {name: np.array(variable.numpy()) for name, variable in self._variables().items()}
-        return Checkpoint(epoch, {**arrays, "losses": self._losses.copy()} if step else arrays, step)
-
-    def restore(self, start: Checkpoint) -> None:
-        """Give every variable its value of the checkpoint. Raises `ValueError` for another network's checkpoint."""
-        variables = self._variables()
-        start.check_fits({**variables, "losses": self._losses} if start.step else variables)
-        for name, variable in variables.items():
-            variable.assign(start.arrays[name])
-        if start.step:
-            self._losses[:] = start.arrays["losses"]
-
-    def _variables(self) -> dict[str, Any]:
+    @property
+    def _kinds(self) -> dict[str, Any]:
         """All variables that `reset` sets, by names that do not depend on how Keras names them."""
-        kinds = {"weight": self.model.weights, "optimizer": self.optimizer.variables}
-        return {f"{kind}_{number}": one for kind, several in kinds.items() for number, one in enumerate(several)}
+        return {"weight": self.model.weights, "optimizer": self.optimizer.variables}
 
     def train_epoch(
         self,
