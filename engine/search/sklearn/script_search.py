@@ -28,6 +28,7 @@ from engine.search.sklearn.task_results import TaskResult, result_of
 from engine.search.supervisor import Supervisor
 from engine.session import events, liveness
 from engine.session import requests as control
+from engine.session.combination import FitStatus
 from engine.session.search_status import SearchStatus
 from engine.system.permissions import create_file
 from engine.workers import messages
@@ -92,6 +93,7 @@ class ScriptSearch:
         self._outcomes: dict[tuple[int, int], tuple[ScriptFit, Outcome]] = {}  # that are not on disk yet
         self._warned: set[tuple[str, str]] = set()
         self._requests_at = 0.0
+        self._paused_at = 0.0
         self._has_workers = self._has_released = False
         self._fits_are_over = threading.Event()
         self._refit: RefitWatch | None = None
@@ -305,14 +307,20 @@ class ScriptSearch:
                 self._admit(incoming)
 
     def _admit(self, fits: list[ScriptFit]) -> None:
-        self._fit_recorder.announce(fits, len(self.state.combinations))
+        known = len(self.state.combinations)
+        # What an earlier run of the script left out, or failed at, runs again.
+        for index in sorted({fit.combination for fit in fits if fit.combination < known}):
+            combination = self.state.combinations[index]
+            if combination.dropped or FitStatus.FAILED in combination.statuses:
+                self._record.emit(events.CombinationRestored(time=self._clock(), combination=index))
+        self._fit_recorder.announce(fits, known)
         self._shared.add(value for fit in fits for value in fit.shared_values)
         for fit in fits:
-            known = self._known.get(fit.digest) if fit.digest else None
-            if known is None:
+            score = self._known.get(fit.digest) if fit.digest else None
+            if score is None:
                 self._fits.add([fit])
             else:
-                self._take_over(fit, *known)
+                self._take_over(fit, *score)
 
     def _take_over(self, fit: ScriptFit, session: str, score: events.FitScored) -> None:
         outcome = Outcome(known_result(fit, score))
@@ -459,9 +467,12 @@ class ScriptSearch:
         match request:
             case control.Pause() if self.state.status is SearchStatus.RUNNING and not self._fits_are_over.is_set():
                 self._supervisor.send_all(messages.Hold())
+                self._paused_at = time.monotonic()
                 self._record.emit(events.SearchPaused(time=now))
             case control.Resume() if self._is_paused:
                 self._supervisor.send_all(messages.GoOn())
+                held = time.monotonic() - self._paused_at
+                self._kill_at = {worker: at + held for worker, at in self._kill_at.items()}
                 self._record.emit(events.SearchResumed(time=now))
             case control.Stop() if not self._fits_are_over.is_set():
                 self._stop(at_once=request.at_once or self._is_paused)

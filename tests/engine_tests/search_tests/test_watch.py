@@ -388,6 +388,13 @@ def test_a_skip_gives_the_error_score(error_score: Any, sessions: Path, marks: P
     else:
         assert search.cv_results_["mean_test_score"][2] == -1.0
         assert len(fits_in(marks)) == 4
+        # What was left out runs in the next run of the script.
+        again, _ = _steered(sessions, marks, lambda session: None, error_score=error_score)
+        assert len(fits_in(marks)) == 6
+        assert again.cv_results_["mean_test_score"][2] > 0
+        state = open_session("a", sessions).state()
+        assert not state.combinations[2].dropped
+        assert state.status == "completed"
 
 
 def test_other_work_runs_as_without_us(sessions: Path, capfd: pytest.CaptureFixture[str]) -> None:
