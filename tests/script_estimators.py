@@ -18,7 +18,8 @@ class Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Predicts by the sign of the first column times `factor`; each fit leaves a file in `folder`, if there is one.
 
     `fault`: what happens in fit where `factor` is `faulty`: "raise", "kill", "hang", "warn", "memory", or "kill once"
-    and the like, which leave a mark and do not happen again.
+    and the like, which leave a mark and do not happen again; "wait" until the file `wait_for` is there. Without a
+    fault, every fit waits for that file.
     """
 
     def __init__(
@@ -37,9 +38,8 @@ class Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             Path(self.folder, f"{self.factor}-{len(X)}-{np.sum(X):.6f}-{os.getpid()}-{number}.fit").touch()
         if self.factor == self.faulty:
             self._fail()
-        if self.wait_for:
-            while not Path(self.wait_for).exists():
-                threading.Event().wait(0.01)
+        if self.wait_for and not self.fault:
+            self._wait()
         print(f"fitted {self.factor}")
         return self
 
@@ -55,6 +55,8 @@ class Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(message)
         if what == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if what == "wait":
+            self._wait()
         if what == "hang":
             threading.Event().wait()
         if what == "warn":
@@ -62,6 +64,10 @@ class Recorded(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if what == "memory":
             message = "no room"
             raise MemoryError(message)
+
+    def _wait(self) -> None:
+        while not Path(self.wait_for).exists():
+            threading.Event().wait(0.01)
 
     def predict(self, X: Any) -> Any:
         return self.classes_[(np.asarray(X)[:, 0] * self.factor > 0).astype(int)]
