@@ -104,7 +104,7 @@ def _assert_same(search: Search, undisturbed: Search) -> None:
     assert not (search.session.folder / "checkpoints").exists()
 
 
-@pytest.mark.parametrize(("how", "trainer"), first_of([(how, trainer) for trainer in WORKERS for how in ENDS], 2))
+@pytest.mark.parametrize(("how", "trainer"), first_of([(how, trainer) for trainer in WORKERS for how in ENDS]))
 def test_nothing_is_trained_twice(how: str, trainer: str, surroundings: Path) -> None:
     worker = WORKERS[trainer]
     options = {**OPTIONS, "worker_command": worker, "trainer": "keras" if trainer == "keras" else "auto"}

@@ -24,6 +24,7 @@ def _shows(app: FoldwatchApp, kind: type[object]) -> bool:
     return isinstance(app.screen, kind)
 
 
+@pytest.mark.slow
 async def test_a_closed_live_view_is_collected(tmp_path: Path) -> None:
     app = FoldwatchApp(sessions=tmp_path, now=lambda: NOON + 75)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -33,6 +33,7 @@ def compiled_files(cache: Path) -> set[Path]:
     return {path for path in cache.rglob("*") if path.suffix in (".nbc", ".nbi")}
 
 
+@pytest.mark.slow
 def test_the_process_that_compiles_trains_as_those_that_load(tmp_path: Path) -> None:
     compiling = digests("few", "forwards", tmp_path)
     compiled = compiled_files(tmp_path)

@@ -85,6 +85,7 @@ def test_catching_up_equals_visiting_every_row(rows: Rows, name: str, arguments:
             np.testing.assert_allclose(ours, theirs, atol=3e-4 if real is np.float32 else 1e-9)
 
 
+@pytest.mark.slow
 def test_gradients_are_the_differences_of_the_loss() -> None:
     rows = make_rows(16, 4)
     network = {"activation": "tanh", "l2": 0.05, "hidden_units": (6, 5)}

@@ -556,6 +556,7 @@ def test_what_cannot_be_asked(surroundings: Path) -> None:
     assert search.wait() is None
 
 
+@pytest.mark.slow
 def test_scorers_that_know_all_labels_run_where_a_fold_lacks_a_class(surroundings: Path) -> None:
     # The real worker: of 46 topics, the folds of 300 rows lack many.
     scoring = ["neg_log_loss", "top_k_accuracy", "neg_brier_score", "d2_log_loss_score", "d2_brier_score"]

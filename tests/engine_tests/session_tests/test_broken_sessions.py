@@ -44,7 +44,9 @@ def _run(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int,
     return code, out, err
 
 
-@pytest.mark.parametrize("kind", UNREADABLE)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind == "an endless line" else []) for kind in UNREADABLE]
+)
 def test_what_cannot_be_read_says_why_in_a_line(kind: str, sessions: Path, capsys: pytest.CaptureFixture[str]) -> None:
     break_it, why = UNREADABLE[kind]
     break_it(sessions / "bad")
