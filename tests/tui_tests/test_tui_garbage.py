@@ -7,6 +7,8 @@ import gc
 import weakref
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.tui_tests.pilots import until
 from tests.tui_tests.scripted_search import NOON, half_way_session
 from tui.app import FoldwatchApp
