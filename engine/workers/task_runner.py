@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cloudpickle
+import psutil
 from msgspec import structs
 
 from engine.system import scratch
@@ -45,6 +46,7 @@ class TaskRunner:
     def __init__(self, send: Callable[[messages.Message], None], may_run: threading.Event) -> None:
         self._send, self._may_run = send, may_run
         self._shared: dict[int, Any] = {}
+        self._process = psutil.Process()
         self._buffers: list[Path] = []
         self._task = -1
         self._epochs = watched_fit.EpochCounter()
@@ -72,8 +74,6 @@ class TaskRunner:
                 self._run(order)
 
     def _run(self, order: messages.RunTask) -> None:
-        import psutil
-
         self._task, self._epochs = order.task, watched_fit.EpochCounter()
         self._send(messages.TaskBegun(task=order.task))
         lines = _OwnLines(sys.stdout)
@@ -91,7 +91,7 @@ class TaskRunner:
                 pickled=self._last_part(order.task, done.pickled),
                 printed=lines.taken,
                 warnings=_pickled_warnings(caught),
-                memory=int(psutil.Process().memory_info().rss),
+                memory=int(self._process.memory_info().rss),
             )
         )
         sys.stdout.flush()

@@ -42,8 +42,9 @@ ENGINES = ("loky", "watch")
 _WATCHED = """
 import runpy, sys
 from engine import watch
-with watch("course", sessions=sys.argv.pop(1), workers=2):
-    runpy.run_path(sys.argv[1], run_name="__main__")
+_, sessions, *sys.argv = sys.argv
+with watch("course", sessions=sessions, workers=2):
+    runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
